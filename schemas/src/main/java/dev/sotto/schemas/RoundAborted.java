@@ -1,0 +1,50 @@
+package dev.sotto.schemas;
+
+import java.util.List;
+
+/// The coordinator ends an attempt without a result.
+///
+/// @param reason     name of the rule
+/// @param detail     for people
+/// @param evidence   envelopes, verbatim
+/// @param roundSeeds the round key's seed for each active member, only after `UnmaskRequested`
+public record RoundAborted(String reason, String detail, List<Bytes> evidence, List<SealedBox> roundSeeds)
+        implements Message {
+    /// Checks the limits.
+    ///
+    /// @throws IllegalArgumentException if a field is outside its limits
+    public RoundAborted {
+        Wire.name(reason, "reason");
+        Wire.text(detail, Limits.DETAIL, "detail");
+        evidence = Wire.count(evidence, 0, Limits.MAX_MEMBERS, "evidence");
+        roundSeeds = SealedBox.ascending(roundSeeds, "roundSeeds");
+    }
+
+    @Override
+    public MessageType type() {
+        return MessageType.ROUND_ABORTED;
+    }
+
+    @Override
+    public Bytes encode() {
+        return Bytes.of(dev.sotto.schemas.proto.RoundAborted.newBuilder()
+                .setReason(reason)
+                .setDetail(detail)
+                .addAllEvidence(Wire.wire(evidence))
+                .addAllRoundSeeds(roundSeeds.stream().map(SealedBox::wire).toList())
+                .build()
+                .toByteArray());
+    }
+
+    /// The message in these bytes.
+    ///
+    /// @throws MalformedMessage if `payload` is not such a message; the coordinator is at fault
+    public static RoundAborted parse(Bytes payload) throws MalformedMessage {
+        var wire = Wire.decode(dev.sotto.schemas.proto.RoundAborted.parser(), payload, "RoundAborted");
+        return Wire.make(() -> new RoundAborted(
+                wire.getReason(),
+                wire.getDetail(),
+                Wire.bytes(wire.getEvidenceList()),
+                Wire.map(wire.getRoundSeedsList(), SealedBox::of)));
+    }
+}
