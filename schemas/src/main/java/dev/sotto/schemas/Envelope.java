@@ -53,7 +53,8 @@ public record Envelope(
 
     /// The envelope in `value`; its payload is not parsed and its signature not verified.
     ///
-    /// @throws MalformedMessage if `value` is not an envelope within its limits; whoever wrote it is at fault
+    /// @throws MalformedMessage if `value` is not an envelope within its limits; whoever wrote it is at
+    ///   fault
     public static Envelope decode(Bytes value) throws MalformedMessage {
         if (value.size() > Limits.ENVELOPE) {
             throw new MalformedMessage("Envelope has " + value.size() + " bytes, may have " + Limits.ENVELOPE);

@@ -2,7 +2,8 @@ package dev.sotto.schemas;
 
 /// What a signed message says: the payload of an [Envelope].
 ///
-/// Every record here checks its limits when it is made; [#parse] turns a peer's bytes into one. Encoding is canonical:
+/// Every record here checks its limits when it is made; [#parse] turns a peer's bytes into one. Encoding is
+/// canonical:
 /// `parse(x).encode()`
 /// equals `x`, and any other bytes are refused.
 public sealed interface Message
@@ -34,7 +35,8 @@ public sealed interface Message
 
     /// The message of that type in `payload`.
     ///
-    /// @throws MalformedMessage if the bytes are not such a message within its limits; the sender is at fault
+    /// @throws MalformedMessage if the bytes are not such a message within its limits; the sender is at
+    ///   fault
     static Message parse(MessageType type, Bytes payload) throws MalformedMessage {
         return switch (type) {
             case ROUND_OPENED -> RoundOpened.parse(payload);

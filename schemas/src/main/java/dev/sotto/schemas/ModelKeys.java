@@ -2,7 +2,8 @@ package dev.sotto.schemas;
 
 import java.util.List;
 
-/// The key of a model version for each active member. On `control`, outside the transcript chain; its envelope's
+/// The key of a model version for each active member. On `control`, outside the transcript chain; its
+/// envelope's
 /// transcript is the digest.
 ///
 /// @param version     of the model

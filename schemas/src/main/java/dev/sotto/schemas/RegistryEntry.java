@@ -17,7 +17,8 @@ public sealed interface RegistryEntry extends Message {
     /// @param principal         the certificate's CN
     /// @param identityKey       Ed25519 public key
     /// @param deliveryKey       X-Wing public key
-    /// @param deliverySignature by the identity key over the enrolment request, which holds the delivery key
+    /// @param deliverySignature by the identity key over the enrolment request, which holds the delivery
+    ///   key
     /// @param certificateSerial hexadecimal
     record Enrolled(
             String organisation,

@@ -4,7 +4,8 @@ import java.util.List;
 
 /// Message 4: a member's shares for all others, and its half of the pairwise key agreements.
 ///
-/// @param boxes                one per other member of U1, in roster order: HPKE of share_m, salt_m, share_b, salt_b
+/// @param boxes                one per other member of U1, in roster order: HPKE of share_m, salt_m,
+///   share_b, salt_b
 /// @param ciphertexts          one X-Wing ciphertext per later member, in roster order
 /// @param maskCommitment       to m_u
 /// @param selfCommitment       to b_u

@@ -1,6 +1,7 @@
 package dev.sotto.schemas;
 
-/// Message 6, second part: one masked chunk. Its envelope signs enc(vector, index, H(masked)) in place of the payload.
+/// Message 6, second part: one masked chunk. Its envelope signs enc(vector, index, H(masked)) in place of
+/// the payload.
 ///
 /// @param vector name of the vector
 /// @param index  chunk within the vector, from 0

@@ -25,7 +25,8 @@ final class Wire {
 
     /// Decodes `bytes`, refusing unknown fields and every encoding but the one that we would write.
     ///
-    /// The generated parser keeps what it does not know; discarding that and comparing the re-encoding refuses it
+    /// The generated parser keeps what it does not know; discarding that and comparing the re-encoding
+    /// refuses it
     /// together with repeated scalars, unordered fields and overlong numbers.
     static <T extends com.google.protobuf.Message> T decode(Parser<T> parser, Bytes bytes, String name)
             throws MalformedMessage {

@@ -1,0 +1,156 @@
+package dev.sotto.crypto.fixedpoint;
+
+import dev.sotto.crypto.ring.Ring;
+import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.VectorLayout;
+import java.math.BigInteger;
+import java.util.List;
+
+/// Encoding and decoding of one vector of a round (protocol §4 and §10, "Encoding", "Decoding and server
+/// step").
+///
+/// Immutable, thread-safe. Arithmetic is binary64, left to right, no fused multiply-add.
+public final class FixedPoint {
+    private final Ring ring;
+    private final VectorLayout layout;
+    private final int weightCap;
+    private final long quotient;
+    private final long[] tensorEnds;
+
+    /// For a cohort of `cohortSize` members.
+    public FixedPoint(Ring ring, VectorLayout layout, int cohortSize, int weightCap) {
+        this.ring = ring;
+        this.layout = layout;
+        this.weightCap = weightCap;
+        this.quotient = quotient(ring, cohortSize);
+        this.tensorEnds = new long[layout.tensors().size()];
+        long end = 0;
+        for (int i = 0; i < tensorEnds.length; i++) {
+            end += layout.tensors().get(i).size();
+            tensorEnds[i] = end;
+        }
+    }
+
+    /// Q = ⌊(2^(k−2) − 1)/n⌋.
+    public static long quotient(Ring ring, int cohortSize) {
+        return ((1L << (ring.bits() - 2)) - 1) / cohortSize;
+    }
+
+    /// Q of this vector.
+    public long quotient() {
+        return quotient;
+    }
+
+    /// Encodes chunk `index` of `update` into `packed`.
+    ///
+    /// v = clip(x)·w̃·Q/r, q = ⌊v⌋ + [u < frac(v)·2^32], clamped to ±Q.
+    ///
+    /// @param update the whole vector in layout order
+    /// @param weight 1 to weightCap; ignored in an unweighted vector
+    /// @param packed at least the chunk's bytes; overwritten
+    /// @return how many coordinates lay outside their range and were clipped
+    /// @throws NotFinite if a coordinate is NaN or infinite
+    public int encode(float[] update, int index, int weight, Rounding rounding, byte[] packed) throws NotFinite {
+        int first = index * ring.chunkCoordinates();
+        int count = ring.chunkSize(layout.size(), index);
+        double scaledWeight = layout.weighted() ? (double) weight / weightCap : 1.0;
+        int clipped = 0;
+        int tensor = tensorAt(first);
+        double range = layout.tensors().get(tensor).range();
+        for (int i = 0; i < count; i++) {
+            while (first + i >= tensorEnds[tensor]) {
+                range = layout.tensors().get(++tensor).range();
+            }
+            float x = update[first + i];
+            if (!Float.isFinite(x)) {
+                TensorLayout at = layout.tensors().get(tensor);
+                throw new NotFinite(at.name(), first + i - (tensorEnds[tensor] - at.size()), x);
+            }
+            if (Math.abs((double) x) > range) {
+                clipped++;
+            }
+            double v = Math.clamp(x, -range, range) * scaledWeight * quotient / range;
+            double floor = Math.floor(v);
+            long q = (long) floor + (rounding.next() < (v - floor) * 0x1p32 ? 1 : 0);
+            ring.put(packed, i, (int) Math.clamp(q, -quotient, quotient));
+        }
+        return clipped;
+    }
+
+    /// The decoded mean of chunk `index` of an unmasked sum.
+    ///
+    /// Weighted: (s·r·weightCap)/(Q·W); unweighted: (s·r)/(Q·|U3|).
+    ///
+    /// @param totals of the same sum
+    /// @throws AggregateOutOfRange if a coordinate exceeds what its survivors can have made
+    public double[] mean(byte[] packed, int index, Totals totals) throws AggregateOutOfRange {
+        long first = (long) index * ring.chunkCoordinates();
+        double[] mean = new double[ring.chunkSize(layout.size(), index)];
+        long bound = bound(totals);
+        int tensor = tensorAt(first);
+        for (int i = 0; i < mean.length; i++) {
+            while (first + i >= tensorEnds[tensor]) {
+                tensor++;
+            }
+            double range = layout.tensors().get(tensor).range();
+            int s = ring.get(packed, i);
+            if (Math.abs((long) s) > bound) {
+                throw new AggregateOutOfRange("the sum at coordinate " + (first + i) + " of " + layout.name() + " is "
+                        + s + ", honest members stay within ±" + bound);
+            }
+            mean[i] = layout.weighted()
+                    ? (s * range * weightCap) / ((double) quotient * totals.weight())
+                    : (s * range) / ((double) quotient * totals.survivors());
+        }
+        return mean;
+    }
+
+    /// The largest |Σq| of honest survivors: min(⌈Q·W/weightCap⌉ + |U3|, |U3|·Q), or |U3|·Q if unweighted.
+    public long bound(Totals totals) {
+        long all = totals.survivors() * quotient;
+        if (!layout.weighted()) {
+            return all;
+        }
+        return Math.min(Math.ceilDiv(quotient * totals.weight(), (long) weightCap) + totals.survivors(), all);
+    }
+
+    /// S per tensor: adds the squares of the ring sums of chunk `index` to `squares`, which has one entry
+    /// per tensor.
+    public void addSquares(byte[] packed, int index, List<BigInteger> squares) {
+        long first = (long) index * ring.chunkCoordinates();
+        int count = ring.chunkSize(layout.size(), index);
+        int tensor = tensorAt(first);
+        long partial = 0;
+        for (int i = 0; i < count; i++) {
+            while (first + i >= tensorEnds[tensor]) {
+                squares.set(tensor, squares.get(tensor).add(BigInteger.valueOf(partial)));
+                partial = 0;
+                tensor++;
+            }
+            long s = ring.get(packed, i);
+            if (partial > Long.MAX_VALUE - s * s) {
+                squares.set(tensor, squares.get(tensor).add(BigInteger.valueOf(partial)));
+                partial = 0;
+            }
+            partial += s * s;
+        }
+        squares.set(tensor, squares.get(tensor).add(BigInteger.valueOf(partial)));
+    }
+
+    /// The largest |secure mean − plaintext mean| at a coordinate of `tensor`, before the result is rounded
+    /// to
+    /// binary32:
+    /// (|U3|/Σw̃)·r/Q.
+    public double errorBound(int tensor, Totals totals) {
+        double sumOfWeights = layout.weighted() ? (double) totals.weight() / weightCap : totals.survivors();
+        return totals.survivors() / sumOfWeights * layout.tensors().get(tensor).range() / quotient;
+    }
+
+    private int tensorAt(long coordinate) {
+        int tensor = 0;
+        while (coordinate >= tensorEnds[tensor]) {
+            tensor++;
+        }
+        return tensor;
+    }
+}

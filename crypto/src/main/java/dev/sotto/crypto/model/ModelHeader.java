@@ -1,0 +1,131 @@
+package dev.sotto.crypto.model;
+
+import dev.sotto.crypto.fixedpoint.Totals;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.MalformedMessage;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// Chunk 0 of a model version: what the round that made it summed to, so that everybody computes the next
+/// ranges alike.
+///
+/// @param made       the round and its sums, or nothing for version 0
+/// @param coordinates of the plain chunks after this one
+public record ModelHeader(Optional<Made> made, long coordinates) {
+    private static final int MAGIC = 0x534f5431;
+
+    /// The closed round that made a version.
+    ///
+    /// @param round     from 0
+    /// @param ringBits  k
+    /// @param quotient  Q
+    /// @param weightCap its weight cap
+    /// @param totals    the sums of the scalars
+    /// @param tensors   of all vectors but `scalars`, in layout order
+    public record Made(long round, int ringBits, long quotient, int weightCap, Totals totals, List<Tensor> tensors) {
+        /// Copies the list.
+        public Made {
+            tensors = List.copyOf(tensors);
+        }
+    }
+
+    /// One tensor of that round.
+    ///
+    /// @param vector        its vector's name
+    /// @param name          its name
+    /// @param rangeExponent e of its range
+    /// @param squares       S: the sum of squares of its ring sums
+    public record Tensor(String vector, String name, int rangeExponent, BigInteger squares) {}
+
+    /// The canonical bytes.
+    public Bytes encode() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (DataOutputStream out = new DataOutputStream(bytes)) {
+            out.writeInt(MAGIC);
+            out.writeLong(coordinates);
+            out.writeBoolean(made.isPresent());
+            if (made.isPresent()) {
+                write(out, made.get());
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("writing to memory cannot fail", e);
+        }
+        return Bytes.of(bytes.toByteArray());
+    }
+
+    private static void write(DataOutputStream out, Made made) throws IOException {
+        out.writeLong(made.round);
+        out.writeInt(made.ringBits);
+        out.writeLong(made.quotient);
+        out.writeInt(made.weightCap);
+        out.writeLong(made.totals.survivors());
+        out.writeLong(made.totals.weight());
+        out.writeDouble(made.totals.lossSum());
+        out.writeLong(made.totals.clipped());
+        out.writeLong(made.totals.examples());
+        out.writeLong(made.totals.tokens());
+        out.writeInt(made.tensors.size());
+        for (Tensor tensor : made.tensors) {
+            out.writeUTF(tensor.vector);
+            out.writeUTF(tensor.name);
+            out.writeInt(tensor.rangeExponent);
+            byte[] squares = tensor.squares.toByteArray();
+            out.writeShort(squares.length);
+            out.write(squares);
+        }
+    }
+
+    /// The header in these bytes.
+    ///
+    /// @throws MalformedMessage if they are not exactly one; the coordinator is at fault
+    public static ModelHeader parse(Bytes plain) throws MalformedMessage {
+        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(plain.toArray()))) {
+            if (in.readInt() != MAGIC) {
+                throw new MalformedMessage("the first model chunk is no header");
+            }
+            long coordinates = in.readLong();
+            Optional<Made> made = in.readBoolean() ? Optional.of(read(in)) : Optional.empty();
+            ModelHeader header = new ModelHeader(made, coordinates);
+            if (!header.encode().equals(plain)) {
+                throw new MalformedMessage("the model header is not in canonical form");
+            }
+            return header;
+        } catch (IOException e) {
+            throw new MalformedMessage("the model header ends too soon");
+        }
+    }
+
+    private static Made read(DataInputStream in) throws IOException, MalformedMessage {
+        long round = in.readLong();
+        int ringBits = in.readInt();
+        long quotient = in.readLong();
+        int weightCap = in.readInt();
+        Totals totals =
+                new Totals(in.readLong(), in.readLong(), in.readDouble(), in.readLong(), in.readLong(), in.readLong());
+        int count = in.readInt();
+        if (count < 0 || count > Limits.TENSORS * Limits.VECTORS) {
+            throw new MalformedMessage("the model header names " + count + " tensors");
+        }
+        List<Tensor> tensors = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            String vector = in.readUTF();
+            String name = in.readUTF();
+            int exponent = in.readInt();
+            byte[] squares = in.readNBytes(in.readUnsignedShort());
+            if (squares.length == 0) {
+                throw new MalformedMessage("the model header holds an empty number");
+            }
+            tensors.add(new Tensor(vector, name, exponent, new BigInteger(squares)));
+        }
+        return new Made(round, ringBits, quotient, weightCap, totals, tensors);
+    }
+}

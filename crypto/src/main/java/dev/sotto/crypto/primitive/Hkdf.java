@@ -1,0 +1,46 @@
+package dev.sotto.crypto.primitive;
+
+import dev.sotto.schemas.Bytes;
+import java.security.GeneralSecurityException;
+import java.security.spec.AlgorithmParameterSpec;
+import javax.crypto.KDF;
+import javax.crypto.spec.HKDFParameterSpec;
+import javax.crypto.spec.SecretKeySpec;
+
+/// HKDF with SHA-256 (RFC 5869), by the JDK.
+public final class Hkdf {
+    private Hkdf() {}
+
+    /// HKDF-Extract: a pseudorandom key of 32 bytes.
+    public static Secret extract(Bytes salt, Secret input) {
+        return derive(HKDFParameterSpec.ofExtract()
+                .addIKM(input.expose(InsecureSecretAccess.get()))
+                .addSalt(salt.toArray())
+                .extractOnly());
+    }
+
+    /// HKDF-Expand.
+    ///
+    /// @param key  pseudorandom, at least 32 bytes
+    /// @param size of the output, 1 to 8160 bytes
+    public static Secret expand(Secret key, Bytes info, int size) {
+        return derive(HKDFParameterSpec.expandOnly(
+                new SecretKeySpec(key.expose(InsecureSecretAccess.get()), "HKDF"), info.toArray(), size));
+    }
+
+    /// HKDF: extract with a secret salt, then expand.
+    public static Secret derive(Secret salt, Secret input, Bytes info, int size) {
+        return derive(HKDFParameterSpec.ofExtract()
+                .addIKM(input.expose(InsecureSecretAccess.get()))
+                .addSalt(salt.expose(InsecureSecretAccess.get()))
+                .thenExpand(info.toArray(), size));
+    }
+
+    private static Secret derive(AlgorithmParameterSpec parameters) {
+        try {
+            return Secret.take(KDF.getInstance("HKDF-SHA256").deriveData(parameters));
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException("JDK 25 has HKDF-SHA256", e);
+        }
+    }
+}

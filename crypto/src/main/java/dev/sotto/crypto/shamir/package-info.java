@@ -1,0 +1,5 @@
+/// Shamir's secret sharing over GF(2^8).
+@NullMarked
+package dev.sotto.crypto.shamir;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,90 @@
+package dev.sotto.crypto.shamir;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import java.io.IOException;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bouncycastle.crypto.threshold.ShamirSecretSplitter;
+import org.junit.jupiter.api.Test;
+
+class ShamirTest {
+    private final Randomness randomness = Randomness.secure();
+
+    private static SortedMap<Integer, Secret> some(List<Secret> shares, int mask) {
+        TreeMap<Integer, Secret> some = new TreeMap<>();
+        for (int i = 0; i < shares.size(); i++) {
+            if ((mask >> i & 1) == 1) {
+                some.put(i + 1, shares.get(i));
+            }
+        }
+        return some;
+    }
+
+    @Test
+    void combine_everySubset_rebuildsFromThresholdOnAndNotBelow() throws Exception {
+        Secret secret = randomness.secret(32);
+        for (int n = 3; n <= 6; n++) {
+            for (int t = 2; t <= n; t++) {
+                List<Secret> shares = Shamir.split(secret, t, n, randomness);
+                for (int mask = 0; mask < 1 << n; mask++) {
+                    SortedMap<Integer, Secret> some = some(shares, mask);
+                    if (some.size() >= t) {
+                        assertThat(Shamir.combine(t, some).sameAs(secret)).isTrue();
+                    } else if (some.size() >= 2) {
+                        // One share too few: a polynomial of lower degree gives something else.
+                        assertThat(Shamir.combine(some.size(), some).sameAs(secret))
+                                .isFalse();
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void combine_255Shares_rebuilds() throws Exception {
+        Secret secret = randomness.secret(32);
+        List<Secret> shares = Shamir.split(secret, 128, 255, randomness);
+        TreeMap<Integer, Secret> last = new TreeMap<>();
+        for (int x = 128; x <= 255; x++) {
+            last.put(x, shares.get(x - 1));
+        }
+        assertThat(Shamir.combine(128, last).sameAs(secret)).isTrue();
+    }
+
+    @Test
+    void combine_alteredFurtherShare_isNamed() {
+        List<Secret> shares = Shamir.split(randomness.secret(32), 3, 5, randomness);
+        shares.get(3).expose(InsecureSecretAccess.get())[7] ^= 1;
+        assertThatThrownBy(() -> Shamir.combine(3, some(shares, 0b11111)))
+                .isInstanceOf(InconsistentShares.class)
+                .hasMessageContaining("x = 4");
+    }
+
+    @Test
+    void combine_sharesOfBouncyCastle_rebuildsTheSameSecret() throws IOException, InconsistentShares {
+        Secret secret = randomness.secret(32);
+        var splitter = ShamirSecretSplitter.getInstance(
+                ShamirSecretSplitter.Algorithm.AES, 32, new java.security.SecureRandom());
+        var shares = splitter.resplit(secret.expose(InsecureSecretAccess.get()).clone(), 3, 5)
+                .getSecretShares();
+        TreeMap<Integer, Secret> all = new TreeMap<>();
+        for (int i = 0; i < shares.length; i++) {
+            all.put(i + 1, Secret.take(shares[i].getEncoded()));
+        }
+        assertThat(Shamir.combine(3, all).sameAs(secret)).isTrue();
+    }
+
+    @Test
+    void split_thresholdOutsideOneToShares_isRefused() {
+        assertThatThrownBy(() -> Shamir.split(randomness.secret(32), 4, 3, randomness))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Shamir.split(randomness.secret(32), 2, 256, randomness))
+                .hasMessageContaining("255");
+    }
+}

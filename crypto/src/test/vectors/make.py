@@ -1,0 +1,137 @@
+"""Known answers for protocol §3, §4 and §10, from the formulas alone (Python's standard library), written to
+../resources/vectors.json. Run: python3 crypto/src/test/vectors/make.py
+"""
+
+import fractions
+import hashlib
+import hmac
+import json
+import math
+import pathlib
+import struct
+
+
+def enc(*items):
+    out = b""
+    for item in items:
+        if isinstance(item, int):
+            item = struct.pack(">q", item)
+        elif isinstance(item, str):
+            item = item.encode()
+        out += struct.pack(">I", len(item)) + item
+    return out
+
+
+def h(data):
+    return hashlib.sha256(data).digest()
+
+
+def extract(salt, ikm):
+    return hmac.new(salt, ikm, hashlib.sha256).digest()
+
+
+def expand(prk, info, size):
+    out, block, i = b"", b"", 1
+    while len(out) < size:
+        block = hmac.new(prk, block + info + bytes([i]), hashlib.sha256).digest()
+        out += block
+        i += 1
+    return out[:size]
+
+
+def gf_mul(a, b):
+    product = 0
+    while b:
+        if b & 1:
+            product ^= a
+        a <<= 1
+        if a & 0x100:
+            a ^= 0x11B
+        b >>= 1
+    return product
+
+
+FED, ROUND, ATTEMPT = "north", 3, 2
+T = [h(b"T%d" % i) for i in range(6)]
+SECRET, SALT, FRESH, SHARE = h(b"secret"), h(b"salt"), h(b"fresh"), h(b"share")
+
+
+def ctx(label, transcript, *ids):
+    return enc("sotto/1", label, FED, ROUND, ATTEMPT, transcript, *ids)
+
+
+derivations = {
+    "draw": expand(extract(SALT, FRESH), ctx("draw", T[0], "bank", "m"), 32),
+    "maskSeed": expand(SECRET, ctx("mask-kem", T[0], "bank"), 32),
+    "coins": expand(SECRET, ctx("mask-coins", T[1], "bank", "clinic", h(b"key")), 64),
+    "pairSeed": expand(extract(T[2], SECRET), ctx("pair", T[2], "bank", "clinic", h(b"ciphertext")), 32),
+    "pairStreamKey": expand(SECRET, ctx("mask-pair", T[2], "bank", "clinic", "adapter"), 32),
+    "selfStreamKey": expand(SECRET, ctx("mask-self", T[2], "bank", "adapter"), 32),
+    "commitment": h(ctx("commit", T[1], "bank", "m", SECRET)),
+    "shareCommitment": h(ctx("commit-share", T[1], "bank", "clinic", "b", SALT, SHARE)),
+    "shareInfo": ctx("share", T[1], "bank", "clinic"),
+    "roundKeySeed": expand(SECRET, enc("sotto/1", "coordinator-round", FED, ROUND, ATTEMPT, FRESH), 32),
+    "modelKey": expand(SECRET, ctx("model-key", T[4]), 32),
+    "transcript": h(enc("sotto/1/RosterSealed", T[0], b"payload")),
+    "version": h(enc("sotto/1/model", FED, 7, h(b"0"), h(b"1"))),
+    "aggregate": h(enc("sotto/1/aggregate", T[3], h(b"0"), h(b"1"))),
+    "baseModel": h(enc("config.json", h(b"0"), "model.safetensors", h(b"1"))),
+}
+
+coefficients = [SECRET, h(b"c1"), h(b"c2")]
+shares = []
+for x in range(1, 6):
+    share = bytearray(32)
+    for b in range(32):
+        value = 0
+        for c in reversed(coefficients):
+            value = gf_mul(value, x) ^ c[b]
+        share[b] = value
+    shares.append(bytes(share).hex())
+
+quotients = [
+    {"bits": k, "members": n, "quotient": (2 ** (k - 2) - 1) // n} for k in (16, 24, 32) for n in (3, 4, 100, 255)
+]
+
+
+def class_weight(examples, cap):
+    e = 0
+    while examples * examples >= 2 ** (2 * e + 1):
+        e += 1
+    return min(2**e, cap)
+
+
+weights = [{"examples": n, "cap": c, "weight": class_weight(n, c)} for c in (1, 100, 1024) for n in (1, 2, 3, 5, 6, 11, 12, 724, 725, 5000)]
+
+
+def next_range(previous, squares, d, q, weighted, cap, survivors, w):
+    weight = fractions.Fraction(w, cap) if weighted else fractions.Fraction(survivors)
+    least = 64 * survivors * fractions.Fraction(4) ** previous * squares / (d * q * q * weight * weight)
+    e = -126
+    while fractions.Fraction(4) ** e < least:
+        e += 1
+    return e
+
+
+ranges = []
+for previous, squares, d, k, n, weighted, cap, survivors, w in [
+    (-3, 10**12, 4096, 24, 4, True, 1024, 3, 1500),
+    (0, 1, 1, 16, 3, False, 1024, 3, 3),
+    (-10, 2**60, 10**6, 32, 255, True, 64, 200, 12800),
+    (5, 3**40, 77, 24, 6, False, 1, 4, 4),
+]:
+    q = (2 ** (k - 2) - 1) // n
+    ranges.append(
+        dict(previous=previous, squares=str(squares), dimension=d, quotient=q, weighted=weighted, cap=cap,
+             survivors=survivors, weight=w, exponent=next_range(previous, squares, d, q, weighted, cap, survivors, w)))
+
+initial = [{"steps": s, "rate": lr, "exponent": math.ceil(math.log2(fractions.Fraction(2 * s) * fractions.Fraction(lr)))}
+           for s, lr in [(10, 0.001), (1, 0.5), (16, 0.125), (3, 0.3), (12, 0.003)]]
+
+out = {
+    "derivations": {k: v.hex() for k, v in derivations.items()},
+    "shamir": {"secret": SECRET.hex(), "threshold": 3, "shares": shares},
+    "quotients": quotients, "weights": weights, "ranges": ranges, "initial": initial,
+}
+path = pathlib.Path(__file__).parent.parent / "resources" / "vectors.json"
+path.write_text(json.dumps(out, indent=1) + "\n")
