@@ -1,0 +1,40 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.crypto.mask.RoundContext;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.RoundOpened;
+
+/// Where a reader of `control` stands: the fold of every message that the coordinator signed, in log order.
+///
+/// @param head    the last T: C_prev of the next `RoundOpened` when no attempt is open
+/// @param round   of the last attempt, −1 at first
+/// @param attempt of the last attempt, 0 at first
+/// @param closed  whether the last attempt was closed, rather than aborted
+/// @param open    whether it has not ended
+public record Chain(Bytes head, long round, long attempt, boolean closed, boolean open) {
+    /// Before any message.
+    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false);
+
+    /// The chain after a verified envelope.
+    Chain next(Envelope envelope) {
+        Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
+        boolean ends = envelope.type() == MessageType.ROUND_CLOSED || envelope.type() == MessageType.ROUND_ABORTED;
+        return new Chain(t, round, attempt, ends ? envelope.type() == MessageType.ROUND_CLOSED : closed, !ends);
+    }
+
+    /// The chain after a verified `RoundOpened`.
+    Chain next(Envelope envelope, RoundOpened opened) {
+        Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
+        return new Chain(t, opened.round(), opened.attempt(), closed, true);
+    }
+
+    /// Whether this is the next round's first attempt, or the next attempt of a round that was aborted.
+    boolean isNext(RoundOpened opened) {
+        return !open
+                && (closed
+                        ? opened.round() == round + 1 && opened.attempt() == 1
+                        : opened.round() == round && opened.attempt() == attempt + 1);
+    }
+}

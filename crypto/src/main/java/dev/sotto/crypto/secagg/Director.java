@@ -1,0 +1,539 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.crypto.mask.RoundContext;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.InvalidKey;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.secagg.DirectorState.Input;
+import dev.sotto.crypto.secagg.DirectorState.Output;
+import dev.sotto.crypto.secagg.DirectorState.Phase;
+import dev.sotto.crypto.secagg.DirectorState.Transition;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Decided;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.Message;
+import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RevealedShares;
+import dev.sotto.schemas.RosterSealed;
+import dev.sotto.schemas.RoundAborted;
+import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SealedBox;
+import dev.sotto.schemas.SharesRouted;
+import dev.sotto.schemas.SurvivorsSealed;
+import dev.sotto.schemas.UnmaskRequested;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/// The coordinator's side of a round (protocol §5): `step(state, input, now) → state, outputs`, without
+/// I/O.
+///
+/// What it says goes through the leader's log first: a proposal is an [Output.Decide]; only when that comes
+/// back as
+/// [Input.Decision] does the state move on and the message get signed. A successor that reads the same log
+/// signs the same bytes.
+///
+/// The caller owns the secrets given here. Not thread-safe.
+public final class Director {
+    private final Primitives primitives;
+    private final Identity coordinator;
+    private final Directory directory;
+    private final Secret roundSecret;
+    private final Randomness randomness;
+    private final Duration stragglerGrace;
+
+    /// For one federation.
+    ///
+    /// @param roundSecret    K
+    /// @param stragglerGrace once n − maxDropouts have delivered it waits the larger of this and the time
+    ///   they took
+    public Director(
+            Primitives primitives,
+            Identity coordinator,
+            Directory directory,
+            Secret roundSecret,
+            Randomness randomness,
+            Duration stragglerGrace) {
+        this.primitives = primitives;
+        this.coordinator = coordinator;
+        this.directory = directory;
+        this.roundSecret = roundSecret;
+        this.randomness = randomness;
+        this.stragglerGrace = stragglerGrace;
+    }
+
+    /// The public round key of an attempt, for its `RoundOpened`.
+    public Bytes roundKey(long round, long attempt, Bytes nonce) {
+        try (Secret seed = new RoundContext(directory.federation(), round, attempt).roundKeySeed(roundSecret, nonce)) {
+            return primitives.kemKey(seed);
+        }
+    }
+
+    /// One step at time `now`.
+    public Transition step(DirectorState state, Input input, Instant now) {
+        try {
+            return switch (input) {
+                case Input.Decision decision -> decided(state, decision.decided(), now);
+                case Input.Open open -> propose(state, open.message());
+                case Input.Received received -> tick(receive(state, received.envelope()), now);
+                case Input.Delivered delivered -> tick(delivered(state, delivered, now), now);
+                case Input.Tick tick -> tick(state, now);
+                case Input.Close close -> close(state, close);
+                case Input.Abort abort -> abort(state, abort.reason(), abort.detail(), abort.evidence());
+            };
+        } catch (PeerMisbehaved fault) {
+            return new Transition(state, List.of(new Output.Refused(fault)));
+        }
+    }
+
+    // ---- what members send ----
+
+    private DirectorState receive(DirectorState state, Envelope envelope) throws PeerMisbehaved {
+        String who = envelope.sender();
+        switch (envelope.type()) {
+            case ROUND_DECLINED -> {
+                if (state.chain().open()
+                        && directory.verify(primitives, envelope, state.chain().head()) instanceof RoundDeclined) {
+                    Set<String> silent = new HashSet<>(state.silent());
+                    silent.add(who);
+                    return new DirectorState(state.phase(), state.chain(), state.deciding(), silent, state.sealed());
+                }
+                return state;
+            }
+            case COMPLAINT -> {
+                return complaint(state, envelope);
+            }
+            default -> {}
+        }
+        return switch (state.phase()) {
+            case Phase.Keys keys -> {
+                once(keys.received(), envelope);
+                Roster.advertised(primitives, directory, keys.opened(), envelope);
+                yield state.with(new Phase.Keys(keys.opened(), put(keys.received(), who, envelope), keys.ends()));
+            }
+            case Phase.Shares shares -> {
+                once(shares.received(), envelope);
+                Routed.dealt(primitives, directory, shares.roster(), envelope);
+                yield state.with(
+                        new Phase.Shares(shares.roster(), put(shares.received(), who, envelope), shares.ends()));
+            }
+            case Phase.Updates updates -> {
+                Manifest manifest = Manifest.verify(primitives, directory, updates.routed(), envelope);
+                Manifest before = updates.manifests().get(who);
+                if (before != null && !before.hash().equals(manifest.hash())) {
+                    throw new PeerMisbehaved(Refusal.EQUIVOCATION, who, "sent a second, different manifest");
+                }
+                yield state.with(new Phase.Updates(
+                        updates.routed(),
+                        put(updates.manifests(), who, manifest),
+                        updates.delivered(),
+                        updates.complaint(),
+                        updates.since(),
+                        updates.enough(),
+                        updates.ends()));
+            }
+            case Phase.Confirmation confirmation -> {
+                once(confirmation.received(), envelope);
+                Unmasking.confirmed(primitives, directory, confirmation.survivors(), envelope);
+                yield state.with(new Phase.Confirmation(
+                        confirmation.survivors(), put(confirmation.received(), who, envelope), confirmation.ends()));
+            }
+            case Phase.Reveal reveal -> {
+                RevealedShares shares = reveal(reveal.unmasking(), envelope);
+                yield state.with(
+                        new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, shares), reveal.ends()));
+            }
+            case Phase.Between between -> state;
+            case Phase.Summing summing -> state;
+        };
+    }
+
+    private static void once(Map<String, Envelope> received, Envelope envelope) throws PeerMisbehaved {
+        Envelope before = received.get(envelope.sender());
+        if (before != null && before.type() == envelope.type() && !before.equals(envelope)) {
+            throw new PeerMisbehaved(
+                    Refusal.EQUIVOCATION,
+                    envelope.sender(),
+                    "sent a second, different " + envelope.type().wireName());
+        }
+    }
+
+    private RevealedShares reveal(Unmasking unmasking, Envelope envelope) throws PeerMisbehaved {
+        try (Secret seed = seed(unmasking.survivors().routed().roster().opened())) {
+            return Unmasker.open(primitives, directory, unmasking, seed, envelope);
+        }
+    }
+
+    private DirectorState complaint(DirectorState state, Envelope envelope) throws PeerMisbehaved {
+        if (!(state.phase() instanceof Phase.Updates updates)
+                || !(directory.verify(primitives, envelope, updates.routed().t2()) instanceof Complaint complaint)) {
+            return state;
+        }
+        if (!updates.routed().dealt().containsKey(envelope.sender())
+                || !updates.routed().dealt().containsKey(complaint.accused())) {
+            throw new PeerMisbehaved(Refusal.NOT_A_SUBSET, envelope.sender(), "complains outside U2");
+        }
+        return state.with(new Phase.Updates(
+                updates.routed(),
+                updates.manifests(),
+                updates.delivered(),
+                Optional.of(envelope),
+                updates.since(),
+                updates.enough(),
+                updates.ends()));
+    }
+
+    private DirectorState delivered(DirectorState state, Input.Delivered input, Instant now) {
+        if (!(state.phase() instanceof Phase.Updates updates)) {
+            return state;
+        }
+        Manifest manifest = updates.manifests().get(input.member());
+        if (manifest == null || !manifest.hash().equals(input.manifestHash())) {
+            return state;
+        }
+        SortedMap<String, Bytes> delivered = put(updates.delivered(), input.member(), input.manifestHash());
+        RoundOpened opened = updates.routed().roster().opened().message();
+        boolean enough = delivered.size() >= opened.cohort().size() - opened.maxDropouts();
+        return state.with(new Phase.Updates(
+                updates.routed(),
+                updates.manifests(),
+                delivered,
+                updates.complaint(),
+                updates.since(),
+                enough && updates.enough().isEmpty() ? Optional.of(now) : updates.enough(),
+                updates.ends()));
+    }
+
+    // ---- what the director proposes ----
+
+    private Transition propose(DirectorState state, RoundOpened message) {
+        MemberRules none = new MemberRules(Set.of(), 3, 3, 0, opened -> Optional.empty());
+        Optional<String> infeasible = Parameters.infeasible(message, none);
+        if (infeasible.isPresent()) {
+            throw new IllegalArgumentException(infeasible.get());
+        }
+        if (state.deciding() || !state.chain().isNext(message)) {
+            return new Transition(state, List.of());
+        }
+        return decide(state, message);
+    }
+
+    private Transition decide(DirectorState state, Message message) {
+        Decided decided = new Decided(message.type(), state.chain().head(), message.encode());
+        return new Transition(
+                new DirectorState(state.phase(), state.chain(), true, state.silent(), state.sealed()),
+                List.of(new Output.Decide(decided)));
+    }
+
+    private Transition tick(DirectorState state, Instant now) {
+        if (state.deciding()) {
+            return new Transition(state, List.of());
+        }
+        return switch (state.phase()) {
+            case Phase.Keys keys ->
+                due(state, keys.opened().message().cohort(), keys.received().keySet(), keys.ends(), now)
+                        ? enough(state, keys.received().size(), keys.opened().fewest(), roster(keys))
+                        : wait(state);
+            case Phase.Shares shares ->
+                due(state, shares.roster().ids(), shares.received().keySet(), shares.ends(), now)
+                        ? enough(
+                                state,
+                                shares.received().size(),
+                                shares.roster().opened().fewest(),
+                                routed(shares))
+                        : wait(state);
+            case Phase.Updates updates -> updates(state, updates, now);
+            case Phase.Confirmation confirmation ->
+                due(
+                                state,
+                                confirmation.survivors().ids(),
+                                confirmation.received().keySet(),
+                                confirmation.ends(),
+                                now)
+                        ? enough(
+                                state,
+                                confirmation.received().size(),
+                                threshold(confirmation.survivors()),
+                                new UnmaskRequested(confirmation.received().values().stream()
+                                        .map(Envelope::encode)
+                                        .toList()))
+                        : wait(state);
+            case Phase.Reveal reveal -> revealed(state, reveal, now);
+            case Phase.Between between -> wait(state);
+            case Phase.Summing summing -> wait(state);
+        };
+    }
+
+    private static Transition wait(DirectorState state) {
+        return new Transition(state, List.of());
+    }
+
+    /// Everybody asked has answered or is silent, or time is up.
+    private static boolean due(
+            DirectorState state, Collection<String> asked, Collection<String> answered, Instant ends, Instant now) {
+        return !now.isBefore(ends)
+                || asked.stream()
+                        .allMatch(id -> answered.contains(id) || state.silent().contains(id));
+    }
+
+    private Transition enough(DirectorState state, int got, int fewest, Message message) {
+        return got >= fewest
+                ? decide(state, message)
+                : abort(
+                        state,
+                        Refusal.TOO_FEW.name(),
+                        got + " members for " + message.type().wireName() + ", need " + fewest,
+                        List.of());
+    }
+
+    private static int threshold(Survivors survivors) {
+        return survivors.routed().roster().opened().message().threshold();
+    }
+
+    private static Message roster(Phase.Keys keys) {
+        return new RosterSealed(
+                keys.received().values().stream().map(Envelope::encode).toList());
+    }
+
+    private static Message routed(Phase.Shares shares) {
+        return new SharesRouted(shares.received().entrySet().stream()
+                .map(entry -> new NamedHash(
+                        entry.getKey(), Enc.sha256(entry.getValue().encode())))
+                .toList());
+    }
+
+    /// Seals when all of U2 delivered or are silent; or when enough did and the stragglers had their grace;
+    /// or when time is up.
+    /// On an adapter whose survivors were sealed before, exactly those (protocol §5, "One survivor set per
+    /// adapter").
+    private Transition updates(DirectorState state, Phase.Updates updates, Instant now) {
+        Opened opened = updates.routed().roster().opened();
+        if (updates.complaint().isPresent()) {
+            return abort(
+                    state,
+                    "Complaint",
+                    updates.complaint().get().sender() + " could not open a share that was dealt to it",
+                    List.of(updates.complaint().get().encode()));
+        }
+        List<String> before = state.sealed().get(opened.message().adapterDigest());
+        boolean all = due(state, updates.routed().ids(), updates.delivered().keySet(), updates.ends(), now);
+        boolean graceOver = updates.enough()
+                .map(enough -> {
+                    Duration took = Duration.between(updates.since(), enough);
+                    Duration grace = took.compareTo(stragglerGrace) > 0 ? took : stragglerGrace;
+                    return !now.isBefore(enough.plus(grace));
+                })
+                .orElse(false);
+        if (before != null) {
+            if (updates.delivered().keySet().containsAll(before)) {
+                return decide(state, survivors(updates, before));
+            }
+            return all
+                    ? abort(state, "NeedsLift", "the same survivors " + before + " did not all deliver", List.of())
+                    : wait(state);
+        }
+        return all || graceOver
+                ? enough(
+                        state,
+                        updates.delivered().size(),
+                        opened.fewest(),
+                        survivors(updates, updates.delivered().keySet()))
+                : wait(state);
+    }
+
+    private static Message survivors(Phase.Updates updates, Collection<String> ids) {
+        return new SurvivorsSealed(updates.delivered().entrySet().stream()
+                .filter(entry -> ids.contains(entry.getKey()))
+                .map(entry -> new NamedHash(entry.getKey(), entry.getValue()))
+                .toList());
+    }
+
+    private Transition revealed(DirectorState state, Phase.Reveal reveal, Instant now) {
+        int threshold = threshold(reveal.unmasking().survivors());
+        if (!due(state, reveal.unmasking().survivors().ids(), reveal.received().keySet(), reveal.ends(), now)) {
+            return wait(state);
+        }
+        if (reveal.received().size() < threshold) {
+            return abort(
+                    state,
+                    Refusal.TOO_FEW.name(),
+                    reveal.received().size() + " members revealed, need " + threshold,
+                    List.of());
+        }
+        try {
+            Unmasker unmasker = Unmasker.rebuild(primitives, reveal.unmasking(), reveal.received());
+            return new Transition(
+                    state.with(new Phase.Summing(reveal.unmasking())),
+                    List.of(new Output.Unmask(reveal.unmasking(), unmasker)));
+        } catch (PeerMisbehaved fault) {
+            Transition aborted = abort(state, fault.reason().name(), String.valueOf(fault.getMessage()), List.of());
+            List<Output> outputs = new ArrayList<>(List.of(new Output.Refused(fault)));
+            outputs.addAll(aborted.outputs());
+            return new Transition(aborted.state(), outputs);
+        }
+    }
+
+    private Transition close(DirectorState state, Input.Close close) {
+        if (state.deciding() || !(state.phase() instanceof Phase.Summing summing)) {
+            return wait(state);
+        }
+        return decide(
+                state,
+                new RoundClosed(
+                        close.version(), close.modelDigest(), close.aggregateDigest(), seeds(summing.unmasking())));
+    }
+
+    private Transition abort(DirectorState state, String reason, String detail, List<Bytes> evidence) {
+        if (state.deciding() || state.phase() instanceof Phase.Between) {
+            return wait(state);
+        }
+        List<SealedBox> seeds = switch (state.phase()) {
+            case Phase.Reveal reveal -> seeds(reveal.unmasking());
+            case Phase.Summing summing -> seeds(summing.unmasking());
+            default -> List.of();
+        };
+        return decide(state, new RoundAborted(reason, detail, evidence, seeds));
+    }
+
+    private List<SealedBox> seeds(Unmasking unmasking) {
+        Roster roster = unmasking.survivors().routed().roster();
+        List<SealedBox> boxes = new ArrayList<>();
+        try (Secret seed = seed(roster.opened())) {
+            for (Map.Entry<String, Bytes> member : new TreeMap<>(directory.deliveryKeys()).entrySet()) {
+                Bytes info = roster.context().closedInfo(unmasking.t4(), member.getKey());
+                boxes.add(new SealedBox(member.getKey(), primitives.seal(member.getValue(), info, seed, randomness)));
+            }
+        } catch (InvalidKey e) {
+            throw new IllegalStateException("delivery keys are checked at enrolment", e);
+        }
+        return boxes;
+    }
+
+    private Secret seed(Opened opened) {
+        return opened.context().roundKeySeed(roundSecret, opened.message().nonce());
+    }
+
+    // ---- what was decided ----
+
+    private Transition decided(DirectorState state, Decided decided, Instant now) throws PeerMisbehaved {
+        if (!decided.transcript().equals(state.chain().head())) {
+            // An earlier director's proposal, overtaken: the log keeps it, nobody signs it.
+            return wait(state);
+        }
+        Message message;
+        try {
+            message = Message.parse(decided.type(), decided.payload());
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the leader's log holds what no director writes", e);
+        }
+        Envelope envelope = coordinator.sign(message, decided.transcript());
+        Chain chain = message instanceof RoundOpened opened
+                ? state.chain().next(envelope, opened)
+                : state.chain().next(envelope);
+        Map<Bytes, List<String>> sealed = new HashMap<>(state.sealed());
+        Phase phase = phase(state, message, chain.head(), now, sealed);
+        Set<String> silent = chain.open() ? state.silent() : Set.of();
+        return new Transition(
+                new DirectorState(phase, chain, false, silent, sealed), List.of(new Output.Publish(envelope)));
+    }
+
+    private Phase phase(DirectorState state, Message message, Bytes t, Instant now, Map<Bytes, List<String>> sealed)
+            throws PeerMisbehaved {
+        return switch (message) {
+            case RoundOpened opened ->
+                new Phase.Keys(
+                        new Opened(directory.federation(), opened, t),
+                        new TreeMap<>(),
+                        now.plusSeconds(opened.deadlines().keys()));
+            case RosterSealed roster
+            when state.phase() instanceof Phase.Keys keys ->
+                new Phase.Shares(
+                        Roster.verify(primitives, directory, keys.opened(), roster, t, 1),
+                        new TreeMap<>(),
+                        now.plusSeconds(keys.opened().message().deadlines().shares()));
+            case SharesRouted routed
+            when state.phase() instanceof Phase.Shares shares ->
+                new Phase.Updates(
+                        Routed.verify(
+                                primitives,
+                                directory,
+                                shares.roster(),
+                                routed,
+                                t,
+                                shares.received().values()),
+                        new TreeMap<>(),
+                        new TreeMap<>(),
+                        Optional.empty(),
+                        now,
+                        Optional.empty(),
+                        now.plusSeconds(
+                                shares.roster().opened().message().deadlines().training()));
+            case SurvivorsSealed survivors
+            when state.phase() instanceof Phase.Updates updates -> {
+                RoundOpened opened = updates.routed().roster().opened().message();
+                Survivors verified = Survivors.verify(updates.routed(), survivors, t);
+                sealed.put(opened.adapterDigest(), verified.ids());
+                yield new Phase.Confirmation(
+                        verified,
+                        new TreeMap<>(),
+                        now.plusSeconds(opened.deadlines().confirmation()));
+            }
+            case UnmaskRequested request
+            when state.phase() instanceof Phase.Confirmation confirmation -> {
+                RoundOpened opened =
+                        confirmation.survivors().routed().roster().opened().message();
+                yield new Phase.Reveal(
+                        Unmasking.verify(primitives, directory, confirmation.survivors(), request, t),
+                        new TreeMap<>(),
+                        now.plusSeconds(opened.deadlines().reveal()));
+            }
+            case RoundClosed closed -> new Phase.Between();
+            case RoundAborted aborted -> new Phase.Between();
+            default ->
+                throw new IllegalStateException("the leader's log decides "
+                        + message.type().wireName() + " in phase "
+                        + state.phase().getClass().getSimpleName());
+        };
+    }
+
+    /// Judges a complaint once the complainant has opened its channel key: who lied, the dealer or the
+    /// complainant.
+    ///
+    /// @param routed      U2 of the aborted attempt
+    /// @param complainant who complained about `accused`
+    /// @param channelSeed as it published it
+    public static String liar(
+            Primitives primitives, Routed routed, String complainant, String accused, Bytes channelSeed) {
+        Roster roster = routed.roster();
+        try (Secret seed = Secret.take(channelSeed.toArray())) {
+            if (!primitives.kemKey(seed).equals(roster.member(complainant).channelKey())) {
+                return complainant;
+            }
+            ReceivedShares.open(primitives, routed, accused, complainant, seed).close();
+            return complainant;
+        } catch (PeerMisbehaved fault) {
+            return accused;
+        }
+    }
+
+    private static <V> SortedMap<String, V> put(SortedMap<String, V> map, String key, V value) {
+        SortedMap<String, V> copy = new TreeMap<>(map);
+        copy.put(key, value);
+        return copy;
+    }
+}

@@ -1,0 +1,135 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Decided;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.RevealedShares;
+import dev.sotto.schemas.RoundOpened;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+
+/// Where the director stands. Immutable, and a fold: the same inputs in the same order give the same state,
+/// so that a successor
+/// that reads the log continues.
+///
+/// @param phase    of the open attempt
+/// @param chain    where `control` stands
+/// @param deciding a proposal was made and has not come back from the leader's log yet
+/// @param silent   members that declined or were refused in this attempt: nobody waits for them
+/// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the same
+public record DirectorState(
+        Phase phase, Chain chain, boolean deciding, Set<String> silent, Map<Bytes, List<String>> sealed) {
+    /// Before any message.
+    public static final DirectorState START =
+            new DirectorState(new Phase.Between(), Chain.START, false, Set.of(), Map.of());
+
+    /// Copies the collections.
+    public DirectorState {
+        silent = Set.copyOf(silent);
+        sealed = Map.copyOf(sealed);
+    }
+
+    DirectorState with(Phase next) {
+        return new DirectorState(next, chain, deciding, silent, sealed);
+    }
+
+    /// The part of an attempt. What was verified is a field of the phase that needs it.
+    public sealed interface Phase {
+        /// No attempt is open.
+        record Between() implements Phase {}
+
+        /// Members advertise keys.
+        record Keys(Opened opened, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+
+        /// Members deal shares.
+        record Shares(Roster roster, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+
+        /// Members train, and deliver.
+        ///
+        /// @param manifests by member
+        /// @param delivered members whose chunks are all in the log, as the aggregators say
+        /// @param complaint a complaint about a dealer, which ends the attempt
+        /// @param since     when training began
+        /// @param enough    when n − maxDropouts had delivered
+        record Updates(
+                Routed routed,
+                SortedMap<String, Manifest> manifests,
+                SortedMap<String, Bytes> delivered,
+                Optional<Envelope> complaint,
+                Instant since,
+                Optional<Instant> enough,
+                Instant ends)
+                implements Phase {}
+
+        /// Members confirm U3.
+        record Confirmation(Survivors survivors, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+
+        /// Members reveal shares.
+        record Reveal(Unmasking unmasking, SortedMap<String, RevealedShares> received, Instant ends) implements Phase {}
+
+        /// Masks are coming off; the caller closes or aborts.
+        record Summing(Unmasking unmasking) implements Phase {}
+    }
+
+    /// What can happen.
+    public sealed interface Input {
+        /// Propose to open an attempt; its parameters were made by the caller.
+        record Open(RoundOpened message) implements Input {}
+
+        /// A member's message from its inbox. After a restart the caller feeds the inboxes of the open
+        /// attempt again once the
+        /// leader's log is folded, in each phase: what is late or was counted is ignored.
+        record Received(Envelope envelope) implements Input {}
+
+        /// All chunks of a member are in the log and match this manifest.
+        record Delivered(String member, Bytes manifestHash) implements Input {}
+
+        /// Time went by.
+        record Tick() implements Input {}
+
+        /// A decision came back from the leader's log. The step's `now` is that record's time.
+        record Decision(Decided decided) implements Input {}
+
+        /// The new version is published.
+        record Close(long version, Bytes modelDigest, Bytes aggregateDigest) implements Input {}
+
+        /// The sum cannot be used, or an operator ends the attempt.
+        record Abort(String reason, String detail, List<Bytes> evidence) implements Input {
+            /// Copies the list.
+            public Abort {
+                evidence = List.copyOf(evidence);
+            }
+        }
+    }
+
+    /// What the caller must do.
+    public sealed interface Output {
+        /// Append this to the leader's log; when it is read back, step with [Input.Decision].
+        record Decide(Decided decided) implements Output {}
+
+        /// Publish on `control`; safe to repeat after a restart, byte for byte the same.
+        record Publish(Envelope envelope) implements Output {}
+
+        /// A member's message broke a rule.
+        record Refused(PeerMisbehaved fault) implements Output {}
+
+        /// Every seed is rebuilt: unmask the survivors' sum, then step with [Input.Close]. The caller
+        /// closes the unmasker.
+        record Unmask(Unmasking unmasking, Unmasker unmasker) implements Output {}
+    }
+
+    /// A state and what to do, in order.
+    ///
+    /// @param state   the next state
+    /// @param outputs in order
+    public record Transition(DirectorState state, List<Output> outputs) {
+        /// Copies the list.
+        public Transition {
+            outputs = List.copyOf(outputs);
+        }
+    }
+}

@@ -1,0 +1,606 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.crypto.fixedpoint.FixedPoint;
+import dev.sotto.crypto.fixedpoint.NotFinite;
+import dev.sotto.crypto.fixedpoint.Rounding;
+import dev.sotto.crypto.fixedpoint.Scalars;
+import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.crypto.mask.MaskStream;
+import dev.sotto.crypto.mask.RoundContext;
+import dev.sotto.crypto.mask.RoundContext.Kind;
+import dev.sotto.crypto.primitive.BoxRefused;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.Encapsulation;
+import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.InvalidKey;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.ring.Ring;
+import dev.sotto.crypto.secagg.MemberState.Transition;
+import dev.sotto.crypto.shamir.Shamir;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.ChannelOpened;
+import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.KeysAdvertised;
+import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.Message;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RevealedShares;
+import dev.sotto.schemas.RosterSealed;
+import dev.sotto.schemas.RoundAborted;
+import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SealedBox;
+import dev.sotto.schemas.SharesDealt;
+import dev.sotto.schemas.SharesRevealed;
+import dev.sotto.schemas.SharesRouted;
+import dev.sotto.schemas.SurvivorsConfirmed;
+import dev.sotto.schemas.SurvivorsSealed;
+import dev.sotto.schemas.Topics;
+import dev.sotto.schemas.UnmaskRequested;
+import dev.sotto.schemas.UpdateChunk;
+import dev.sotto.schemas.UpdateManifest;
+import dev.sotto.schemas.VectorLayout;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/// The member's side of a round (protocol §5): `step(state, input) → state, outputs`, without I/O.
+///
+/// It reads every message of `control` in order, takes part where its rules allow, and declines with a
+/// reason where they do not.
+/// A message that is not the coordinator's changes nothing. After a restart begin at [MemberState.Idle] and
+/// read `control` from
+/// its start: an attempt in which the journal knows a message of ours is sat out, and what was signed is
+/// sent again as it was.
+///
+/// Deviation from protocol §5: a restarted member whose spool was complete does not confirm, which is
+/// allowed.
+///
+/// Not thread-safe. The caller owns identity, delivery seed and salt, and closes them.
+public final class Member {
+    private static final int SEED = 32;
+
+    private final Primitives primitives;
+    private final Identity identity;
+    private final Secret deliverySeed;
+    private final Secret drawSalt;
+    private final Directory directory;
+    private final MemberRules rules;
+    private final Randomness randomness;
+    private final Journal journal;
+    private final String me;
+    private final MaskStream masks = new MaskStream();
+
+    /// For one organisation.
+    ///
+    /// @param deliverySeed X-Wing, made at enrolment
+    /// @param drawSalt     secret, made at enrolment
+    public Member(
+            Primitives primitives,
+            Identity identity,
+            Secret deliverySeed,
+            Secret drawSalt,
+            Directory directory,
+            MemberRules rules,
+            Randomness randomness,
+            Journal journal) {
+        this.primitives = primitives;
+        this.identity = identity;
+        this.deliverySeed = deliverySeed;
+        this.drawSalt = drawSalt;
+        this.directory = directory;
+        this.rules = rules;
+        this.randomness = randomness;
+        this.journal = journal;
+        this.me = identity.name();
+    }
+
+    /// One step. The given state must not be used again.
+    public Transition step(MemberState state, MemberInput input) {
+        return switch (input) {
+            case MemberInput.Read read -> read(state, read);
+            case MemberInput.Trained trained -> trained(state, trained);
+            case MemberInput.GaveUp gaveUp -> gaveUp(state, gaveUp);
+        };
+    }
+
+    private Transition read(MemberState state, MemberInput.Read read) {
+        Envelope envelope = read.envelope();
+        Message message;
+        try {
+            if (!envelope.sender().equals(Topics.COORDINATOR)) {
+                throw new PeerMisbehaved(Refusal.UNKNOWN_SENDER, envelope.sender(), "does not write control");
+            }
+            if (envelope.type() == MessageType.ROUND_OPENED
+                    && !state.chain().open()
+                    && !envelope.transcript().equals(state.chain().head())) {
+                throw Roster.coordinator(Refusal.FORKED_LOG, "a round was opened on another log than this member's");
+            }
+            message = directory.verify(primitives, envelope, state.chain().head());
+            requireOrder(state, message);
+        } catch (PeerMisbehaved fault) {
+            return new Transition(state, List.of(new MemberOutput.Refused(fault)));
+        }
+        Chain chain = message instanceof RoundOpened opened
+                ? state.chain().next(envelope, opened)
+                : state.chain().next(envelope);
+        try {
+            return switch (message) {
+                case RoundOpened opened -> opened(chain, opened);
+                case RoundClosed closed -> closed(state, chain, closed);
+                case RoundAborted aborted -> aborted(state, chain, aborted);
+                default -> attempt(state, chain, message, read.dealt());
+            };
+        } catch (PeerMisbehaved fault) {
+            state.close();
+            return decline(chain, fault);
+        }
+    }
+
+    /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
+    private static void requireOrder(MemberState state, Message message) throws PeerMisbehaved {
+        boolean opens = message instanceof RoundOpened;
+        if (opens == state.chain().open()) {
+            throw Roster.coordinator(
+                    Refusal.UNEXPECTED_MESSAGE,
+                    message.type().wireName() + (opens ? " while an attempt is open" : " while no attempt is open"));
+        }
+        if (message instanceof RoundOpened opened
+                && !opened.previous().equals(state.chain().head())) {
+            throw Roster.coordinator(Refusal.FORKED_LOG, "C_prev is not this member's");
+        }
+        if (message instanceof RoundOpened opened && !state.chain().isNext(opened)) {
+            throw Roster.coordinator(
+                    Refusal.OTHER_ROUND,
+                    "opened round " + opened.round() + " attempt " + opened.attempt() + " after round "
+                            + state.chain().round() + " attempt "
+                            + state.chain().attempt());
+        }
+    }
+
+    private Transition attempt(MemberState state, Chain chain, Message message, List<Envelope> dealt)
+            throws PeerMisbehaved {
+        return switch (state) {
+            case MemberState.Bystander bystander ->
+                new Transition(new MemberState.Bystander(chain, bystander.why()), List.of());
+            case MemberState.Advertised advertised
+            when message instanceof RosterSealed sealed -> deal(advertised, chain, sealed);
+            case MemberState.Dealt dealtOut
+            when message instanceof SharesRouted routed -> route(dealtOut, chain, routed, dealt);
+            case MemberState.Delivered delivered
+            when message instanceof SurvivorsSealed sealed -> confirm(delivered, chain, sealed);
+            case MemberState.Training training
+            when message instanceof SurvivorsSealed -> {
+                training.close();
+                yield new Transition(
+                        new MemberState.Bystander(chain, "the survivors were sealed before this member had delivered"),
+                        List.of());
+            }
+            case MemberState.Confirmed confirmed
+            when message instanceof UnmaskRequested request -> reveal(confirmed, chain, request);
+            default ->
+                throw Roster.coordinator(
+                        Refusal.UNEXPECTED_MESSAGE,
+                        message.type().wireName() + " in state "
+                                + state.getClass().getSimpleName());
+        };
+    }
+
+    /// Step 1 and 2.
+    private Transition opened(Chain chain, RoundOpened message) throws PeerMisbehaved {
+        if (!message.cohort().contains(me)) {
+            return new Transition(new MemberState.Bystander(chain, "not in the cohort"), List.of());
+        }
+        List<Envelope> before = journal.signed(message.round(), message.attempt());
+        if (!before.isEmpty()) {
+            List<MemberOutput> outputs = new ArrayList<>();
+            before.forEach(envelope -> outputs.add(new MemberOutput.Publish(envelope)));
+            if (before.stream().anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST)) {
+                outputs.add(new MemberOutput.SendSpool());
+            }
+            return new Transition(
+                    new MemberState.Bystander(chain, "restarted: the secrets of this attempt are gone"), outputs);
+        }
+        for (String organisation : message.cohort()) {
+            if (!rules.approved().contains(organisation)) {
+                throw Roster.coordinator(Refusal.UNAPPROVED_ORGANISATION, organisation + " is not approved here");
+            }
+        }
+        Optional<String> infeasible = Parameters.infeasible(message, rules);
+        if (infeasible.isPresent()) {
+            throw Roster.coordinator(Refusal.INFEASIBLE_PARAMETERS, infeasible.get());
+        }
+        try {
+            primitives.checkKemKey(message.roundKey());
+        } catch (InvalidKey e) {
+            throw Roster.coordinator(Refusal.INVALID_KEY, "round key: " + e.getMessage());
+        }
+        Optional<String> forbidden = rules.policy().apply(message);
+        if (forbidden.isPresent()) {
+            throw Roster.coordinator(Refusal.POLICY, forbidden.get());
+        }
+        Opened opened = new Opened(directory.federation(), message, chain.head());
+        Secret master = draw(opened, "m");
+        Secret selfMask = draw(opened, "b");
+        Secret channelSeed = draw(opened, "channel");
+        try (Secret maskSeed = opened.context().maskSeed(master, opened.t0(), me)) {
+            Envelope keys = sign(
+                    chain,
+                    new KeysAdvertised(
+                            primitives.kemKey(channelSeed), primitives.kemKey(maskSeed), message.previous()));
+            return new Transition(
+                    new MemberState.Advertised(chain, opened, keys, master, selfMask, channelSeed),
+                    List.of(new MemberOutput.Publish(keys)));
+        }
+    }
+
+    private Secret draw(Opened opened, String kind) {
+        try (Secret fresh = randomness.secret(SEED)) {
+            return opened.context().draw(drawSalt, fresh, opened.t0(), me, kind);
+        }
+    }
+
+    /// Step 3 and 4.
+    private Transition deal(MemberState.Advertised state, Chain chain, RosterSealed sealed) throws PeerMisbehaved {
+        Opened opened = state.opened();
+        int fewest = Math.max(opened.fewest(), rules.smallestCohort());
+        Roster roster = Roster.verify(primitives, directory, opened, sealed, chain.head(), fewest);
+        if (roster.indexOf(me) < 0) {
+            state.close();
+            return new Transition(new MemberState.Bystander(chain, "left out of the roster"), List.of());
+        }
+        if (!roster.member(me).signed().equals(state.sent().encode())) {
+            throw Roster.coordinator(Refusal.OWN_MESSAGE_ALTERED, "the roster holds other keys than " + me + " sent");
+        }
+        RoundContext context = opened.context();
+        Secret maskSeed = context.maskSeed(state.master(), opened.t0(), me);
+        List<ReceivedShares> shares = split(roster, state.master(), state.selfMask());
+        List<Bytes> boxes = new ArrayList<>();
+        List<Bytes> ciphertexts = new ArrayList<>();
+        List<Bytes> maskCommitments = new ArrayList<>();
+        List<Bytes> selfCommitments = new ArrayList<>();
+        Map<String, Secret> kemSecrets = new HashMap<>();
+        int place = roster.indexOf(me);
+        try {
+            for (int i = 0; i < roster.members().size(); i++) {
+                Roster.Member other = roster.members().get(i);
+                ReceivedShares share = shares.get(i);
+                maskCommitments.add(context.shareCommitment(
+                        roster.t1(), me, other.id(), Kind.MASK, share.maskSalt(), share.maskShare()));
+                selfCommitments.add(context.shareCommitment(
+                        roster.t1(), me, other.id(), Kind.SELF, share.selfSalt(), share.selfShare()));
+                if (i != place) {
+                    try (Secret plain = share.plain()) {
+                        Bytes info = context.shareInfo(roster.t1(), me, other.id());
+                        boxes.add(primitives.seal(other.channelKey(), info, plain, randomness));
+                    }
+                    share.close();
+                }
+                if (i > place) {
+                    try (Secret coins = context.coins(state.master(), roster.t1(), me, other.id(), other.maskKey())) {
+                        Encapsulation made = primitives.encapsulate(other.maskKey(), coins);
+                        ciphertexts.add(made.ciphertext());
+                        kemSecrets.put(other.id(), made.secret());
+                    }
+                }
+            }
+        } catch (InvalidKey e) {
+            throw new IllegalStateException("the roster's keys were checked", e);
+        }
+        SharesDealt dealt = new SharesDealt(
+                boxes,
+                ciphertexts,
+                context.commitment(roster.t1(), me, Kind.MASK, state.master()),
+                context.commitment(roster.t1(), me, Kind.SELF, state.selfMask()),
+                maskCommitments,
+                selfCommitments);
+        state.master().close();
+        Envelope sent = sign(chain, dealt);
+        return new Transition(
+                new MemberState.Dealt(
+                        chain,
+                        roster,
+                        Enc.sha256(sent.encode()),
+                        maskSeed,
+                        state.selfMask(),
+                        state.channelSeed(),
+                        shares.get(place),
+                        kemSecrets),
+                List.of(new MemberOutput.Publish(sent)));
+    }
+
+    private List<ReceivedShares> split(Roster roster, Secret master, Secret selfMask) {
+        int n = roster.members().size();
+        int t = roster.opened().message().threshold();
+        List<Secret> maskShares = Shamir.split(master, t, n, randomness);
+        List<Secret> selfShares = Shamir.split(selfMask, t, n, randomness);
+        List<ReceivedShares> shares = new ArrayList<>();
+        for (int i = 0; i < n; i++) {
+            shares.add(new ReceivedShares(
+                    me, maskShares.get(i), randomness.secret(SEED), selfShares.get(i), randomness.secret(SEED)));
+        }
+        return shares;
+    }
+
+    /// Step 5.
+    private Transition route(MemberState.Dealt state, Chain chain, SharesRouted sealed, List<Envelope> inboxes)
+            throws PeerMisbehaved {
+        Roster roster = state.roster();
+        Optional<Bytes> own = sealed.dealers().stream()
+                .filter(named -> named.organisation().equals(me))
+                .map(NamedHash::hash)
+                .findFirst();
+        if (own.isEmpty()) {
+            state.close();
+            return new Transition(new MemberState.Bystander(chain, "left out of U2"), List.of());
+        }
+        if (!own.get().equals(state.sentHash())) {
+            throw Roster.coordinator(Refusal.OWN_MESSAGE_ALTERED, "U2 names other shares than " + me + " dealt");
+        }
+        Routed routed = Routed.verify(primitives, directory, roster, sealed, chain.head(), inboxes);
+        SortedMap<String, ReceivedShares> shares = new TreeMap<>();
+        Map<String, Secret> pairSeeds = new HashMap<>();
+        try {
+            for (String dealer : routed.ids()) {
+                if (!dealer.equals(me)) {
+                    shares.put(dealer, ReceivedShares.open(primitives, routed, dealer, me, state.channelSeed()));
+                }
+            }
+        } catch (PeerMisbehaved fault) {
+            shares.values().forEach(ReceivedShares::close);
+            return complain(state, chain, fault);
+        }
+        shares.put(me, state.ownShare());
+        for (String other : routed.ids()) {
+            if (!other.equals(me)) {
+                pairSeeds.put(other, pairSeed(state, routed, other));
+            }
+        }
+        state.maskSeed().close();
+        state.channelSeed().close();
+        state.kemSecrets().values().forEach(Secret::close);
+        return new Transition(
+                new MemberState.Training(chain, routed, state.selfMask(), pairSeeds, shares),
+                List.of(new MemberOutput.Train(routed)));
+    }
+
+    private Secret pairSeed(MemberState.Dealt state, Routed routed, String other) {
+        RoundContext context = routed.roster().context();
+        Secret own = state.kemSecrets().get(other);
+        if (own != null) {
+            return context.pairSeed(own, routed.t2(), me, other, routed.ciphertext(me, other));
+        }
+        Bytes ciphertext = routed.ciphertext(other, me);
+        try (Secret kem = primitives.decapsulate(state.maskSeed(), ciphertext)) {
+            return context.pairSeed(kem, routed.t2(), other, me, ciphertext);
+        } catch (InvalidKey e) {
+            throw new IllegalStateException("the dealers' ciphertexts were checked", e);
+        }
+    }
+
+    private Transition complain(MemberState.Dealt state, Chain chain, PeerMisbehaved fault) {
+        Envelope complaint =
+                sign(chain, new Complaint(fault.who(), fault.reason().name()));
+        Secret channel = state.channelSeed().copy();
+        state.close();
+        return new Transition(
+                new MemberState.Complained(chain, channel),
+                List.of(new MemberOutput.Refused(fault), new MemberOutput.Publish(complaint)));
+    }
+
+    /// Step 6: the update is spent when its manifest leaves.
+    private Transition trained(MemberState state, MemberInput.Trained input) {
+        if (!(state instanceof MemberState.Training training)) {
+            return new Transition(state, List.of());
+        }
+        try {
+            UpdateManifest manifest = mask(training, input.update(), input.spool());
+            training.selfMask().close();
+            training.pairSeeds().values().forEach(Secret::close);
+            Envelope sent = sign(training.chain(), manifest);
+            return new Transition(
+                    new MemberState.Delivered(
+                            training.chain(), training.routed(), Enc.sha256(sent.encode()), training.shares()),
+                    List.of(new MemberOutput.Publish(sent), new MemberOutput.SendSpool()));
+        } catch (NotFinite e) {
+            return gaveUp(state, new MemberInput.GaveUp("NotFinite", String.valueOf(e.getMessage())));
+        }
+    }
+
+    private UpdateManifest mask(MemberState.Training state, Update update, Spool spool) throws NotFinite {
+        RoundOpened message = state.routed().roster().opened().message();
+        Rounding rounding = new Rounding(randomness);
+        List<UpdateManifest.VectorHashes> hashes = new ArrayList<>();
+        long clipped = 0;
+        for (VectorLayout vector : message.layout()) {
+            Ring ring = Parameters.ring(message, vector);
+            List<Bytes> chunks = new ArrayList<>();
+            FixedPoint codec = new FixedPoint(ring, vector, message.cohort().size(), message.weightCap());
+            for (int index = 0; index < ring.chunks(vector.size()); index++) {
+                byte[] packed = new byte[ring.chunkSize(vector.size(), index) * ring.wordBytes()];
+                if (vector.name().equals(Scalars.NAME)) {
+                    packed = Scalars.encode(
+                            Weighting.of(message.weighting()),
+                            update.weight(),
+                            update.meanLoss(),
+                            clipped,
+                            update.examples(),
+                            update.tokens());
+                } else {
+                    clipped += codec.encode(values(update, vector), index, update.weight(), rounding, packed);
+                }
+                addMasks(state, vector, ring, index, packed);
+                Bytes masked = Bytes.of(packed);
+                chunks.add(Enc.sha256(masked));
+                spool.write(identity.sign(
+                        new UpdateChunk(vector.name(), index, masked),
+                        state.chain().head()));
+            }
+            hashes.add(new UpdateManifest.VectorHashes(vector.name(), chunks));
+        }
+        spool.seal();
+        return new UpdateManifest(hashes);
+    }
+
+    private static float[] values(Update update, VectorLayout vector) {
+        float @Nullable [] values = update.vectors().get(vector.name());
+        if (values == null || values.length != vector.size()) {
+            throw new IllegalArgumentException(
+                    "the update must hold " + vector.size() + " coordinates of " + vector.name());
+        }
+        return values;
+    }
+
+    /// y = q + PRG(b) + Σ ± PRG(s): plus where this member comes first.
+    private void addMasks(MemberState.Training state, VectorLayout vector, Ring ring, int index, byte[] packed) {
+        RoundContext context = state.routed().roster().context();
+        Bytes t2 = state.routed().t2();
+        long offset = (long) index * Limits.CHUNK;
+        try (Secret key = context.selfStreamKey(state.selfMask(), t2, me, vector.name())) {
+            masks.addTo(ring, packed, packed.length, offset, key);
+        }
+        state.pairSeeds().forEach((other, seed) -> {
+            boolean first = me.compareTo(other) < 0;
+            try (Secret key = context.pairStreamKey(seed, t2, first ? me : other, first ? other : me, vector.name())) {
+                if (first) {
+                    masks.addTo(ring, packed, packed.length, offset, key);
+                } else {
+                    masks.subtractFrom(ring, packed, packed.length, offset, key);
+                }
+            }
+        });
+    }
+
+    /// Step 7 and 8.
+    private Transition confirm(MemberState.Delivered state, Chain chain, SurvivorsSealed sealed) throws PeerMisbehaved {
+        Survivors survivors = Survivors.verify(state.routed(), sealed, chain.head());
+        int place = survivors.ids().indexOf(me);
+        if (place < 0) {
+            state.close();
+            return new Transition(
+                    new MemberState.Bystander(chain, "left out of the survivors"),
+                    List.of(new MemberOutput.DeleteSpool()));
+        }
+        if (!survivors.survivors().get(place).hash().equals(state.manifestHash())) {
+            throw Roster.coordinator(Refusal.OWN_MESSAGE_ALTERED, "U3 names another manifest than " + me + " sent");
+        }
+        Bytes adapter = state.routed().roster().opened().message().adapterDigest();
+        Optional<List<String>> before = journal.confirmed(adapter);
+        if (before.isPresent() && !before.get().equals(survivors.ids())) {
+            throw Roster.coordinator(
+                    Refusal.OTHER_SURVIVORS,
+                    "confirmed " + before.get() + " on this adapter, will not confirm " + survivors.ids());
+        }
+        journal.recordConfirmed(adapter, survivors.ids());
+        Envelope sent = sign(chain, new SurvivorsConfirmed());
+        return new Transition(
+                new MemberState.Confirmed(chain, survivors, state.shares()), List.of(new MemberOutput.Publish(sent)));
+    }
+
+    /// Step 9 and 10: never both kinds of share for one member.
+    private Transition reveal(MemberState.Confirmed state, Chain chain, UnmaskRequested request) throws PeerMisbehaved {
+        Unmasking unmasking = Unmasking.verify(primitives, directory, state.survivors(), request, chain.head());
+        List<RevealedShares.Share> selfShares = new ArrayList<>();
+        List<RevealedShares.Share> maskShares = new ArrayList<>();
+        state.shares().forEach((dealer, share) -> {
+            if (state.survivors().ids().contains(dealer)) {
+                selfShares.add(share.revealSelf());
+            } else {
+                maskShares.add(share.revealMask());
+            }
+        });
+        Opened opened = state.survivors().routed().roster().opened();
+        try (Secret plain =
+                Secret.take(new RevealedShares(selfShares, maskShares).encode().toArray())) {
+            Bytes info = opened.context().revealInfo(chain.head(), me);
+            Envelope sent = sign(
+                    chain, new SharesRevealed(primitives.seal(opened.message().roundKey(), info, plain, randomness)));
+            return new Transition(new MemberState.Revealed(chain, unmasking), List.of(new MemberOutput.Publish(sent)));
+        } catch (InvalidKey e) {
+            throw new IllegalStateException("the round key was checked", e);
+        } finally {
+            state.close();
+        }
+    }
+
+    private Transition closed(MemberState state, Chain chain, RoundClosed message) {
+        Optional<Unmasking> unmasking =
+                state instanceof MemberState.Revealed revealed ? Optional.of(revealed.unmasking()) : Optional.empty();
+        // T4 is the head before RoundClosed, also for those who sat the attempt out.
+        Bytes t4 = state.chain().head();
+        RoundContext context = new RoundContext(directory.federation(), chain.round(), chain.attempt());
+        Optional<Secret> seed = Optional.empty();
+        for (SealedBox box : message.roundSeeds()) {
+            if (box.organisation().equals(me)) {
+                try {
+                    seed = Optional.of(primitives.open(deliverySeed, context.closedInfo(t4, me), box.box()));
+                } catch (BoxRefused e) {
+                    seed = Optional.empty();
+                }
+            }
+        }
+        state.close();
+        return new Transition(new MemberState.Idle(chain), List.of(new MemberOutput.Closed(message, unmasking, seed)));
+    }
+
+    private Transition aborted(MemberState state, Chain chain, RoundAborted message) {
+        List<MemberOutput> outputs = new ArrayList<>();
+        if (state instanceof MemberState.Complained complained) {
+            // Safe: it holds the signed abort, has complained, and has sent no manifest, confirmation or
+            // share.
+            Bytes seed = Bytes.of(complained.channelSeed().expose(InsecureSecretAccess.get()));
+            outputs.add(new MemberOutput.Publish(sign(chain, new ChannelOpened(seed))));
+        }
+        outputs.add(new MemberOutput.Aborted(message.reason(), message.detail()));
+        state.close();
+        return new Transition(new MemberState.Idle(chain), outputs);
+    }
+
+    private Transition gaveUp(MemberState state, MemberInput.GaveUp input) {
+        return switch (state) {
+            case MemberState.Idle idle -> new Transition(idle, List.of());
+            case MemberState.Bystander bystander -> new Transition(bystander, List.of());
+            default -> {
+                Envelope declined = sign(state.chain(), new RoundDeclined(input.reason(), input.detail()));
+                state.close();
+                yield new Transition(
+                        new MemberState.Bystander(state.chain(), input.reason()),
+                        List.of(new MemberOutput.Publish(declined)));
+            }
+        };
+    }
+
+    private Transition decline(Chain chain, PeerMisbehaved fault) {
+        String detail = String.valueOf(fault.getMessage());
+        Envelope declined = sign(
+                chain,
+                new RoundDeclined(
+                        fault.reason().name(), detail.substring(0, Math.min(detail.length(), Limits.DETAIL / 4))));
+        return new Transition(
+                new MemberState.Bystander(chain, detail),
+                List.of(new MemberOutput.Refused(fault), new MemberOutput.Publish(declined)));
+    }
+
+    /// Signs and records before anything can leave. A type is signed once per attempt: a machine that would
+    /// sign again has a bug.
+    private Envelope sign(Chain chain, Message message) {
+        Optional<Envelope> before = journal.signed(chain.round(), chain.attempt(), message.type());
+        if (before.isPresent()) {
+            throw new IllegalStateException(
+                    "would sign a second " + message.type().wireName());
+        }
+        Envelope envelope = identity.sign(message, chain.head());
+        journal.recordSigned(chain.round(), chain.attempt(), envelope);
+        return envelope;
+    }
+}

@@ -1,0 +1,362 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.crypto.bc.BouncyCastlePrimitives;
+import dev.sotto.crypto.fixedpoint.FixedPoint;
+import dev.sotto.crypto.fixedpoint.Scalars;
+import dev.sotto.crypto.fixedpoint.Totals;
+import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.ring.Ring;
+import dev.sotto.crypto.secagg.DirectorState.Input;
+import dev.sotto.crypto.secagg.DirectorState.Output;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Deadlines;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.UpdateChunk;
+import dev.sotto.schemas.VectorLayout;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+
+/// A whole federation in memory: both machines, a log, and a clock that only the test moves. Seeded, so
+/// every run is the same.
+final class Federation {
+    static final String NAME = "north";
+    static final Primitives PRIMITIVES = new BouncyCastlePrimitives();
+    static final int CAP = 1024;
+    static final VectorLayout ADAPTER = new VectorLayout(
+            "adapter", true, List.of(new TensorLayout("a", List.of(7, 11), -2), new TensorLayout("b", List.of(5), 1)));
+
+    private final SplittableRandom random;
+    final Randomness randomness;
+    final List<String> ids = new ArrayList<>();
+    final Identity coordinator;
+    final Directory directory;
+    final Secret roundSecret;
+    final Director director;
+    final Map<String, Node> nodes = new TreeMap<>();
+    final List<PeerMisbehaved> refusedByDirector = new ArrayList<>();
+    final List<Envelope> control = new ArrayList<>();
+    final List<Envelope> inboxes = new ArrayList<>();
+    final List<dev.sotto.schemas.Decided> leader = new ArrayList<>();
+    final Map<String, List<Envelope>> updates = new HashMap<>();
+    DirectorState state = DirectorState.START;
+    Instant now = Instant.EPOCH;
+    /// Changes what one member reads from `control`.
+    final Map<String, UnaryOperator<Envelope>> tampered = new HashMap<>();
+    /// Members that publish nothing any more.
+    final Set<String> dead = new HashSet<>();
+    /// Changes what a member publishes.
+    final Map<String, UnaryOperator<Envelope>> lying = new HashMap<>();
+    /// A member dies right after it published this type.
+    final Map<String, MessageType> dies = new HashMap<>();
+    Optional<Totals> totals = Optional.empty();
+    double[] mean = {};
+
+    /// One member with its own disk.
+    final class Node {
+        final String id;
+        final Identity identity;
+        final Secret deliverySeed;
+        final Secret salt;
+        final MemoryJournal journal = new MemoryJournal();
+        final List<Envelope> spool = new ArrayList<>();
+        final List<PeerMisbehaved> refused = new ArrayList<>();
+        final List<MemberOutput> outputs = new ArrayList<>();
+        Optional<Update> update = Optional.empty();
+        MemberRules rules = new MemberRules(Set.of(), 3, 3, 0, opened -> Optional.empty());
+        Optional<Member> member = Optional.empty();
+        MemberState state = new MemberState.Idle(Chain.START);
+
+        Node(String id, Identity identity, Secret deliverySeed, Secret salt) {
+            this.id = id;
+            this.identity = identity;
+            this.deliverySeed = deliverySeed;
+            this.salt = salt;
+        }
+
+        void start() {
+            member = Optional.of(
+                    new Member(PRIMITIVES, identity, deliverySeed, salt, directory, rules, randomness, journal));
+        }
+
+        /// Loses memory, keeps the disk, reads the log from its start.
+        void restart() {
+            state = new MemberState.Idle(Chain.START);
+            dead.remove(id);
+            start();
+            List.copyOf(control).forEach(this::read);
+        }
+
+        void read(Envelope envelope) {
+            if (!dead.contains(id)) {
+                Envelope seen =
+                        tampered.getOrDefault(id, UnaryOperator.identity()).apply(envelope);
+                step(new MemberInput.Read(seen, inboxes));
+            }
+        }
+
+        void step(MemberInput input) {
+            MemberState.Transition next = member.orElseThrow().step(state, input);
+            state = next.state();
+            for (MemberOutput output : next.outputs()) {
+                if (dead.contains(id)) {
+                    return;
+                }
+                outputs.add(output);
+                perform(output);
+            }
+        }
+
+        private void perform(MemberOutput output) {
+            switch (output) {
+                case MemberOutput.Publish publish -> {
+                    Envelope sent =
+                            lying.getOrDefault(id, UnaryOperator.identity()).apply(publish.envelope());
+                    inboxes.add(sent);
+                    pending.add(new Input.Received(sent));
+                    if (dies.get(id) == sent.type()) {
+                        dead.add(id);
+                    }
+                }
+                case MemberOutput.Train train -> {
+                    Update made = randomUpdate();
+                    update = Optional.of(made);
+                    step(new MemberInput.Trained(made, new Spool() {
+                        @Override
+                        public void write(Envelope chunk) {
+                            spool.add(chunk);
+                        }
+
+                        @Override
+                        public void seal() {}
+                    }));
+                }
+                case MemberOutput.SendSpool send -> {
+                    updates.put(id, List.copyOf(spool));
+                    journal.signed(state.chain().round(), state.chain().attempt(), MessageType.UPDATE_MANIFEST)
+                            .ifPresent(manifest -> pending.add(new Input.Delivered(id, Enc.sha256(manifest.encode()))));
+                }
+                case MemberOutput.DeleteSpool delete -> spool.clear();
+                case MemberOutput.Refused fault -> refused.add(fault.fault());
+                case MemberOutput.Closed closed -> spool.clear();
+                case MemberOutput.Aborted aborted -> spool.clear();
+            }
+        }
+    }
+
+    final Deque<Input> pending = new ArrayDeque<>();
+
+    Federation(int members, long seed) {
+        random = new SplittableRandom(seed);
+        randomness = random::nextBytes;
+        coordinator = new Identity(PRIMITIVES, NAME, "coordinator", randomness.secret(32));
+        roundSecret = randomness.secret(32);
+        Map<String, Bytes> keys = new HashMap<>();
+        Map<String, Bytes> deliveryKeys = new HashMap<>();
+        List<Node> made = new ArrayList<>();
+        for (int i = 0; i < members; i++) {
+            String id = "org-" + (char) ('a' + i);
+            ids.add(id);
+            Secret delivery = randomness.secret(32);
+            Node node = new Node(
+                    id, new Identity(PRIMITIVES, NAME, id, randomness.secret(32)), delivery, randomness.secret(32));
+            keys.put(id, node.identity.key());
+            deliveryKeys.put(id, PRIMITIVES.kemKey(delivery));
+            made.add(node);
+        }
+        directory = new Directory(NAME, coordinator.key(), keys, deliveryKeys);
+        for (Node node : made) {
+            node.rules = new MemberRules(
+                    Set.copyOf(ids), 3, 3, Parameters.defaultMaxColluders(members), opened -> Optional.empty());
+            node.start();
+            nodes.put(node.id, node);
+        }
+        director = new Director(PRIMITIVES, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
+    }
+
+    Node node(int index) {
+        return java.util.Objects.requireNonNull(nodes.get(ids.get(index)));
+    }
+
+    Update randomUpdate() {
+        float[] values = new float[(int) ADAPTER.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextDouble(-0.3, 0.3);
+        }
+        return new Update(Map.of("adapter", values), 1 + random.nextInt(CAP), random.nextDouble(5), 100, 1000);
+    }
+
+    RoundOpened next(int maxDropouts, Bytes adapterDigest) {
+        Chain chain = state.chain();
+        long round = chain.closed() ? chain.round() + 1 : chain.round();
+        long attempt = chain.closed() ? 1 : chain.attempt() + 1;
+        int c = Parameters.defaultMaxColluders(ids.size());
+        Bytes nonce = randomness.bytes(32);
+        return new RoundOpened(
+                round,
+                attempt,
+                nonce,
+                ids,
+                Parameters.defaultThreshold(ids.size(), c),
+                maxDropouts,
+                c,
+                Math.max(3, c + 2),
+                24,
+                List.of(ADAPTER, Scalars.layout(Weighting.CLASSES)),
+                CAP,
+                "classes",
+                new Deadlines(10, 10, 100, 10, 10),
+                Bytes.zeros(32),
+                round,
+                adapterDigest,
+                new TrainingPlan(
+                        "fedavg", "sft", "alpaca", 8, 16, List.of("q_proj"), 10, 8, 128, 1e-3, 0.0, 1.0, 0.0, 1e-3),
+                Bytes.zeros(32),
+                director.roundKey(round, attempt, nonce),
+                Bytes.zeros(32),
+                chain.head());
+    }
+
+    void open(RoundOpened message) {
+        pending.add(new Input.Open(message));
+    }
+
+    /// Runs until nothing moves and no attempt is open, moving the clock to the next deadline when nothing
+    /// else happens.
+    void run() {
+        for (int idle = 0; idle < 400; idle++) {
+            while (!pending.isEmpty()) {
+                direct(pending.removeFirst());
+            }
+            if (!state.chain().open() && !state.deciding()) {
+                return;
+            }
+            now = now.plusSeconds(1);
+            direct(new Input.Tick());
+        }
+        throw new AssertionError("the attempt hangs in " + state.phase());
+    }
+
+    void direct(Input input) {
+        DirectorState.Transition next = director.step(state, input, now);
+        state = next.state();
+        for (Output output : next.outputs()) {
+            switch (output) {
+                case Output.Decide decide -> {
+                    leader.add(decide.decided());
+                    pending.addFirst(new Input.Decision(decide.decided()));
+                }
+                case Output.Publish publish -> {
+                    control.add(publish.envelope());
+                    nodes.values().forEach(node -> node.read(publish.envelope()));
+                }
+                case Output.Refused fault -> refusedByDirector.add(fault.fault());
+                case Output.Unmask unmask -> {
+                    try (Unmasker unmasker = unmask.unmasker()) {
+                        sum(unmask.unmasking(), unmasker);
+                        pending.add(new Input.Close(
+                                state.chain().round() + 1,
+                                Enc.sha256(Bytes.utf8("m" + control.size())),
+                                Bytes.zeros(32)));
+                    } catch (dev.sotto.crypto.fixedpoint.AggregateOutOfRange e) {
+                        pending.add(new Input.Abort("AggregateOutOfRange", String.valueOf(e.getMessage()), List.of()));
+                    }
+                }
+            }
+        }
+    }
+
+    private void sum(Unmasking unmasking, Unmasker unmasker) throws dev.sotto.crypto.fixedpoint.AggregateOutOfRange {
+        Map<String, byte[]> sums = new HashMap<>();
+        RoundOpened opened = unmasking.survivors().routed().roster().opened().message();
+        for (String survivor : unmasking.survivors().ids()) {
+            for (Envelope envelope : updates.getOrDefault(survivor, List.of())) {
+                UpdateChunk chunk;
+                try {
+                    chunk = UpdateChunk.parse(envelope.payload());
+                } catch (dev.sotto.schemas.MalformedMessage e) {
+                    throw new AssertionError(e);
+                }
+                Ring ring = chunk.vector().equals(Scalars.NAME) ? Ring.K32 : Ring.K24;
+                byte[] sum = sums.computeIfAbsent(
+                        chunk.vector(), v -> new byte[chunk.masked().size()]);
+                ring.add(sum, 0, chunk.masked().toArray(), sum.length);
+            }
+        }
+        for (VectorLayout vector : opened.layout()) {
+            unmasker.unmask(vector, 0, java.util.Objects.requireNonNull(sums.get(vector.name())));
+        }
+        int survivors = unmasking.survivors().ids().size();
+        Totals decoded = Scalars.decode(
+                java.util.Objects.requireNonNull(sums.get(Scalars.NAME)), Weighting.CLASSES, survivors, CAP);
+        totals = Optional.of(decoded);
+        mean = new FixedPoint(Ring.K24, ADAPTER, ids.size(), CAP)
+                .mean(java.util.Objects.requireNonNull(sums.get("adapter")), 0, decoded);
+    }
+
+    /// The plaintext weighted mean of these members' updates, clipped to the ranges.
+    double[] plainMean(List<String> survivors) {
+        double[] sum = new double[(int) ADAPTER.size()];
+        long weight = 0;
+        for (String id : survivors) {
+            Update update =
+                    java.util.Objects.requireNonNull(nodes.get(id)).update.orElseThrow();
+            weight += update.weight();
+            float[] values = java.util.Objects.requireNonNull(update.vectors().get("adapter"));
+            for (int i = 0; i < sum.length; i++) {
+                double range = i < 77 ? 0.25 : 2;
+                sum[i] += Math.clamp(values[i], -range, range) * update.weight();
+            }
+        }
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] /= weight;
+        }
+        return sum;
+    }
+
+    /// A journal that survives [Node#restart].
+    static final class MemoryJournal implements Journal {
+        private final Map<List<Long>, List<Envelope>> signed = new HashMap<>();
+        private final Map<Bytes, List<String>> confirmed = new HashMap<>();
+
+        @Override
+        public List<Envelope> signed(long round, long attempt) {
+            return List.copyOf(signed.getOrDefault(List.of(round, attempt), List.of()));
+        }
+
+        @Override
+        public void recordSigned(long round, long attempt, Envelope envelope) {
+            signed.computeIfAbsent(List.of(round, attempt), key -> new ArrayList<>())
+                    .add(envelope);
+        }
+
+        @Override
+        public Optional<List<String>> confirmed(Bytes adapterDigest) {
+            return Optional.ofNullable(confirmed.get(adapterDigest));
+        }
+
+        @Override
+        public void recordConfirmed(Bytes adapterDigest, List<String> survivors) {
+            confirmed.put(adapterDigest, survivors);
+        }
+    }
+}
