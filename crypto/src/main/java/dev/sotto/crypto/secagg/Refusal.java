@@ -20,8 +20,6 @@ public enum Refusal {
     INFEASIBLE_PARAMETERS,
     /// The member's own policy forbids it.
     POLICY,
-    /// The adapter is not the one that the member verified.
-    OTHER_ADAPTER,
     /// An organisation that the member has not approved.
     UNAPPROVED_ORGANISATION,
     /// A set that is not part of the one before it, or is out of order.
