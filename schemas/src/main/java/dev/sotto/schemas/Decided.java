@@ -26,7 +26,8 @@ public record Decided(MessageType type, Bytes transcript, Bytes payload) {
 
     /// The message in these bytes.
     ///
-    /// @throws MalformedMessage if `value` is not such a record; a coordinator of another version wrote it
+    /// @throws MalformedMessage if `value` is not such a record; a coordinator of another version wrote
+    ///   it
     public static Decided parse(Bytes value) throws MalformedMessage {
         var wire = Wire.decode(dev.sotto.schemas.proto.Decided.parser(), value, "Decided");
         MessageType type = MessageType.of(wire.getType())

@@ -1,6 +1,7 @@
 package dev.sotto.schemas;
 
-/// A signed message as it stands in Kafka. What is verified are these received bytes, never a re-encoding.
+/// A signed message as it stands in Kafka. What is verified are these received bytes, never a
+/// re-encoding.
 ///
 /// @param type           of the payload
 /// @param federation     the federation's id

@@ -25,7 +25,8 @@ public final class Limits {
     /// A 32-byte secret sealed by HPKE.
     public static final int SEED_BOX = XWING_CIPHERTEXT + SEED + TAG;
 
-    /// One chunk of a masked vector; with its envelope it stays below the broker's default limit of 1 MiB.
+    /// One chunk of a masked vector; with its envelope it stays below the broker's default limit of 1
+    /// MiB.
     public static final int CHUNK = 786_432;
 
     /// Coordinates of binary32 in a chunk of a model version.

@@ -2,10 +2,8 @@ package dev.sotto.schemas;
 
 /// What a signed message says: the payload of an [Envelope].
 ///
-/// Every record here checks its limits when it is made; [#parse] turns a peer's bytes into one. Encoding is
-/// canonical:
-/// `parse(x).encode()`
-/// equals `x`, and any other bytes are refused.
+/// Every record here checks its limits when it is made; [#parse] turns a peer's bytes into one. Encoding
+/// is canonical: `parse(x).encode()` equals `x`, and any other bytes are refused.
 public sealed interface Message
         permits RoundOpened,
                 KeysAdvertised,

@@ -1,8 +1,7 @@
 package dev.sotto.schemas;
 
 /// One encrypted chunk of a model version, a record of `models`. Unsigned: AES-256-GCM and the version's
-/// digest protect
-/// it.
+/// digest protect it.
 ///
 /// @param version of the model
 /// @param index   chunk of the version, from 0 (the header)

@@ -3,8 +3,7 @@ package dev.sotto.schemas;
 import java.util.List;
 
 /// The key of a model version for each active member. On `control`, outside the transcript chain; its
-/// envelope's
-/// transcript is the digest.
+/// envelope's transcript is the digest.
 ///
 /// @param version     of the model
 /// @param modelDigest its digest

@@ -5,8 +5,7 @@ import java.util.List;
 import java.util.Set;
 
 /// What is inside a `SharesRevealed` box: shares of b_v for survivors, of m_v for dropped members, never
-/// both for one
-/// member.
+/// both for one member.
 ///
 /// Shares open secrets: values of this type live only while they are sealed or rebuilt from.
 ///

@@ -9,8 +9,7 @@ public record Topics(String federation) {
     private static final Pattern ID = Pattern.compile("[a-z0-9-]{1,63}");
 
     /// The id under which the coordinator signs; no organisation may have it, nor `broker` and `admin`,
-    /// which are
-    /// principals.
+    /// which are principals.
     public static final String COORDINATOR = "coordinator";
 
     /// Checks the limits.

@@ -26,8 +26,7 @@ final class Wire {
     /// Decodes `bytes`, refusing unknown fields and every encoding but the one that we would write.
     ///
     /// The generated parser keeps what it does not know; discarding that and comparing the re-encoding
-    /// refuses it
-    /// together with repeated scalars, unordered fields and overlong numbers.
+    /// refuses it together with repeated scalars, unordered fields and overlong numbers.
     static <T extends com.google.protobuf.Message> T decode(Parser<T> parser, Bytes bytes, String name)
             throws MalformedMessage {
         T message;

@@ -25,9 +25,7 @@ import org.bouncycastle.pqc.crypto.xwing.XWingPublicKeyParameters;
 /// [Primitives] by Bouncy Castle 1.87's lightweight API; registers no provider.
 ///
 /// Bouncy Castle throws unchecked exceptions on some malformed bytes and accepts others, so every byte
-/// string of a peer
-/// is
-/// checked here before the library sees it.
+/// string of a peer is checked here before the library sees it.
 public final class BouncyCastlePrimitives implements Primitives {
     private static final int MLKEM_KEY = 1184;
     private static final int MLKEM_VECTOR = 1152;
@@ -37,8 +35,7 @@ public final class BouncyCastlePrimitives implements Primitives {
     private static final int COINS = 64;
 
     /// The first vector of draft-connolly-cfrg-xwing-kem, appendix C: its seed and coins are the first 96
-    /// bytes of
-    /// SHAKE-128("").
+    /// bytes of SHAKE-128("").
     private static final Bytes VECTOR_SEED =
             Bytes.fromHex("7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26");
 

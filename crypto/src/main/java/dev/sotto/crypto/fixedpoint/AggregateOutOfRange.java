@@ -1,7 +1,7 @@
 package dev.sotto.crypto.fixedpoint;
 
-/// A decoded sum that no honest members can have made (protocol §4). Blames nobody: masks hide who spoiled
-/// it.
+/// A decoded sum that no honest members can have made (protocol §4). Blames nobody: masks hide who
+/// spoiled it.
 public final class AggregateOutOfRange extends Exception {
     private static final long serialVersionUID = 1L;
 

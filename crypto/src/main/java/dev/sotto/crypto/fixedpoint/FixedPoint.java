@@ -105,7 +105,8 @@ public final class FixedPoint {
         return mean;
     }
 
-    /// The largest |Σq| of honest survivors: min(⌈Q·W/weightCap⌉ + |U3|, |U3|·Q), or |U3|·Q if unweighted.
+    /// The largest |Σq| of honest survivors: min(⌈Q·W/weightCap⌉ + |U3|, |U3|·Q), or |U3|·Q if
+    /// unweighted.
     public long bound(Totals totals) {
         long all = totals.survivors() * quotient;
         if (!layout.weighted()) {
@@ -137,10 +138,8 @@ public final class FixedPoint {
         squares.set(tensor, squares.get(tensor).add(BigInteger.valueOf(partial)));
     }
 
-    /// The largest |secure mean − plaintext mean| at a coordinate of `tensor`, before the result is rounded
-    /// to
-    /// binary32:
-    /// (|U3|/Σw̃)·r/Q.
+    /// The largest |secure mean − plaintext mean| at a coordinate of `tensor`, before the result is
+    /// rounded to binary32: (|U3|/Σw̃)·r/Q.
     public double errorBound(int tensor, Totals totals) {
         double sumOfWeights = layout.weighted() ? (double) totals.weight() / weightCap : totals.survivors();
         return totals.survivors() / sumOfWeights * layout.tensors().get(tensor).range() / quotient;

@@ -6,8 +6,7 @@ import dev.sotto.schemas.VectorLayout;
 import java.util.List;
 
 /// The vector `scalars`: k = 32, each scalar 4 limbs of 16 bits, low limb first, the top limb signed
-/// (protocol §4,
-/// §10).
+/// (protocol §4, §10).
 ///
 /// Weight and loss are coordinates of a masked vector like any other, never fields of a message.
 public final class Scalars {
@@ -47,8 +46,8 @@ public final class Scalars {
 
     /// Reads and checks the sum of `survivors` members' scalars.
     ///
-    /// @throws AggregateOutOfRange if the counter is not |U3|, W is not |U3| to |U3|·weightCap, or a count
-    ///   is negative
+    /// @throws AggregateOutOfRange if the counter is not |U3|, W is not |U3| to |U3|·weightCap, or a
+    ///   count is negative
     public static Totals decode(byte[] packed, Weighting weighting, int survivors, int weightCap)
             throws AggregateOutOfRange {
         long[] all = new long[6];

@@ -13,8 +13,8 @@ import javax.crypto.spec.SecretKeySpec;
 /// PRG(key): AES-256-CTR from a zero counter, read as k-bit little-endian words (protocol §3, "Mask
 /// stream").
 ///
-/// Any chunk can be made alone: the counter is the byte offset in the vector / 16. Not thread-safe; one per
-/// thread.
+/// Any chunk can be made alone: the counter is the byte offset in the vector / 16. Not thread-safe; one
+/// per thread.
 public final class MaskStream {
     private static final int BLOCK = 16;
     private static final int SLICE = 48 * 1024;

@@ -13,8 +13,8 @@ import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 
-/// Encrypts the chunks of one model version: AES-256-GCM, nonce = chunk index as 12 bytes big-endian,
-/// aad = enc(federation, version, index, count) (protocol §5). A key encrypts one version only.
+/// Encrypts the chunks of one model version: AES-256-GCM, nonce = chunk index as 12 bytes big-endian, aad
+/// = enc(federation, version, index, count) (protocol §5). A key encrypts one version only.
 public final class ModelCipher {
     private ModelCipher() {}
 

@@ -11,9 +11,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /// One version of the federated model in plain: header, adapter, then the server optimiser's vectors.
-/// Immutable by
-/// convention:
-/// the arrays are shared, nobody writes to them.
+/// Immutable by convention: the arrays are shared, nobody writes to them.
 ///
 /// @param version   from 0
 /// @param header    chunk 0
@@ -27,8 +25,7 @@ public record ModelVersion(long version, ModelHeader header, float[] adapter, Li
     }
 
     /// The plain chunks: the header, then 65,536 binary32 coordinates each, little-endian; a chunk never
-    /// spans two
-    /// vectors.
+    /// spans two vectors.
     public List<Bytes> chunks() {
         List<Bytes> chunks = new ArrayList<>(List.of(header.encode()));
         append(adapter, chunks);

@@ -7,10 +7,8 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 
-/// enc(a, b, …) of protocol §3: for each item its length as 4 bytes big-endian, then its bytes; a long is 8
-/// bytes
-/// big-endian.
-/// H is SHA-256.
+/// enc(a, b, …) of protocol §3: for each item its length as 4 bytes big-endian, then its bytes; a long is
+/// 8 bytes big-endian. H is SHA-256.
 ///
 /// An item is a [String] (UTF-8), a [Long] or [Integer], [Bytes], or, when hashed only, a [Secret].
 public final class Enc {

@@ -5,10 +5,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
-/// Z_{2^k}, two's complement, packed little-endian without gaps; addition wraps. A chunk is 786,432 bytes,
-/// the last one
-/// of a
-/// vector may be shorter, and no chunk spans two vectors (protocol §4).
+/// Z_{2^k}, two's complement, packed little-endian without gaps; addition wraps. A chunk is 786,432
+/// bytes, the last one of a vector may be shorter, and no chunk spans two vectors (protocol §4).
 public enum Ring {
     /// k = 16: 393,216 coordinates per chunk.
     K16(16),

@@ -6,7 +6,8 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 
-/// Where a reader of `control` stands: the fold of every message that the coordinator signed, in log order.
+/// Where a reader of `control` stands: the fold of every message that the coordinator signed, in log
+/// order.
 ///
 /// @param head    the last T: C_prev of the next `RoundOpened` when no attempt is open
 /// @param round   of the last attempt, −1 at first

@@ -43,10 +43,9 @@ import java.util.TreeMap;
 /// The coordinator's side of a round (protocol §5): `step(state, input, now) → state, outputs`, without
 /// I/O.
 ///
-/// What it says goes through the leader's log first: a proposal is an [Output.Decide]; only when that comes
-/// back as
-/// [Input.Decision] does the state move on and the message get signed. A successor that reads the same log
-/// signs the same bytes.
+/// What it says goes through the leader's log first: a proposal is an [Output.Decide]; only when that
+/// comes back as [Input.Decision] does the state move on and the message get signed. A successor that
+/// reads the same log signs the same bytes.
 ///
 /// The caller owns the secrets given here. Not thread-safe.
 public final class Director {
@@ -317,10 +316,9 @@ public final class Director {
                 .toList());
     }
 
-    /// Seals when all of U2 delivered or are silent; or when enough did and the stragglers had their grace;
-    /// or when time is up.
-    /// On an adapter whose survivors were sealed before, exactly those (protocol §5, "One survivor set per
-    /// adapter").
+    /// Seals when all of U2 delivered or are silent; or when enough did and the stragglers had their
+    /// grace; or when time is up. On an adapter whose survivors were sealed before, exactly those
+    /// (protocol §5, "One survivor set per adapter").
     private Transition updates(DirectorState state, Phase.Updates updates, Instant now) {
         Opened opened = updates.routed().roster().opened();
         if (updates.complaint().isPresent()) {

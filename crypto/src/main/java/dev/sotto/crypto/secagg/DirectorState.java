@@ -12,15 +12,15 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 
-/// Where the director stands. Immutable, and a fold: the same inputs in the same order give the same state,
-/// so that a successor
-/// that reads the log continues.
+/// Where the director stands. Immutable, and a fold: the same inputs in the same order give the same
+/// state, so that a successor that reads the log continues.
 ///
 /// @param phase    of the open attempt
 /// @param chain    where `control` stands
 /// @param deciding a proposal was made and has not come back from the leader's log yet
 /// @param silent   members that declined or were refused in this attempt: nobody waits for them
-/// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the same
+/// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the
+///   same
 public record DirectorState(
         Phase phase, Chain chain, boolean deciding, Set<String> silent, Map<Bytes, List<String>> sealed) {
     /// Before any message.
@@ -81,8 +81,8 @@ public record DirectorState(
         record Open(RoundOpened message) implements Input {}
 
         /// A member's message from its inbox. After a restart the caller feeds the inboxes of the open
-        /// attempt again once the
-        /// leader's log is folded, in each phase: what is late or was counted is ignored.
+        /// attempt again once the leader's log is folded, in each phase: what is late or was counted is
+        /// ignored.
         record Received(Envelope envelope) implements Input {}
 
         /// All chunks of a member are in the log and match this manifest.

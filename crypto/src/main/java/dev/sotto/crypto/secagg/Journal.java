@@ -7,8 +7,7 @@ import java.util.List;
 import java.util.Optional;
 
 /// What a member must never forget, on a disk that is passed in: what it signed, and which survivors it
-/// confirmed
-/// (protocol §5, "Once" and "One survivor set per adapter"). No secret ever goes here.
+/// confirmed (protocol §5, "Once" and "One survivor set per adapter"). No secret ever goes here.
 ///
 /// Every `record…` returns when the entry is durable. Used by one thread.
 public interface Journal {

@@ -57,11 +57,9 @@ import org.jspecify.annotations.Nullable;
 /// The member's side of a round (protocol §5): `step(state, input) → state, outputs`, without I/O.
 ///
 /// It reads every message of `control` in order, takes part where its rules allow, and declines with a
-/// reason where they do not.
-/// A message that is not the coordinator's changes nothing. After a restart begin at [MemberState.Idle] and
-/// read `control` from
-/// its start: an attempt in which the journal knows a message of ours is sat out, and what was signed is
-/// sent again as it was.
+/// reason where they do not. A message that is not the coordinator's changes nothing. After a restart
+/// begin at [MemberState.Idle] and read `control` from its start: an attempt in which the journal knows a
+/// message of ours is sat out, and what was signed is sent again as it was.
 ///
 /// Deviation from protocol §5: a restarted member whose spool was complete does not confirm, which is
 /// allowed.
@@ -591,8 +589,8 @@ public final class Member {
                 List.of(new MemberOutput.Refused(fault), new MemberOutput.Publish(declined)));
     }
 
-    /// Signs and records before anything can leave. A type is signed once per attempt: a machine that would
-    /// sign again has a bug.
+    /// Signs and records before anything can leave. A type is signed once per attempt: a machine that
+    /// would sign again has a bug.
     private Envelope sign(Chain chain, Message message) {
         Optional<Envelope> before = journal.signed(chain.round(), chain.attempt(), message.type());
         if (before.isPresent()) {

@@ -9,8 +9,7 @@ public sealed interface MemberInput {
     ///
     /// @param envelope as received
     /// @param dealt    with `SharesRouted`: every `SharesDealt` of this attempt from the inboxes, read
-    ///   until each hash
-    ///                 that the message names was found
+    ///   until each hash that the message names was found
     record Read(Envelope envelope, List<Envelope> dealt) implements MemberInput {
         /// Copies the list.
         public Read {

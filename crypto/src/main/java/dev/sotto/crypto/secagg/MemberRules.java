@@ -12,9 +12,8 @@ import java.util.function.Function;
 /// @param minSurvivors   fewest members in a sum
 /// @param maxColluders   c that it assumes
 /// @param policy         the rest: the reason to refuse a round, or nothing. Its giver also checks there
-///   what the
-///   machine cannot know: that the adapter is the one it verified, and that ranges and layout follow from
-///   it
+///   what the machine cannot know: that the adapter is the one it verified, and that ranges and layout
+///   follow from it
 public record MemberRules(
         Set<String> approved,
         int smallestCohort,

@@ -7,9 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 
-/// Where a member stands. A state owns its secrets: [Member#step] wipes those that the next state does not
-/// need. What was
-/// verified is a field of the state that needs it.
+/// Where a member stands. A state owns its secrets: [Member#step] wipes those that the next state does
+/// not need. What was verified is a field of the state that needs it.
 public sealed interface MemberState extends AutoCloseable {
     /// Where the member stands in `control`.
     Chain chain();
@@ -39,8 +38,7 @@ public sealed interface MemberState extends AutoCloseable {
     }
 
     /// It has dealt shares. The master is gone; the KEM secrets of its own ciphertexts, by later member,
-    /// wait for T2.
-    /// Next: [Training], or [Complained].
+    /// wait for T2. Next: [Training], or [Complained].
     record Dealt(
             Chain chain,
             Roster roster,
@@ -61,8 +59,8 @@ public sealed interface MemberState extends AutoCloseable {
         }
     }
 
-    /// A dealer's shares were wrong. When the attempt is aborted it opens its channel key, so that all see
-    /// who lied.
+    /// A dealer's shares were wrong. When the attempt is aborted it opens its channel key, so that all
+    /// see who lied.
     record Complained(Chain chain, Secret channelSeed) implements MemberState {
         @Override
         public void close() {

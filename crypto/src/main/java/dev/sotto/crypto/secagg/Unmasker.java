@@ -28,9 +28,8 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/// Rebuilds the seeds of a confirmed sum and takes its masks off. The coordinator uses it, and every member
-/// that recomputes a
-/// round from the log. Closing it wipes the seeds. Not thread-safe.
+/// Rebuilds the seeds of a confirmed sum and takes its masks off. The coordinator uses it, and every
+/// member that recomputes a round from the log. Closing it wipes the seeds. Not thread-safe.
 public final class Unmasker implements AutoCloseable {
     /// One stream of a vector: its key's origin and its sign in the sum.
     private record Stream(Secret seed, String first, String second, boolean added) {}

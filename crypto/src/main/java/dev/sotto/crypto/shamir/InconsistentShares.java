@@ -1,7 +1,7 @@
 package dev.sotto.crypto.shamir;
 
-/// The shares do not all lie on one polynomial of the threshold's degree. Their dealer or a revealer is at
-/// fault.
+/// The shares do not all lie on one polynomial of the threshold's degree. Their dealer or a revealer is
+/// at fault.
 public final class InconsistentShares extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -9,16 +9,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 
-/// Shamir's secret sharing, byte by byte over GF(2^8) modulo 0x11B; the secret stands at x = 0, share i at
-/// x = i + 1.
+/// Shamir's secret sharing, byte by byte over GF(2^8) modulo 0x11B; the secret stands at x = 0, share i
+/// at x = i + 1.
 ///
 /// The same field and points as Bouncy Castle's `ShamirSecretSplitter` with `Algorithm.AES`, which a test
-/// cross-checks.
-/// Our own
-/// because that class cannot check that further shares lie on the rebuilt polynomial (protocol §3 asks for
-/// it), and
-/// draws from a
-/// `SecureRandom` only. Multiplication has no table and no branch on its operands.
+/// cross-checks. Our own because that class cannot check that further shares lie on the rebuilt
+/// polynomial (protocol §3 asks for it), and draws from a `SecureRandom` only. Multiplication has no
+/// table and no branch on its operands.
 public final class Shamir {
     /// The most shares: x is a non-zero byte.
     public static final int MAX_SHARES = 255;

@@ -16,10 +16,8 @@ import org.junit.jupiter.api.Test;
 class MaskStreamTest {
     private final MaskStream stream = new MaskStream();
 
-    /// SP 800-38A, F.5.5 has another initial counter; this is AES-256 of the zero block under the zero key
-    /// (FIPS 197
-    /// tools
-    /// call it the GFSbox/KeySbox base value), the first block of our stream.
+    /// SP 800-38A, F.5.5 has another initial counter; this is AES-256 of the zero block under the zero
+    /// key (FIPS 197 tools call it the GFSbox/KeySbox base value), the first block of our stream.
     @Test
     void stream_zeroKey_startsWithAes256OfZero() {
         byte[] target = new byte[16];

@@ -240,8 +240,8 @@ final class Federation {
         pending.add(new Input.Open(message));
     }
 
-    /// Runs until nothing moves and no attempt is open, moving the clock to the next deadline when nothing
-    /// else happens.
+    /// Runs until nothing moves and no attempt is open, moving the clock to the next deadline when
+    /// nothing else happens.
     void run() {
         for (int idle = 0; idle < 400; idle++) {
             while (!pending.isEmpty()) {

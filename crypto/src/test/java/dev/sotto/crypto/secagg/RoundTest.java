@@ -48,8 +48,8 @@ class RoundTest {
     }
 
     /// Every subset of up to maxDropouts members, each dying after each message that it sends before
-    /// delivering, up to six
-    /// members. Those that die after `SharesDealt` are unmasked through their masters.
+    /// delivering, up to six members. Those that die after `SharesDealt` are unmasked through their
+    /// masters.
     @Test
     void round_everyDropoutPattern_sumsTheSurvivors() {
         for (int members = 4; members <= 6; members++) {

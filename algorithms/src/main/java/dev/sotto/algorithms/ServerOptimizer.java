@@ -1,0 +1,127 @@
+package dev.sotto.algorithms;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/// What the server does with the mean update, by OpenFedLLM's definitions (its `fed_global.py`; Reddi et
+/// al., 2021, for the adaptive ones): β1 = 0.9, β2 = 0.99, η = τ = 10⁻³.
+///
+/// Element-wise, so any slice of a vector can be stepped alone and anywhere. Arithmetic is binary64 from
+/// binary32 state, and each stored value is rounded to binary32 once. Immutable, thread-safe.
+public enum ServerOptimizer {
+    /// w += Δ.
+    FEDAVG(0, true),
+    /// As [#FEDAVG]; the client adds μ/2 ‖w − w_g‖² to its loss.
+    FEDPROX(0, true),
+    /// As [#FEDAVG]; [#control] moves c.
+    SCAFFOLD(0, true),
+    /// m = Δ in round 0, else β1 m + (1 − β1) Δ; w += m.
+    FEDAVGM(1, true),
+    /// v += Δ²; w += η Δ/(√v + τ).
+    FEDADAGRAD(1, false),
+    /// m as [#FEDAVGM]; v −= (1 − β2) m² sign(v − m²); w += η m/(√v + τ).
+    FEDYOGI(2, false),
+    /// m as [#FEDAVGM]; v = β2 v + (1 − β2) m²; w += η m/(√v + τ).
+    FEDADAM(2, false);
+
+    private static final double BETA1 = 0.9;
+    private static final double BETA2 = 0.99;
+    private static final double ETA = 1e-3;
+    private static final double TAU = 1e-3;
+
+    private final int stateVectors;
+    private final boolean weighted;
+
+    ServerOptimizer(int stateVectors, boolean weighted) {
+        this.stateVectors = stateVectors;
+        this.weighted = weighted;
+    }
+
+    /// The algorithm of that name.
+    ///
+    /// @throws IllegalArgumentException listing the seven names
+    public static ServerOptimizer of(String name) {
+        for (ServerOptimizer optimizer : values()) {
+            if (optimizer.wireName().equals(name)) {
+                return optimizer;
+            }
+        }
+        List<String> allowed =
+                Arrays.stream(values()).map(ServerOptimizer::wireName).toList();
+        throw new IllegalArgumentException("algorithm is '" + name + "', must be one of " + String.join(", ", allowed));
+    }
+
+    /// The name in files and messages.
+    public String wireName() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /// How many vectors of the adapter's length the server keeps: m before v.
+    public int stateVectors() {
+        return stateVectors;
+    }
+
+    /// Whether Δ is the mean weighted by examples, or the plain mean.
+    public boolean weighted() {
+        return weighted;
+    }
+
+    /// The state before round 0: m = 0, v = τ².
+    public float[][] initialState(int size) {
+        float[][] state = new float[stateVectors][size];
+        if (this == FEDADAGRAD || this == FEDYOGI || this == FEDADAM) {
+            Arrays.fill(state[stateVectors - 1], (float) (TAU * TAU));
+        }
+        return state;
+    }
+
+    /// One step on a slice, in place.
+    ///
+    /// @param w     the adapter
+    /// @param delta Δ, as long as `w`
+    /// @param state as [#initialState] made it
+    /// @param round from 0
+    public void step(float[] w, double[] delta, float[][] state, long round) {
+        for (int i = 0; i < w.length; i++) {
+            w[i] = (float) (w[i]
+                    + switch (this) {
+                        case FEDAVG, FEDPROX, SCAFFOLD -> delta[i];
+                        case FEDAVGM -> momentum(state[0], delta, i, round);
+                        case FEDADAGRAD -> {
+                            double v = state[0][i] + delta[i] * delta[i];
+                            state[0][i] = (float) v;
+                            yield ETA * delta[i] / (Math.sqrt(v) + TAU);
+                        }
+                        case FEDYOGI -> {
+                            double m = momentum(state[0], delta, i, round);
+                            double v = state[1][i] - (1 - BETA2) * (m * m) * Math.signum(state[1][i] - m * m);
+                            state[1][i] = (float) v;
+                            yield ETA * m / (Math.sqrt(v) + TAU);
+                        }
+                        case FEDADAM -> {
+                            double m = momentum(state[0], delta, i, round);
+                            double v = BETA2 * state[1][i] + (1 - BETA2) * (m * m);
+                            state[1][i] = (float) v;
+                            yield ETA * m / (Math.sqrt(v) + TAU);
+                        }
+                    });
+        }
+    }
+
+    private static double momentum(float[] m, double[] delta, int i, long round) {
+        double next = round == 0 ? delta[i] : BETA1 * m[i] + (1 - BETA1) * delta[i];
+        m[i] = (float) next;
+        return next;
+    }
+
+    /// SCAFFOLD's server side on a slice: c += Σ(c_k⁺ − c_k)/N.
+    ///
+    /// @param sum     Σ(c_k⁺ − c_k) over the survivors
+    /// @param members N: all members, not only the survivors
+    public static void control(float[] c, double[] sum, int members) {
+        for (int i = 0; i < c.length; i++) {
+            c[i] = (float) (c[i] + sum[i] / members);
+        }
+    }
+}

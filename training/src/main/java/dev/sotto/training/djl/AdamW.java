@@ -1,0 +1,43 @@
+package dev.sotto.training.djl;
+
+/// AdamW (Loshchilov and Hutter, 2019) in PyTorch's form: betas 0.9 and 0.999, epsilon 1e-8 after bias
+/// correction, decoupled decay. Moments in binary32, arithmetic in binary64. Not thread-safe.
+///
+/// Our own, because DJL applies epsilon before the bias correction and cannot give its moments back.
+final class AdamW {
+    private static final double BETA1 = 0.9;
+    private static final double BETA2 = 0.999;
+    private static final double EPSILON = 1e-8;
+
+    private final float[] first;
+    private final float[] second;
+    private int steps;
+
+    AdamW(int size) {
+        first = new float[size];
+        second = new float[size];
+    }
+
+    /// One step in place.
+    ///
+    /// @param clipNorm the largest L2 norm of the gradient; a longer one is scaled to it, as PyTorch does
+    void step(float[] values, float[] gradient, double rate, double decay, double clipNorm) {
+        steps++;
+        double norm = 0;
+        for (float g : gradient) {
+            norm += (double) g * g;
+        }
+        double scale = Math.min(1, clipNorm / (Math.sqrt(norm) + 1e-6));
+        double correction1 = 1 - Math.pow(BETA1, steps);
+        double correction2 = Math.sqrt(1 - Math.pow(BETA2, steps));
+        for (int i = 0; i < values.length; i++) {
+            double g = gradient[i] * scale;
+            double m = BETA1 * first[i] + (1 - BETA1) * g;
+            double v = BETA2 * second[i] + (1 - BETA2) * g * g;
+            first[i] = (float) m;
+            second[i] = (float) v;
+            double decayed = values[i] * (1 - rate * decay);
+            values[i] = (float) (decayed - rate / correction1 * m / (Math.sqrt(v) / correction2 + EPSILON));
+        }
+    }
+}
