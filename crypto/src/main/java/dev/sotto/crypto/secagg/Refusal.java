@@ -45,5 +45,7 @@ public enum Refusal {
     /// Another survivor set was confirmed on this adapter already.
     OTHER_SURVIVORS,
     /// A chunk does not match its manifest.
-    OTHER_CHUNK
+    OTHER_CHUNK,
+    /// Recomputing a closed round gives something else.
+    OTHER_RESULT
 }

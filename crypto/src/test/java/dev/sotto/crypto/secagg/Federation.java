@@ -1,20 +1,22 @@
 package dev.sotto.crypto.secagg;
 
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
-import dev.sotto.crypto.fixedpoint.FixedPoint;
+import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.crypto.model.ModelHeader;
+import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
-import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.crypto.secagg.DirectorState.Output;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
@@ -272,12 +274,8 @@ final class Federation {
                 case Output.Refused fault -> refusedByDirector.add(fault.fault());
                 case Output.Unmask unmask -> {
                     try (Unmasker unmasker = unmask.unmasker()) {
-                        sum(unmask.unmasking(), unmasker);
-                        pending.add(new Input.Close(
-                                state.chain().round() + 1,
-                                Enc.sha256(Bytes.utf8("m" + control.size())),
-                                Bytes.zeros(32)));
-                    } catch (dev.sotto.crypto.fixedpoint.AggregateOutOfRange e) {
+                        pending.add(sum(unmask.unmasking(), unmasker));
+                    } catch (AggregateOutOfRange e) {
                         pending.add(new Input.Abort("AggregateOutOfRange", String.valueOf(e.getMessage()), List.of()));
                     }
                 }
@@ -285,33 +283,50 @@ final class Federation {
         }
     }
 
-    private void sum(Unmasking unmasking, Unmasker unmasker) throws dev.sotto.crypto.fixedpoint.AggregateOutOfRange {
-        Map<String, byte[]> sums = new HashMap<>();
-        RoundOpened opened = unmasking.survivors().routed().roster().opened().message();
-        for (String survivor : unmasking.survivors().ids()) {
-            for (Envelope envelope : updates.getOrDefault(survivor, List.of())) {
-                UpdateChunk chunk;
+    private static final UnmaskedSum.ServerStep FEDAVG = (adapter, mean, optimiser, round) -> {
+        for (int i = 0; i < adapter.length; i++) {
+            adapter[i] = (float) (adapter[i] + mean[i]);
+        }
+    };
+
+    /// The version that the open round starts from.
+    ModelVersion version = new ModelVersion(
+            0, new ModelHeader(Optional.empty(), ADAPTER.size()), new float[(int) ADAPTER.size()], List.of());
+
+    static UnmaskedSum.ServerStep fedAvg() {
+        return FEDAVG;
+    }
+
+    /// Every chunk in the log.
+    List<Envelope> chunks() {
+        List<Envelope> chunks = new ArrayList<>();
+        updates.values().forEach(chunks::addAll);
+        return chunks;
+    }
+
+    private Input.Close sum(Unmasking unmasking, Unmasker unmasker) throws AggregateOutOfRange {
+        Survivors survivors = unmasking.survivors();
+        MaskedSum sum = new MaskedSum(survivors.routed().roster().opened());
+        for (Envelope envelope : chunks()) {
+            if (survivors.ids().contains(envelope.sender())) {
                 try {
-                    chunk = UpdateChunk.parse(envelope.payload());
-                } catch (dev.sotto.schemas.MalformedMessage e) {
+                    sum.add(envelope.sender(), UpdateChunk.parse(envelope.payload()));
+                } catch (MalformedMessage e) {
                     throw new AssertionError(e);
                 }
-                Ring ring = chunk.vector().equals(Scalars.NAME) ? Ring.K32 : Ring.K24;
-                byte[] sum = sums.computeIfAbsent(
-                        chunk.vector(), v -> new byte[chunk.masked().size()]);
-                ring.add(sum, 0, chunk.masked().toArray(), sum.length);
             }
         }
-        for (VectorLayout vector : opened.layout()) {
-            unmasker.unmask(vector, 0, java.util.Objects.requireNonNull(sums.get(vector.name())));
-        }
-        int survivors = unmasking.survivors().ids().size();
-        Totals decoded = Scalars.decode(
-                java.util.Objects.requireNonNull(sums.get(Scalars.NAME)), Weighting.CLASSES, survivors, CAP);
-        totals = Optional.of(decoded);
-        mean = new FixedPoint(Ring.K24, ADAPTER, ids.size(), CAP)
-                .mean(java.util.Objects.requireNonNull(sums.get("adapter")), 0, decoded);
+        UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+        totals = Optional.of(unmasked.totals());
+        mean = unmasked.mean(ADAPTER);
+        ModelVersion next = unmasked.next(version, FEDAVG);
+        before = version;
+        version = next;
+        return new Input.Close(next.version(), next.digest(NAME), unmasked.digest());
     }
+
+    /// The version before [#version].
+    ModelVersion before = version;
 
     /// The plaintext weighted mean of these members' updates, clipped to the ranges.
     double[] plainMean(List<String> survivors) {

@@ -1,0 +1,105 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
+import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RevealedShares;
+import dev.sotto.schemas.RoundClosed;
+import java.util.Collection;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/// A member recomputes a closed round from the log: every signature, the sum bit for bit, the server's
+/// step, the new digest (protocol §5, "Anyone in the federation may recompute"). All chunks are checked;
+/// a random sample is not offered yet.
+public final class Recomputation {
+    private Recomputation() {}
+
+    /// Recomputes the round.
+    ///
+    /// @param unmasking the verified round, as [MemberOutput.Closed] gave it
+    /// @param roundSeed as it gave that too
+    /// @param inboxes   every `UpdateManifest` and `SharesRevealed` of the attempt
+    /// @param chunks    every `UpdateChunk` of the survivors
+    /// @param before    the version that the round started from, verified
+    /// @param step      the plan's server optimiser
+    /// @return the version that the round must have made
+    /// @throws PeerMisbehaved blaming the coordinator if anything differs, or a member whose message is
+    ///   not what it signed
+    public static ModelVersion check(
+            Primitives primitives,
+            Directory directory,
+            Unmasking unmasking,
+            Secret roundSeed,
+            Collection<Envelope> inboxes,
+            Iterable<Envelope> chunks,
+            ModelVersion before,
+            UnmaskedSum.ServerStep step,
+            RoundClosed closed)
+            throws PeerMisbehaved {
+        Survivors survivors = unmasking.survivors();
+        Opened opened = survivors.routed().roster().opened();
+        if (!primitives.kemKey(roundSeed).equals(opened.message().roundKey())) {
+            throw Roster.coordinator(Refusal.OTHER_RESULT, "the sealed seed is not the round key's");
+        }
+        SortedMap<String, Manifest> manifests = new TreeMap<>();
+        SortedMap<String, RevealedShares> revealed = new TreeMap<>();
+        for (Envelope envelope : inboxes) {
+            if (survivors.ids().contains(envelope.sender())) {
+                switch (envelope.type()) {
+                    case UPDATE_MANIFEST ->
+                        manifests.put(
+                                envelope.sender(),
+                                Manifest.verify(primitives, directory, survivors.routed(), envelope));
+                    case SHARES_REVEALED ->
+                        revealed.put(
+                                envelope.sender(),
+                                Unmasker.open(primitives, directory, unmasking, roundSeed, envelope));
+                    default -> {}
+                }
+            }
+        }
+        for (NamedHash survivor : survivors.survivors()) {
+            Manifest manifest = manifests.get(survivor.organisation());
+            if (manifest == null || !manifest.hash().equals(survivor.hash())) {
+                throw Roster.coordinator(
+                        Refusal.OTHER_RESULT,
+                        "sealed a manifest that " + survivor.organisation() + " has not published");
+            }
+        }
+        if (revealed.size() < opened.message().threshold()) {
+            throw Roster.coordinator(Refusal.TOO_FEW, "closed with " + revealed.size() + " members' shares in the log");
+        }
+        MaskedSum sum = new MaskedSum(opened);
+        for (Envelope envelope : chunks) {
+            Manifest manifest = manifests.get(envelope.sender());
+            if (manifest != null) {
+                sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
+            }
+        }
+        List<String> incomplete = survivors.ids().stream()
+                .filter(member -> !sum.isComplete(member))
+                .toList();
+        if (!incomplete.isEmpty()) {
+            throw Roster.coordinator(Refusal.OTHER_RESULT, "sealed " + incomplete + " whose chunks are not in the log");
+        }
+        try (Unmasker unmasker = Unmasker.rebuild(primitives, unmasking, revealed)) {
+            UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+            if (!unmasked.digest().equals(closed.aggregateDigest())) {
+                throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
+            }
+            ModelVersion next = unmasked.next(before, step);
+            if (next.version() != closed.version()
+                    || !next.digest(opened.federation()).equals(closed.modelDigest())) {
+                throw Roster.coordinator(Refusal.OTHER_RESULT, "its new version is not the server's step on the sum");
+            }
+            return next;
+        } catch (AggregateOutOfRange e) {
+            throw Roster.coordinator(Refusal.OTHER_RESULT, "closed on a sum out of range: " + e.getMessage());
+        }
+    }
+}
