@@ -1,0 +1,196 @@
+package dev.sotto.participant.cli;
+
+import dev.sotto.algorithms.Schedule;
+import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.model.PublicSeed;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.participant.simulate.Evaluation;
+import dev.sotto.participant.simulate.Layouts;
+import dev.sotto.participant.simulate.Simulation;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.VectorLayout;
+import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.PeftFiles;
+import dev.sotto.training.data.Batch;
+import dev.sotto.training.data.Example;
+import dev.sotto.training.djl.Model;
+import dev.sotto.training.djl.Trainer;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `sotto simulate`: a federation in one process, for trying a recipe. Data is dealt to the organisations
+/// one example at a time.
+@Command(
+        name = "simulate",
+        description = "Federate in one process, with real training and masking and no network: to try a recipe."
+                + " It protects nobody, since one process holds everything.",
+        mixinStandardHelpOptions = true)
+final class SimulateCommand implements Callable<Integer> {
+    private static final int MOST_HELD_OUT = 100;
+
+    @Mixin
+    ModelOptions options = new ModelOptions();
+
+    @Option(names = "--organisations", defaultValue = "4", description = "3 to 16 (default ${DEFAULT-VALUE}).")
+    int organisations;
+
+    @Option(names = "--rounds", defaultValue = "5", description = "Rounds (default ${DEFAULT-VALUE}).")
+    int rounds;
+
+    @Option(names = "--algorithm", defaultValue = "fedavg", description = "Server rule (default ${DEFAULT-VALUE}).")
+    String algorithm = "fedavg";
+
+    @Option(names = "--output", required = true, description = "Folder for the adapter, in PEFT's format.")
+    Path output = Path.of("");
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws Exception {
+        PrintWriter out = spec.commandLine().getOut();
+        check(organisations >= 3 && organisations <= 16, "--organisations is " + organisations + ", must be 3 to 16");
+        check(rounds >= 1 && options.steps >= 1, "--rounds and --steps must be at least 1");
+        ServerOptimizer optimizer = optimizer();
+        List<Example> examples = options.examples();
+        try (Model model = Model.load(options.base)) {
+            List<Batch.Sequence> all = options.encode(model, examples);
+            int heldOut = Math.min(MOST_HELD_OUT, all.size() / 5);
+            check(all.size() - heldOut >= organisations && heldOut > 0, "too few examples that fit: " + all.size());
+            List<Batch.Sequence> evaluation = all.subList(all.size() - heldOut, all.size());
+            List<String> names = new ArrayList<>();
+            for (int i = 0; i < organisations; i++) {
+                names.add(String.format(Locale.ROOT, "org-%02d", i + 1));
+            }
+            List<Batch.Sequence> training = all.subList(0, all.size() - heldOut);
+            Map<String, List<Batch.Sequence>> data = Simulation.deal(training, names);
+            LoraConfig lora = options.lora();
+            VectorLayout layout = Layouts.adapter(lora, model.config());
+            float[] start = PublicSeed.adapter(TrainCommand.seed(options.seed), layout);
+            Simulation simulation = new Simulation(names, optimizer, layout, start, plan(lora), Randomness.secure());
+            out.println(String.format(
+                    Locale.ROOT,
+                    "%d organisations, %d examples each or one fewer, %d held out, %d adapter coordinates",
+                    organisations,
+                    Math.ceilDiv(training.size(), organisations),
+                    heldOut,
+                    start.length));
+            print(out, "base", evaluate(model, lora, start, evaluation));
+            for (int round = 0; round < rounds; round++) {
+                long started = System.nanoTime();
+                Simulation.Round made = simulation.round((organisation, adapter, number) ->
+                        train(model, lora, adapter, Objects.requireNonNull(data.get(organisation)), number));
+                out.println(String.format(
+                        Locale.ROOT,
+                        "round %d of %d  loss %.4f  %.1f s  %d masked bytes  error %.1e of at most %.1e  verified by all",
+                        round + 1,
+                        rounds,
+                        made.meanLoss(),
+                        (System.nanoTime() - started) / 1e9,
+                        made.bytesUp(),
+                        made.maxError(),
+                        made.errorBound()));
+                out.flush();
+            }
+            float[] federated = simulation.version().adapter();
+            for (String name : names) {
+                print(
+                        out,
+                        name + " alone",
+                        evaluate(
+                                model,
+                                lora,
+                                alone(model, lora, start, Objects.requireNonNull(data.get(name))),
+                                evaluation));
+            }
+            print(out, "federated", evaluate(model, lora, federated, evaluation));
+            print(out, "pooled", evaluate(model, lora, alone(model, lora, start, training), evaluation));
+            PeftFiles.write(output, options.base.toString(), model.config(), new PeftFiles.Adapter(lora, federated));
+            out.println("adapter in " + output);
+        }
+        return 0;
+    }
+
+    private ServerOptimizer optimizer() {
+        try {
+            return ServerOptimizer.of(algorithm);
+        } catch (IllegalArgumentException e) {
+            throw new CommandLine.ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void check(boolean holds, String sentence) {
+        if (!holds) {
+            throw new CommandLine.ParameterException(spec.commandLine(), sentence);
+        }
+    }
+
+    private TrainingPlan plan(LoraConfig lora) {
+        return new TrainingPlan(
+                algorithm,
+                "sft",
+                "alpaca",
+                lora.rank(),
+                lora.alpha(),
+                lora.targetModules(),
+                options.steps,
+                options.batchSize,
+                options.maxTokens,
+                options.learningRate,
+                0,
+                1,
+                0,
+                options.learningRate);
+    }
+
+    private Simulation.LocalTraining.Learned train(
+            Model model, LoraConfig lora, float[] adapter, List<Batch.Sequence> data, long round) {
+        double rate = Schedule.cosine(options.learningRate, 1e-6, round, rounds);
+        Trainer.Result result = Trainer.train(
+                model,
+                lora,
+                adapter,
+                data,
+                new Trainer.Plan(options.steps, options.batchSize, rate, 0, 1, options.seed + round),
+                (step, steps, loss) -> true);
+        float[] delta = new float[adapter.length];
+        for (int i = 0; i < delta.length; i++) {
+            delta[i] = result.adapter()[i] - adapter[i];
+        }
+        return new Simulation.LocalTraining.Learned(delta, result.meanLoss(), data.size());
+    }
+
+    /// As many steps as a member of the federation makes, in the same rounds with fresh optimisers.
+    private float[] alone(Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data) {
+        float[] adapter = start.clone();
+        for (int round = 0; round < rounds; round++) {
+            float[] delta = train(model, lora, adapter, data, round).delta();
+            for (int i = 0; i < adapter.length; i++) {
+                adapter[i] += delta[i];
+            }
+        }
+        return adapter;
+    }
+
+    private Evaluation evaluate(Model model, LoraConfig lora, float[] adapter, List<Batch.Sequence> data) {
+        return Evaluation.of(model, lora, adapter, data, options.batchSize);
+    }
+
+    private static void print(PrintWriter out, String name, Evaluation result) {
+        out.println(
+                String.format(Locale.ROOT, "%-14s  loss %.4f  accuracy %.3f", name, result.loss(), result.accuracy()));
+        out.flush();
+    }
+}

@@ -1,0 +1,53 @@
+package dev.sotto.participant.cli;
+
+import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+
+/// The command `sotto`. Exit codes: 0 done, 1 it failed, 2 wrong usage, input or environment.
+@Command(
+        name = "sotto",
+        description = "Federated fine-tuning of language models between organisations that may not share data.",
+        mixinStandardHelpOptions = true,
+        version = "sotto 0.1.0-SNAPSHOT",
+        subcommands = {TrainCommand.class, EvaluateCommand.class, SimulateCommand.class})
+public final class Sotto {
+    /// Nothing to set up.
+    public Sotto() {}
+
+    /// Runs a command and exits.
+    public static void main(String[] arguments) {
+        System.exit(commandLine().execute(arguments));
+    }
+
+    /// The command line, with one clear sentence for every failure that a person can cause.
+    public static CommandLine commandLine() {
+        CommandLine line = new CommandLine(new Sotto());
+        line.setExecutionExceptionHandler((failure, failed, result) -> {
+            failed.getErr().println("sotto: " + sentence(failure));
+            return failure instanceof InvalidFile
+                            || failure instanceof NativeLibraryUnavailable
+                            || failure instanceof FileSystemException
+                            || failure instanceof CommandLine.ParameterException
+                    ? 2
+                    : 1;
+        });
+        return line;
+    }
+
+    private static String sentence(Exception failure) {
+        return switch (failure) {
+            case NoSuchFileException missing -> missing.getFile() + ": there is no such file";
+            case AccessDeniedException denied -> denied.getFile() + ": may not be read or written";
+            case FileSystemException other -> String.valueOf(other.getMessage());
+            case InvalidFile invalid -> String.valueOf(invalid.getMessage());
+            case NativeLibraryUnavailable unavailable -> String.valueOf(unavailable.getMessage());
+            case CommandLine.ParameterException usage -> String.valueOf(usage.getMessage());
+            default -> failure.getClass().getSimpleName() + ": " + failure.getMessage();
+        };
+    }
+}

@@ -1,0 +1,119 @@
+package dev.sotto.participant.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/// The commands as a person meets them, on the small random reference model.
+class SottoTest {
+    private static final Path BASE = Path.of("../training/src/test/resources/llama/base");
+
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    @TempDir
+    private Path folder = Path.of("");
+
+    private int sotto(Object... arguments) {
+        CommandLine line = Sotto.commandLine();
+        line.setOut(new PrintWriter(out, true));
+        line.setErr(new PrintWriter(err, true));
+        String[] texts = new String[arguments.length];
+        for (int i = 0; i < texts.length; i++) {
+            texts[i] = arguments[i].toString();
+        }
+        return line.execute(texts);
+    }
+
+    private Path data(int examples) throws Exception {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < examples; i++) {
+            lines.append("{\"question\": \"q")
+                    .append(i)
+                    .append("\", \"answer\": \"a")
+                    .append(i % 3)
+                    .append("\"}\n");
+        }
+        return Files.writeString(folder.resolve("data.jsonl"), lines.toString());
+    }
+
+    @Test
+    void trainThenEvaluate_adapterIsBetterThanTheBase() throws Exception {
+        Path adapter = folder.resolve("adapter");
+        assertThat(sotto("train", "--base", BASE, "--data", data(30), "--steps", 8, "--output", adapter))
+                .isZero();
+        assertThat(adapter.resolve("adapter_config.json")).exists();
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--json"))
+                .isZero();
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--adapter", adapter, "--json"))
+                .isZero();
+        String[] lines =
+                out.toString().lines().filter(line -> line.startsWith("{")).toArray(String[]::new);
+        assertThat(loss(lines[1])).isLessThan(loss(lines[0]));
+    }
+
+    private static double loss(String json) {
+        return Double.parseDouble(json.substring(json.indexOf(':') + 1, json.indexOf(',')));
+    }
+
+    @Test
+    void simulate_threeOrganisations_printsEveryRoundAndWritesTheAdapter() throws Exception {
+        Path adapter = folder.resolve("adapter");
+        assertThat(sotto(
+                        "simulate",
+                        "--base",
+                        BASE,
+                        "--data",
+                        data(40),
+                        "--organisations",
+                        3,
+                        "--rounds",
+                        2,
+                        "--steps",
+                        2,
+                        "--output",
+                        adapter))
+                .isZero();
+        assertThat(out.toString())
+                .contains("round 1 of 2", "round 2 of 2", "verified by all", "org-03 alone", "federated", "pooled");
+        assertThat(adapter.resolve("adapter_model.safetensors")).exists();
+    }
+
+    @Test
+    void badLine_isNamedWithExitCode2() throws Exception {
+        Path file = Files.writeString(folder.resolve("bad.jsonl"), "{\"question\": \"q\", \"answer\": \"a\"}\n{}\n");
+        assertThat(sotto("train", "--base", BASE, "--data", file, "--output", folder))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("bad.jsonl: line 2").doesNotContain("\tat ");
+    }
+
+    @Test
+    void missingFileOrFolder_isNamedWithExitCode2() throws Exception {
+        assertThat(sotto("train", "--base", BASE, "--data", "nowhere.jsonl", "--output", folder))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("nowhere.jsonl: there is no such file");
+        assertThat(sotto("train", "--base", "/nowhere", "--data", data(5), "--output", folder))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("config.json: there is no such file");
+    }
+
+    @Test
+    void wrongOptions_areNamedWithExitCode2() throws Exception {
+        Path file = data(40);
+        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output", folder, "--organisations", 2))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--organisations is 2, must be 3 to 16");
+        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output", folder, "--algorithm", "sgd"))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("algorithm is 'sgd', must be one of fedavg");
+        assertThat(sotto("train", "--base", BASE, "--data", file, "--output", folder, "--target-modules", "x"))
+                .isEqualTo(2);
+        assertThat(sotto("nonsense")).isEqualTo(2);
+    }
+}

@@ -1,0 +1,96 @@
+package dev.sotto.participant.simulate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.VectorLayout;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+
+class SimulationTest {
+    private static final List<String> ORGANISATIONS = List.of("bank", "clinic", "ministry");
+    private static final VectorLayout LAYOUT =
+            new VectorLayout("adapter", true, List.of(new TensorLayout("a", List.of(50, 4), 0)));
+
+    private static Simulation simulation(ServerOptimizer optimizer) {
+        return new Simulation(
+                ORGANISATIONS,
+                optimizer,
+                LAYOUT,
+                new float[200],
+                new TrainingPlan(
+                        optimizer.wireName(),
+                        "sft",
+                        "alpaca",
+                        8,
+                        16,
+                        List.of("q_proj"),
+                        10,
+                        8,
+                        64,
+                        1e-3,
+                        0,
+                        1,
+                        0,
+                        1e-3),
+                Randomness.secure());
+    }
+
+    /// The secure federation follows the plain one, in every algorithm whose state is the adapter's
+    /// alone.
+    @Test
+    void rounds_everyAlgorithm_followThePlaintextWithinTheBound() {
+        for (ServerOptimizer optimizer : ServerOptimizer.values()) {
+            Simulation simulation = simulation(optimizer);
+            float[] plain = new float[200];
+            float[][] state = optimizer.initialState(200);
+            for (int round = 0; round < 3; round++) {
+                double[] mean = new double[200];
+                float[][] deltas = new float[3][200];
+                SplittableRandom random = new SplittableRandom(round);
+                for (int k = 0; k < 3; k++) {
+                    for (int i = 0; i < 200; i++) {
+                        deltas[k][i] = (float) random.nextDouble(-0.001, 0.001);
+                        mean[i] += deltas[k][i] / 3.0;
+                    }
+                }
+                optimizer.step(plain, mean, state, round);
+                Simulation.Round made = simulation.round((organisation, adapter, number) ->
+                        new Simulation.LocalTraining.Learned(deltas[ORGANISATIONS.indexOf(organisation)], 1.5, 64));
+                assertThat(made.maxError()).isLessThanOrEqualTo(made.errorBound() * (1 + 1e-9));
+                assertThat(made.meanLoss()).isCloseTo(1.5, within(1e-6));
+                assertThat(made.version().version()).isEqualTo(round + 1L);
+            }
+            // Rounding to the ring moves a near-zero mean by up to the bound, which adaptive rules magnify by η/τ.
+            for (int i = 0; i < 200; i++) {
+                assertThat((double) simulation.version().adapter()[i]).isCloseTo(plain[i], within(1e-5));
+            }
+        }
+    }
+
+    @Test
+    void rounds_organisationsOfDifferentSize_areWeightedByClass() {
+        Simulation simulation = simulation(ServerOptimizer.FEDAVG);
+        Map<String, Long> examples = Map.of("bank", 100L, "clinic", 400L, "ministry", 1000L);
+        simulation.round((organisation, adapter, round) -> {
+            float[] delta = new float[200];
+            delta[0] = organisation.equals("clinic") ? 0.001f : 0;
+            return new Simulation.LocalTraining.Learned(delta, 1, examples.getOrDefault(organisation, 1L));
+        });
+        // Classes 128, 512, 1024.
+        assertThat((double) simulation.version().adapter()[0])
+                .isCloseTo(0.001 * 512 / (128 + 512 + 1024), within(1e-7));
+    }
+
+    @Test
+    void deal_examplesInTurn() {
+        assertThat(Simulation.deal(List.of(1, 2, 3, 4, 5), List.of("a", "b")))
+                .isEqualTo(Map.of("a", List.of(1, 3, 5), "b", List.of(2, 4)));
+    }
+}
