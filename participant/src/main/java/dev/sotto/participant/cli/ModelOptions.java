@@ -25,7 +25,8 @@ final class ModelOptions {
             names = "--data",
             required = true,
             arity = "1..*",
-            description = "Instruction data, one JSON object per line.")
+            description = "Instruction data, one JSON object per line; to simulate, also one folder with a file per"
+                    + " organisation and evaluation.jsonl.")
     List<Path> data = List.of();
 
     @Option(names = "--max-tokens", defaultValue = "192", description = "Longest sequence (default ${DEFAULT-VALUE}).")

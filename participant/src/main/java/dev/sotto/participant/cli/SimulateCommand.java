@@ -7,22 +7,29 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.simulate.Evaluation;
 import dev.sotto.participant.simulate.Layouts;
 import dev.sotto.participant.simulate.Simulation;
+import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
+import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.data.Batch;
 import dev.sotto.training.data.Example;
+import dev.sotto.training.data.JsonLines;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.Trainer;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,6 +46,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class SimulateCommand implements Callable<Integer> {
     private static final int MOST_HELD_OUT = 100;
+    private static final String EVALUATION = "evaluation";
 
     @Mixin
     ModelOptions options = new ModelOptions();
@@ -61,31 +69,32 @@ final class SimulateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
-        check(organisations >= 3 && organisations <= 16, "--organisations is " + organisations + ", must be 3 to 16");
         check(rounds >= 1 && options.steps >= 1, "--rounds and --steps must be at least 1");
         ServerOptimizer optimizer = optimizer();
-        List<Example> examples = options.examples();
+        Map<String, List<Example>> given = given();
+        List<Example> evaluating = Objects.requireNonNull(given.remove(EVALUATION));
         try (Model model = Model.load(options.base)) {
-            List<Batch.Sequence> all = options.encode(model, examples);
-            int heldOut = Math.min(MOST_HELD_OUT, all.size() / 5);
-            check(all.size() - heldOut >= organisations && heldOut > 0, "too few examples that fit: " + all.size());
-            List<Batch.Sequence> evaluation = all.subList(all.size() - heldOut, all.size());
-            List<String> names = new ArrayList<>();
-            for (int i = 0; i < organisations; i++) {
-                names.add(String.format(Locale.ROOT, "org-%02d", i + 1));
+            List<Batch.Sequence> evaluation = options.encode(model, evaluating);
+            List<String> names = List.copyOf(given.keySet());
+            Map<String, List<Batch.Sequence>> data = new TreeMap<>();
+            List<Batch.Sequence> training = new ArrayList<>();
+            for (Map.Entry<String, List<Example>> own : given.entrySet()) {
+                List<Batch.Sequence> sequences = options.encode(model, own.getValue());
+                check(!sequences.isEmpty(), "no example of " + own.getKey() + " fits into --max-tokens");
+                data.put(own.getKey(), sequences);
+                training.addAll(sequences);
             }
-            List<Batch.Sequence> training = all.subList(0, all.size() - heldOut);
-            Map<String, List<Batch.Sequence>> data = Simulation.deal(training, names);
+            check(!evaluation.isEmpty(), "no held-out example fits into --max-tokens");
             LoraConfig lora = options.lora();
             VectorLayout layout = Layouts.adapter(lora, model.config());
             float[] start = PublicSeed.adapter(TrainCommand.seed(options.seed), layout);
             Simulation simulation = new Simulation(names, optimizer, layout, start, plan(lora), Randomness.secure());
             out.println(String.format(
                     Locale.ROOT,
-                    "%d organisations, %d examples each or one fewer, %d held out, %d adapter coordinates",
-                    organisations,
-                    Math.ceilDiv(training.size(), organisations),
-                    heldOut,
+                    "%d organisations with %d examples, %d held out, %d adapter coordinates",
+                    names.size(),
+                    training.size(),
+                    evaluation.size(),
                     start.length));
             print(out, "base", evaluate(model, lora, start, evaluation));
             for (int round = 0; round < rounds; round++) {
@@ -121,6 +130,38 @@ final class SimulateCommand implements Callable<Integer> {
             out.println("adapter in " + output);
         }
         return 0;
+    }
+
+    /// Examples by organisation, and the held-out ones: a folder's files as they are, or files dealt in
+    /// turn.
+    private Map<String, List<Example>> given() throws IOException, InvalidFile {
+        Map<String, List<Example>> given = new TreeMap<>();
+        if (options.data.size() == 1 && Files.isDirectory(options.data.getFirst())) {
+            try (Stream<Path> files = Files.list(options.data.getFirst())) {
+                for (Path file : files.filter(file -> file.toString().endsWith(".jsonl"))
+                        .sorted()
+                        .toList()) {
+                    String name = file.getFileName().toString().replace(".jsonl", "");
+                    check(Topics.isId(name), file + ": the name of an organisation must match [a-z0-9-]{1,63}");
+                    given.put(name, JsonLines.read(file));
+                }
+            }
+            check(
+                    given.containsKey(EVALUATION) && given.size() >= 4 && given.size() <= 17,
+                    options.data.getFirst() + " must hold " + EVALUATION + ".jsonl and 3 to 16 files of organisations");
+            return given;
+        }
+        check(organisations >= 3 && organisations <= 16, "--organisations is " + organisations + ", must be 3 to 16");
+        List<Example> all = options.examples();
+        int heldOut = Math.min(MOST_HELD_OUT, all.size() / 5);
+        check(heldOut > 0 && all.size() - heldOut >= organisations, "too few examples: " + all.size());
+        List<String> names = new ArrayList<>();
+        for (int i = 0; i < organisations; i++) {
+            names.add(String.format(Locale.ROOT, "org-%02d", i + 1));
+        }
+        given.putAll(Simulation.deal(all.subList(0, all.size() - heldOut), names));
+        given.put(EVALUATION, all.subList(all.size() - heldOut, all.size()));
+        return given;
     }
 
     private ServerOptimizer optimizer() {

@@ -14,7 +14,13 @@ import picocli.CommandLine.Command;
         description = "Federated fine-tuning of language models between organisations that may not share data.",
         mixinStandardHelpOptions = true,
         version = "sotto 0.1.0-SNAPSHOT",
-        subcommands = {TrainCommand.class, EvaluateCommand.class, SimulateCommand.class})
+        subcommands = {
+            TrainCommand.class,
+            EvaluateCommand.class,
+            SimulateCommand.class,
+            PretrainCommand.class,
+            DataCommand.class
+        })
 public final class Sotto {
     /// Nothing to set up.
     public Sotto() {}

@@ -17,7 +17,9 @@ import dev.sotto.training.data.Batch;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -71,26 +73,8 @@ public final class Model implements AutoCloseable {
         Map<String, Safetensors.Tensor> tensors = Safetensors.read(file);
         Model model = new Model(config, engine().newBaseManager());
         try {
-            model.put(file, tensors, "model.embed_tokens.weight", config.vocabulary(), config.hidden());
-            model.put(file, tensors, "model.norm.weight", config.hidden());
-            if (!config.tied()) {
-                model.put(file, tensors, "lm_head.weight", config.vocabulary(), config.hidden());
-            }
-            int q = config.heads() * config.headSize();
-            int kv = config.keyHeads() * config.headSize();
-            int h = config.hidden();
-            int m = config.intermediate();
-            for (int layer = 0; layer < config.layers(); layer++) {
-                String at = "model.layers." + layer + ".";
-                model.put(file, tensors, at + "input_layernorm.weight", h);
-                model.put(file, tensors, at + "post_attention_layernorm.weight", h);
-                model.put(file, tensors, at + "self_attn.q_proj.weight", q, h);
-                model.put(file, tensors, at + "self_attn.k_proj.weight", kv, h);
-                model.put(file, tensors, at + "self_attn.v_proj.weight", kv, h);
-                model.put(file, tensors, at + "self_attn.o_proj.weight", h, q);
-                model.put(file, tensors, at + "mlp.gate_proj.weight", m, h);
-                model.put(file, tensors, at + "mlp.up_proj.weight", m, h);
-                model.put(file, tensors, at + "mlp.down_proj.weight", h, m);
+            for (Map.Entry<String, int[]> weight : shapes(config).entrySet()) {
+                model.put(file, tensors, weight.getKey(), weight.getValue());
             }
             return model;
         } catch (InvalidFile e) {
@@ -110,14 +94,86 @@ public final class Model implements AutoCloseable {
         }
     }
 
-    private void put(Path file, Map<String, Safetensors.Tensor> tensors, String name, Integer... shape)
-            throws InvalidFile {
+    private void put(Path file, Map<String, Safetensors.Tensor> tensors, String name, int[] shape) throws InvalidFile {
         Safetensors.Tensor tensor = tensors.get(name);
-        if (tensor == null || !tensor.shape().equals(List.of(shape))) {
-            throw new InvalidFile(file, name + " must be there with shape " + List.of(shape));
+        List<Integer> expected = Arrays.stream(shape).boxed().toList();
+        if (tensor == null || !tensor.shape().equals(expected)) {
+            throw new InvalidFile(file, name + " must be there with shape " + expected);
         }
-        long[] dimensions = Arrays.stream(shape).mapToLong(Integer::longValue).toArray();
-        weights.put(name, root.create(tensor.values(), new Shape(dimensions)));
+        weights.put(name, root.create(tensor.values(), shape(shape)));
+    }
+
+    private static Shape shape(int[] dimensions) {
+        return new Shape(Arrays.stream(dimensions).asLongStream().toArray());
+    }
+
+    /// A model without weights, for [#pretrainingGradient].
+    static Model untrained(LlamaConfig config) throws NativeLibraryUnavailable {
+        return new Model(config, engine().newBaseManager());
+    }
+
+    /// The weights of the base model, in the order of a checkpoint.
+    static Map<String, int[]> shapes(LlamaConfig config) {
+        int q = config.heads() * config.headSize();
+        int kv = config.keyHeads() * config.headSize();
+        int h = config.hidden();
+        int m = config.intermediate();
+        Map<String, int[]> shapes = new LinkedHashMap<>();
+        shapes.put("model.embed_tokens.weight", new int[] {config.vocabulary(), h});
+        for (int layer = 0; layer < config.layers(); layer++) {
+            String at = "model.layers." + layer + ".";
+            shapes.put(at + "input_layernorm.weight", new int[] {h});
+            shapes.put(at + "self_attn.q_proj.weight", new int[] {q, h});
+            shapes.put(at + "self_attn.k_proj.weight", new int[] {kv, h});
+            shapes.put(at + "self_attn.v_proj.weight", new int[] {kv, h});
+            shapes.put(at + "self_attn.o_proj.weight", new int[] {h, q});
+            shapes.put(at + "post_attention_layernorm.weight", new int[] {h});
+            shapes.put(at + "mlp.gate_proj.weight", new int[] {m, h});
+            shapes.put(at + "mlp.up_proj.weight", new int[] {m, h});
+            shapes.put(at + "mlp.down_proj.weight", new int[] {h, m});
+        }
+        shapes.put("model.norm.weight", new int[] {h});
+        if (!config.tied()) {
+            shapes.put("lm_head.weight", new int[] {config.vocabulary(), h});
+        }
+        return shapes;
+    }
+
+    /// The gradient by every weight, one after the other in the order of [#shapes].
+    Gradient pretrainingGradient(Batch batch, float[] values) {
+        try (NDManager manager = root.newSubManager()) {
+            Map<String, NDArray> leaves = new LinkedHashMap<>();
+            int at = 0;
+            for (Map.Entry<String, int[]> entry : shapes(config).entrySet()) {
+                int size = Pretrainer.size(entry.getValue());
+                NDArray leaf = manager.create(Arrays.copyOfRange(values, at, at + size), shape(entry.getValue()));
+                leaf.setRequiresGradient(true);
+                leaves.put(entry.getKey(), leaf);
+                at += size;
+            }
+            return gradient(manager, batch, leaves, leaves.values());
+        }
+    }
+
+    private Gradient gradient(
+            NDManager manager, Batch batch, Map<String, NDArray> leaves, Collection<NDArray> trained) {
+        double loss;
+        try (GradientCollector collector = manager.getEngine().newGradientCollector()) {
+            NDArray mean = loss(manager, forward(manager, batch.tokens(), leaves), batch);
+            collector.backward(mean);
+            loss = mean.toFloatArray()[0];
+        }
+        float[] gradient =
+                new float[(int) trained.stream().mapToLong(NDArray::size).sum()];
+        int at = 0;
+        for (NDArray leaf : trained) {
+            try (NDArray part = leaf.getGradient()) {
+                float[] values = part.toFloatArray();
+                System.arraycopy(values, 0, gradient, at, values.length);
+                at += values.length;
+            }
+        }
+        return new Gradient(loss, gradient);
     }
 
     /// The shape of the model.
@@ -128,7 +184,7 @@ public final class Model implements AutoCloseable {
     /// Logits, rows × length × vocabulary, row-major.
     public float[] logits(int[][] tokens, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
-            return forward(manager, tokens, leaves(manager, lora, adapter, false), lora)
+            return forward(manager, tokens, leaves(manager, lora, adapter, false))
                     .toFloatArray();
         }
     }
@@ -143,7 +199,7 @@ public final class Model implements AutoCloseable {
     /// Evaluates without gradients.
     public Score score(Batch batch, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
-            NDArray logits = forward(manager, batch.tokens(), leaves(manager, lora, adapter, false), lora);
+            NDArray logits = forward(manager, batch.tokens(), leaves(manager, lora, adapter, false));
             double loss = loss(manager, logits, batch).toFloatArray()[0];
             long[] best = logits.argMax(-1).toLongArray();
             int length = batch.tokens()[0].length;
@@ -170,22 +226,10 @@ public final class Model implements AutoCloseable {
     public Gradient gradient(Batch batch, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
             Map<String, NDArray> leaves = leaves(manager, lora, adapter, true);
-            double loss;
-            try (GradientCollector collector = manager.getEngine().newGradientCollector()) {
-                NDArray mean = loss(manager, forward(manager, batch.tokens(), leaves, lora), batch);
-                collector.backward(mean);
-                loss = mean.toFloatArray()[0];
-            }
-            float[] gradient = new float[adapter.length];
-            int at = 0;
-            for (LoraConfig.Matrix matrix : lora.matrices(config)) {
-                try (NDArray part =
-                        Objects.requireNonNull(leaves.get(matrix.name())).getGradient()) {
-                    System.arraycopy(part.toFloatArray(), 0, gradient, at, matrix.size());
-                }
-                at += matrix.size();
-            }
-            return new Gradient(loss, gradient);
+            List<NDArray> trained = lora.matrices(config).stream()
+                    .map(matrix -> Objects.requireNonNull(leaves.get(matrix.name())))
+                    .toList();
+            return gradient(manager, batch, leaves, trained);
         }
     }
 
@@ -210,7 +254,7 @@ public final class Model implements AutoCloseable {
         return leaves;
     }
 
-    private NDArray forward(NDManager manager, int[][] tokens, Map<String, NDArray> leaves, LoraConfig lora) {
+    private NDArray forward(NDManager manager, int[][] tokens, Map<String, NDArray> leaves) {
         int length = tokens[0].length;
         if (length > config.positions()) {
             throw new IllegalArgumentException(
@@ -229,28 +273,21 @@ public final class Model implements AutoCloseable {
         }
         NDArray mask = manager.create(causal, new Shape(length, length));
         NDArray x = ids.getNDArrayInternal()
-                .embedding(ids, weight("model.embed_tokens.weight"), SparseFormat.DENSE)
+                .embedding(ids, weight(leaves, "model.embed_tokens.weight"), SparseFormat.DENSE)
                 .head();
         for (int layer = 0; layer < config.layers(); layer++) {
-            x = layer(x, layer, cos, sin, mask, leaves, lora);
+            x = layer(x, layer, cos, sin, mask, leaves);
         }
-        x = norm(x, weight("model.norm.weight"));
-        return linear(x, weight(config.tied() ? "model.embed_tokens.weight" : "lm_head.weight"));
+        x = norm(x, weight(leaves, "model.norm.weight"));
+        return linear(x, weight(leaves, config.tied() ? "model.embed_tokens.weight" : "lm_head.weight"));
     }
 
-    private NDArray layer(
-            NDArray x,
-            int layer,
-            NDArray cos,
-            NDArray sin,
-            NDArray mask,
-            Map<String, NDArray> leaves,
-            LoraConfig lora) {
+    private NDArray layer(NDArray x, int layer, NDArray cos, NDArray sin, NDArray mask, Map<String, NDArray> leaves) {
         String at = "model.layers." + layer + ".";
-        NDArray h = norm(x, weight(at + "input_layernorm.weight"));
-        NDArray q = rotate(heads(adapted(h, at + "self_attn.q_proj", leaves, lora), config.heads()), cos, sin);
-        NDArray k = rotate(heads(adapted(h, at + "self_attn.k_proj", leaves, lora), config.keyHeads()), cos, sin);
-        NDArray v = heads(adapted(h, at + "self_attn.v_proj", leaves, lora), config.keyHeads());
+        NDArray h = norm(x, weight(leaves, at + "input_layernorm.weight"));
+        NDArray q = rotate(heads(adapted(h, at + "self_attn.q_proj", leaves), config.heads()), cos, sin);
+        NDArray k = rotate(heads(adapted(h, at + "self_attn.k_proj", leaves), config.keyHeads()), cos, sin);
+        NDArray v = heads(adapted(h, at + "self_attn.v_proj", leaves), config.keyHeads());
         int group = config.heads() / config.keyHeads();
         if (group > 1) {
             k = k.repeat(1, group);
@@ -260,23 +297,22 @@ public final class Model implements AutoCloseable {
         NDArray mixed = scores.softmax(-1).matMul(v).transpose(0, 2, 1, 3);
         Shape shape = x.getShape();
         NDArray joined = mixed.reshape(shape.get(0), shape.get(1), (long) config.heads() * config.headSize());
-        NDArray y = x.add(adapted(joined, at + "self_attn.o_proj", leaves, lora));
-        h = norm(y, weight(at + "post_attention_layernorm.weight"));
-        NDArray gate = adapted(h, at + "mlp.gate_proj", leaves, lora);
+        NDArray y = x.add(adapted(joined, at + "self_attn.o_proj", leaves));
+        h = norm(y, weight(leaves, at + "post_attention_layernorm.weight"));
+        NDArray gate = adapted(h, at + "mlp.gate_proj", leaves);
         NDArray silu = gate.mul(gate.getNDArrayInternal().sigmoid());
-        NDArray wide = silu.mul(adapted(h, at + "mlp.up_proj", leaves, lora));
-        return y.add(adapted(wide, at + "mlp.down_proj", leaves, lora));
+        NDArray wide = silu.mul(adapted(h, at + "mlp.up_proj", leaves));
+        return y.add(adapted(wide, at + "mlp.down_proj", leaves));
     }
 
-    private NDArray adapted(NDArray x, String module, Map<String, NDArray> leaves, LoraConfig lora) {
-        NDArray y = linear(x, weight(module + ".weight"));
-        if (!lora.targetModules().contains(module.substring(module.lastIndexOf('.') + 1))) {
+    private NDArray adapted(NDArray x, String module, Map<String, NDArray> leaves) {
+        NDArray y = linear(x, weight(leaves, module + ".weight"));
+        NDArray down = leaves.get("base_model.model." + module + ".lora_A.weight");
+        NDArray up = leaves.get("base_model.model." + module + ".lora_B.weight");
+        if (down == null || up == null) {
             return y;
         }
-        String name = "base_model.model." + module;
-        NDArray down = linear(x, Objects.requireNonNull(leaves.get(name + ".lora_A.weight")));
-        NDArray up = linear(down, Objects.requireNonNull(leaves.get(name + ".lora_B.weight")));
-        return y.add(up.mul(Objects.requireNonNull(leaves.get("scale"))));
+        return y.add(linear(linear(x, down), up).mul(weight(leaves, "scale")));
     }
 
     private NDArray norm(NDArray x, NDArray gain) {
@@ -299,8 +335,9 @@ public final class Model implements AutoCloseable {
         return x.getNDArrayInternal().linear(x, weight, null).head();
     }
 
-    private NDArray weight(String name) {
-        return Objects.requireNonNull(weights.get(name), name);
+    private NDArray weight(Map<String, NDArray> leaves, String name) {
+        NDArray leaf = leaves.get(name);
+        return leaf != null ? leaf : Objects.requireNonNull(weights.get(name), name);
     }
 
     /// −Σ log p(target)/counted over the positions that carry loss.

@@ -50,6 +50,13 @@ public final class Tokenizer implements AutoCloseable {
         return new Batch.Sequence(all, Math.min(begin.length + prompt.length, all.length));
     }
 
+    /// The tokens of plain text, nothing added.
+    int[] tokens(String text) {
+        return Arrays.stream(tokenizer.encode(text).getIds())
+                .mapToInt(id -> (int) id)
+                .toArray();
+    }
+
     @Override
     public void close() {
         tokenizer.close();

@@ -1,0 +1,73 @@
+package dev.sotto.participant.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.training.data.Example;
+import dev.sotto.training.demo.DemoText;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `sotto data`: the demo's private data sets, and the held-out evaluation set of all categories.
+@Command(
+        name = "data",
+        description =
+                "Generate the demo's data: one file per organisation, no one with all categories, and evaluation.jsonl.",
+        mixinStandardHelpOptions = true)
+final class DataCommand implements Callable<Integer> {
+    @Option(names = "--organisations", defaultValue = "4", description = "3 to 16 (default ${DEFAULT-VALUE}).")
+    int organisations;
+
+    @Option(names = "--lines", defaultValue = "240", description = "Per organisation (default ${DEFAULT-VALUE}).")
+    int lines;
+
+    @Option(names = "--seed", defaultValue = "1", description = "Decides all lines (default ${DEFAULT-VALUE}).")
+    long seed;
+
+    @Option(names = "--output", required = true, description = "Folder to write to.")
+    Path output = Path.of("");
+
+    @Spec
+    CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException {
+        if (organisations < 3 || organisations > 16 || lines < 1) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--organisations must be 3 to 16 and --lines at least 1");
+        }
+        List<String> names = new ArrayList<>();
+        for (int i = 0; i < organisations; i++) {
+            names.add(String.format(Locale.ROOT, "org-%02d", i + 1));
+        }
+        DemoText.Split split = DemoText.split(names, lines, seed);
+        Files.createDirectories(output);
+        for (Map.Entry<String, List<Example>> entry : split.training().entrySet()) {
+            write(output.resolve(entry.getKey() + ".jsonl"), entry.getValue());
+        }
+        write(output.resolve("evaluation.jsonl"), split.evaluation());
+        spec.commandLine().getOut().println(organisations + " data sets and evaluation.jsonl in " + output);
+        return 0;
+    }
+
+    private static void write(Path file, List<Example> examples) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        StringBuilder text = new StringBuilder();
+        for (Example example : examples) {
+            text.append(json.writeValueAsString(json.createObjectNode()
+                            .put("instruction", example.instruction())
+                            .put("output", example.response())))
+                    .append('\n');
+        }
+        Files.writeString(file, text.toString());
+    }
+}

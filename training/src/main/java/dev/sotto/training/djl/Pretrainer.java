@@ -1,0 +1,155 @@
+package dev.sotto.training.djl;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.training.checkpoint.BpeTrainer;
+import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LlamaConfig;
+import dev.sotto.training.checkpoint.Safetensors;
+import dev.sotto.training.data.Batch;
+import dev.sotto.training.demo.DemoText;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/// Makes the demo's base model from nothing: a tokenizer and a small Llama, on text that [DemoText]
+/// generates. The same seed gives the same files on the same kind of machine.
+public final class Pretrainer {
+    private static final int VOCABULARY = 900;
+    private static final int BATCH = 16;
+    private static final int LENGTH = 96;
+    private static final double RATE = 3e-3;
+
+    private Pretrainer() {}
+
+    /// Trains for `steps` steps and writes a Hugging Face checkpoint folder.
+    public static void run(Path folder, int steps, long seed, Trainer.Progress progress)
+            throws IOException, InvalidFile, NativeLibraryUnavailable {
+        Files.createDirectories(folder);
+        SplittableRandom random = new SplittableRandom(seed);
+        List<String> sample = new ArrayList<>();
+        for (int i = 0; i < 4000; i++) {
+            sample.add(DemoText.paragraph(random));
+        }
+        BpeTrainer.train(sample, VOCABULARY, folder.resolve("tokenizer.json"));
+        Files.writeString(folder.resolve("tokenizer_config.json"), """
+                {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+                """);
+        writeConfig(folder);
+        LlamaConfig config = LlamaConfig.read(folder);
+        try (Model model = Model.untrained(config);
+                Tokenizer tokenizer = Tokenizer.load(folder, config)) {
+            Map<String, int[]> shapes = Model.shapes(config);
+            float[] weights = initial(shapes, random);
+            AdamW optimiser = new AdamW(weights.length);
+            Stream stream = new Stream(tokenizer, config, random);
+            boolean on = true;
+            for (int step = 0; on && step < steps; step++) {
+                Model.Gradient made = model.pretrainingGradient(stream.next(), weights);
+                double warm = Math.min(1, (step + 1) / 50.0);
+                double rate = RATE * warm * 0.5 * (1 + Math.cos(Math.PI * step / steps));
+                optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
+                on = progress.step(step + 1, steps, made.loss());
+            }
+            Safetensors.write(folder.resolve("model.safetensors"), tensors(shapes, weights));
+        }
+    }
+
+    private static void writeConfig(Path folder) throws IOException {
+        ObjectMapper json = new ObjectMapper();
+        ObjectNode config = json.createObjectNode();
+        config.putArray("architectures").add("LlamaForCausalLM");
+        config.put("model_type", "llama");
+        config.put("hidden_act", "silu");
+        config.put("hidden_size", 128);
+        config.put("intermediate_size", 352);
+        config.put("num_hidden_layers", 4);
+        config.put("num_attention_heads", 4);
+        config.put("num_key_value_heads", 2);
+        config.put("head_dim", 32);
+        config.put("max_position_embeddings", 256);
+        config.put("rms_norm_eps", 1e-5);
+        config.put("rope_theta", 10000.0);
+        config.put("tie_word_embeddings", true);
+        config.put("attention_bias", false);
+        config.put("mlp_bias", false);
+        config.put("vocab_size", VOCABULARY);
+        config.put("bos_token_id", 0);
+        config.put("eos_token_id", 1);
+        config.put("pad_token_id", 2);
+        config.put("dtype", "float32");
+        Files.writeString(
+                folder.resolve("config.json"),
+                json.writerWithDefaultPrettyPrinter().writeValueAsString(config) + "\n");
+    }
+
+    /// Norms 1, everything else normal with deviation 0.02, as Hugging Face initialises Llama.
+    private static float[] initial(Map<String, int[]> shapes, SplittableRandom random) {
+        int size = shapes.values().stream().mapToInt(Pretrainer::size).sum();
+        float[] weights = new float[size];
+        int at = 0;
+        for (Map.Entry<String, int[]> entry : shapes.entrySet()) {
+            int end = at + size(entry.getValue());
+            for (; at < end; at++) {
+                weights[at] = entry.getValue().length == 1 ? 1 : (float) (0.02 * random.nextGaussian());
+            }
+        }
+        return weights;
+    }
+
+    static int size(int[] shape) {
+        return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+    }
+
+    private static Map<String, Safetensors.Tensor> tensors(Map<String, int[]> shapes, float[] weights) {
+        Map<String, Safetensors.Tensor> tensors = new LinkedHashMap<>();
+        int at = 0;
+        for (Map.Entry<String, int[]> entry : shapes.entrySet()) {
+            int size = size(entry.getValue());
+            List<Integer> shape = Arrays.stream(entry.getValue()).boxed().toList();
+            tensors.put(entry.getKey(), new Safetensors.Tensor(shape, Arrays.copyOfRange(weights, at, at + size)));
+            at += size;
+        }
+        return tensors;
+    }
+
+    /// Endless text as batches of full rows.
+    private static final class Stream {
+        private final Tokenizer tokenizer;
+        private final LlamaConfig config;
+        private final SplittableRandom random;
+        private final List<Integer> queue = new ArrayList<>();
+
+        Stream(Tokenizer tokenizer, LlamaConfig config, SplittableRandom random) {
+            this.tokenizer = tokenizer;
+            this.config = config;
+            this.random = random;
+        }
+
+        Batch next() {
+            int[][] tokens = new int[BATCH][LENGTH];
+            int[][] targets = new int[BATCH][LENGTH];
+            for (int row = 0; row < BATCH; row++) {
+                while (queue.size() < LENGTH + 1) {
+                    queue.add(config.beginToken());
+                    for (int token : tokenizer.tokens(DemoText.paragraph(random))) {
+                        queue.add(token);
+                    }
+                    queue.add(config.endToken());
+                }
+                for (int i = 0; i < LENGTH; i++) {
+                    tokens[row][i] = queue.get(i);
+                    targets[row][i] = queue.get(i + 1);
+                }
+                queue.subList(0, LENGTH).clear();
+            }
+            return new Batch(tokens, targets);
+        }
+    }
+}
