@@ -101,6 +101,12 @@ public record RoundContext(String federation, long round, long attempt) {
         return ctx("closed", t4, member);
     }
 
+    /// HPKE info of a model version's key for a member. A version belongs to no attempt once it is made:
+    /// the context's round is the version, its attempt 0.
+    public static Bytes modelInfo(String federation, Bytes digest, long version, String member) {
+        return new RoundContext(federation, version, 0).ctx("model", digest, version, member);
+    }
+
     /// The seed of the coordinator's round key.
     public Secret roundKeySeed(Secret k, Bytes nonce) {
         return Hkdf.expand(k, Enc.of(PROTOCOL, "coordinator-round", federation, round, attempt, nonce), SIZE);

@@ -32,7 +32,7 @@ public record Directory(
     /// Checks federation, sender, key, transcript and signature, on the received bytes, then parses.
     ///
     /// @throws PeerMisbehaved blaming the sender
-    Message verify(Primitives primitives, Envelope envelope, Bytes transcript) throws PeerMisbehaved {
+    public Message verify(Primitives primitives, Envelope envelope, Bytes transcript) throws PeerMisbehaved {
         String who = envelope.sender();
         Bytes key = key(who).orElseThrow(() -> new PeerMisbehaved(Refusal.UNKNOWN_SENDER, who, "has no pinned key"));
         if (!envelope.federation().equals(federation)

@@ -106,14 +106,14 @@ public final class Member {
     /// One step. The given state must not be used again.
     public Transition step(MemberState state, MemberInput input) {
         return switch (input) {
-            case MemberInput.Read read -> read(state, read);
+            case MemberInput.Read read -> read(state, read.envelope(), read.dealt(), true);
+            case MemberInput.Missed missed -> read(state, missed.envelope(), List.of(), false);
             case MemberInput.Trained trained -> trained(state, trained);
             case MemberInput.GaveUp gaveUp -> gaveUp(state, gaveUp);
         };
     }
 
-    private Transition read(MemberState state, MemberInput.Read read) {
-        Envelope envelope = read.envelope();
+    private Transition read(MemberState state, Envelope envelope, List<Envelope> dealt, boolean inTime) {
         Message message;
         try {
             if (!envelope.sender().equals(Topics.COORDINATOR)) {
@@ -132,12 +132,15 @@ public final class Member {
         Chain chain = message instanceof RoundOpened opened
                 ? state.chain().next(envelope, opened)
                 : state.chain().next(envelope);
+        if (message instanceof RoundOpened && !inTime) {
+            return new Transition(new MemberState.Bystander(chain, "it ended before this member read it"), List.of());
+        }
         try {
             return switch (message) {
                 case RoundOpened opened -> opened(chain, opened);
                 case RoundClosed closed -> closed(state, chain, closed);
                 case RoundAborted aborted -> aborted(state, chain, aborted);
-                default -> attempt(state, chain, message, read.dealt());
+                default -> attempt(state, chain, message, dealt);
             };
         } catch (PeerMisbehaved fault) {
             state.close();

@@ -22,6 +22,10 @@ public sealed interface MemberInput {
         }
     }
 
+    /// The next message of `control` when the attempt that it opens or belongs to is known to have ended
+    /// already: the member folds it, and takes no part.
+    record Missed(Envelope envelope) implements MemberInput {}
+
     /// Training ended; the machine encodes, masks and spools the update, which is spent from then on.
     record Trained(Update update, Spool spool) implements MemberInput {}
 

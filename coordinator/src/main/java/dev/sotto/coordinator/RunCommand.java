@@ -1,0 +1,94 @@
+package dev.sotto.coordinator;
+
+import dev.sotto.coordinator.kafka.Access;
+import dev.sotto.coordinator.kafka.KafkaClients;
+import dev.sotto.coordinator.settings.Folder;
+import dev.sotto.coordinator.settings.InvalidSettings;
+import dev.sotto.coordinator.settings.Settings;
+import io.quarkus.runtime.Quarkus;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `sotto coordinator run`: serves a federation until it is stopped.
+@Command(name = "run", description = "Serve a federation.", mixinStandardHelpOptions = true)
+final class RunCommand implements Callable<Integer> {
+    private static final Duration RETRY = Duration.ofSeconds(5);
+
+    @Option(names = "--dir", required = true, description = "The federation's folder, made by init.")
+    private Path dir = Path.of("");
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws IOException, InvalidSettings, InterruptedException {
+        Folder folder = new Folder(dir.toAbsolutePath());
+        Settings settings = Settings.read(folder.settings());
+        requireFree(settings.url().getPort());
+        KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
+        createTopics(kafka, settings);
+        configure(folder, settings, kafka);
+        AtomicInteger exitCode = new AtomicInteger();
+        Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
+        return exitCode.get();
+    }
+
+    private static void requireFree(int port) throws InvalidSettings {
+        try (ServerSocket socket = new ServerSocket()) {
+            socket.setReuseAddress(true);
+            socket.bind(new InetSocketAddress(port));
+        } catch (IOException e) {
+            throw new InvalidSettings("port " + port + " of url is in use: " + e.getMessage());
+        }
+    }
+
+    /// A broker that is away is waited for; one that does not let us in is an error.
+    private void createTopics(KafkaClients kafka, Settings settings) throws InterruptedException, InvalidSettings {
+        for (boolean told = false; ; told = true) {
+            try (Admin admin = kafka.admin()) {
+                new Access(admin, settings).createTopics();
+                return;
+            } catch (AuthenticationException | AuthorizationException e) {
+                throw new InvalidSettings("Kafka at " + settings.bootstrapServers() + " refuses the coordinator: "
+                        + e.getMessage() + "; it must be a super user there (User:coordinator)");
+            } catch (KafkaException e) {
+                if (!told) {
+                    spec.commandLine()
+                            .getErr()
+                            .println("waiting for Kafka at " + settings.bootstrapServers() + ": " + e.getMessage());
+                }
+                Thread.sleep(RETRY);
+            }
+        }
+    }
+
+    /// What differs from one federation to the next, as Quarkus wants to hear it.
+    private static void configure(Folder folder, Settings settings, KafkaClients kafka) throws IOException {
+        System.setProperty(Coordinator.FOLDER, folder.path().toString());
+        kafka.connection().forEach((key, value) -> System.setProperty("kafka." + key, value));
+        System.setProperty(
+                "mp.messaging.incoming.inboxes.assign-seek", settings.topics().registry() + ":0:0");
+        System.setProperty(
+                "quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
+        System.setProperty("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
+        System.setProperty("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
+        System.setProperty("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+        if (!Files.isReadable(folder.tls())) {
+            throw new IOException(folder.tls() + " may not be read");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+package dev.sotto.coordinator.director;
+
+import dev.sotto.algorithms.Schedule;
+import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.crypto.fixedpoint.Scalars;
+import dev.sotto.crypto.model.ModelHeader;
+import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.model.NextLayout;
+import dev.sotto.crypto.model.PublicSeed;
+import dev.sotto.crypto.secagg.Chain;
+import dev.sotto.crypto.secagg.Parameters;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.VectorLayout;
+import java.util.List;
+import java.util.Optional;
+
+/// What a round is opened with: the operator's settings, and what follows from the last version.
+final class Recipe {
+    private final Settings settings;
+
+    Recipe(Settings settings) {
+        this.settings = settings;
+    }
+
+    /// Version 0, which anyone can make from the public seed.
+    ModelVersion firstVersion() {
+        VectorLayout layout = settings.adapter().layout();
+        float[] adapter = PublicSeed.adapter(settings.publicSeed(), layout);
+        List<float[]> optimiser = List.of(settings.optimizer().initialState(adapter.length));
+        return new ModelVersion(
+                0,
+                new ModelHeader(Optional.empty(), (long) adapter.length * (1 + optimiser.size())),
+                adapter,
+                optimiser);
+    }
+
+    /// How many coordinates the adapter has.
+    int size() {
+        return Math.toIntExact(settings.adapter().layout().size());
+    }
+
+    /// The message that opens the attempt after `chain`.
+    ///
+    /// @param roundKey     of that attempt and nonce
+    /// @param registryHead of the registry from which the cohort was taken
+    RoundOpened opened(
+            Chain chain,
+            List<String> cohort,
+            ModelVersion version,
+            Bytes nonce,
+            Bytes keyId,
+            Bytes roundKey,
+            Bytes registryHead) {
+        int n = cohort.size();
+        Settings.Aggregation a = settings.aggregation();
+        int colluders = a.maxColluders().orElse(Parameters.defaultMaxColluders(n));
+        int minSurvivors = a.minSurvivors().orElse(Math.max(3, colluders + 2));
+        int threshold = a.threshold().orElse(Parameters.defaultThreshold(n, colluders));
+        int maxDropouts = a.maxDropouts().orElse(n - Math.max(threshold, minSurvivors));
+        TrainingPlan plan = plan(round(chain));
+        return new RoundOpened(
+                round(chain),
+                attempt(chain),
+                nonce,
+                cohort,
+                threshold,
+                maxDropouts,
+                colluders,
+                minSurvivors,
+                a.ringBits(),
+                List.of(
+                        NextLayout.of(
+                                settings.adapter().layout(), version.header(), plan.steps(), plan.baseLearningRate()),
+                        Scalars.layout(a.weighting())),
+                a.weightCap(),
+                a.weighting().wireName(),
+                settings.deadlines(),
+                settings.adapter().baseModelDigest(),
+                version.version(),
+                version.digest(settings.federation()),
+                plan,
+                keyId,
+                roundKey,
+                registryHead,
+                chain.head());
+    }
+
+    static long round(Chain chain) {
+        return chain.closed() ? chain.round() + 1 : chain.round();
+    }
+
+    static long attempt(Chain chain) {
+        return chain.closed() ? 1 : chain.attempt() + 1;
+    }
+
+    private TrainingPlan plan(long round) {
+        Settings.Training t = settings.training();
+        return new TrainingPlan(
+                settings.optimizer().wireName(),
+                "sft",
+                t.template(),
+                settings.adapter().rank(),
+                settings.adapter().alpha(),
+                settings.adapter().targetModules(),
+                t.steps(),
+                t.batchSize(),
+                t.maxTokens(),
+                Schedule.cosine(t.learningRate(), t.learningRateMin(), round, settings.rounds()),
+                t.weightDecay(),
+                t.clipNorm(),
+                0,
+                t.learningRate());
+    }
+}

@@ -1,0 +1,679 @@
+package dev.sotto.coordinator.director;
+
+import dev.sotto.coordinator.enrolment.Enrolment;
+import dev.sotto.coordinator.kafka.KafkaClients;
+import dev.sotto.coordinator.kafka.Writer;
+import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
+import dev.sotto.crypto.fixedpoint.Totals;
+import dev.sotto.crypto.mask.RoundContext;
+import dev.sotto.crypto.model.ModelAssembly;
+import dev.sotto.crypto.model.ModelCipher;
+import dev.sotto.crypto.model.ModelHeader;
+import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.InvalidKey;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.secagg.Chain;
+import dev.sotto.crypto.secagg.Director;
+import dev.sotto.crypto.secagg.DirectorState;
+import dev.sotto.crypto.secagg.DirectorState.Input;
+import dev.sotto.crypto.secagg.DirectorState.Output;
+import dev.sotto.crypto.secagg.DirectorState.Phase;
+import dev.sotto.crypto.secagg.Directory;
+import dev.sotto.crypto.secagg.Manifest;
+import dev.sotto.crypto.secagg.PeerMisbehaved;
+import dev.sotto.crypto.secagg.Refusal;
+import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.crypto.secagg.Routed;
+import dev.sotto.crypto.secagg.Unmasker;
+import dev.sotto.crypto.secagg.Unmasking;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Decided;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.Message;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.ModelChunk;
+import dev.sotto.schemas.ModelKeys;
+import dev.sotto.schemas.PeersApproved;
+import dev.sotto.schemas.RegistryEntry;
+import dev.sotto.schemas.RoundAborted;
+import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SealedBox;
+import dev.sotto.schemas.Topics;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.jboss.logging.Logger;
+
+/// Directs the rounds of a federation. Everything it knows is a fold over Kafka: `registry`, what it
+/// decided (`leader`), what it said (`control`), the inboxes, and `models`. Killed at any point, it goes
+/// on where the logs end.
+///
+/// One thread does everything that touches state; methods may be called from any thread. What cannot be
+/// handled ends the process (`fatal`), since a new one starts from the logs.
+public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator.Listener, AutoCloseable {
+    private static final Logger LOG = Logger.getLogger(RoundDirector.class);
+    private static final Duration TICK = Duration.ofMillis(100);
+    private static final Duration ALIVE = Duration.ofSeconds(10);
+    private static final Duration BACK_OFF = Duration.ofSeconds(2);
+    private static final int MOST_BACK_OFFS = 15;
+
+    private final Settings settings;
+    private final Topics topics;
+    private final KafkaClients kafka;
+    private final Secrets secrets;
+    private final Primitives primitives;
+    private final Randomness randomness;
+    private final Clock clock;
+    private final Consumer<Throwable> fatal;
+    private final Recipe recipe;
+    private final Board board = new Board();
+    private final Aggregator aggregator;
+    private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("director").factory());
+
+    // Below: used on the director's thread only, but for what is volatile.
+    private final Map<Bytes, Registry> registries = new HashMap<>();
+    private final Map<String, Integer> generations = new HashMap<>();
+    private final Map<String, PeersApproved> approvals = new TreeMap<>();
+    private final Set<Bytes> said = new HashSet<>();
+    private final Map<Long, Set<String>> keyed = new HashMap<>();
+    private Optional<Writer> writer = Optional.empty();
+    private volatile Registry registry = Registry.START;
+    private DirectorState state = DirectorState.START;
+    private Director machine;
+    private Directory directory;
+    private ModelVersion version;
+    private Sealing sealing;
+    private long closedVersion;
+    private Bytes closedDigest;
+    private Instant opened = Instant.MAX;
+    private Instant notBefore = Instant.MIN;
+    private Duration brokerAhead = Duration.ZERO;
+    private boolean following;
+    private volatile Instant lastTick = Instant.MIN;
+
+    /// How a version's chunks are encrypted: the context and T4 from which its key follows.
+    private record Sealing(RoundContext context, Bytes t4) {}
+
+    /// Starts nothing yet.
+    ///
+    /// @param fatal gets what cannot be handled; it ends the process
+    public RoundDirector(
+            Settings settings,
+            KafkaClients kafka,
+            Secrets secrets,
+            Primitives primitives,
+            Randomness randomness,
+            Clock clock,
+            Consumer<Throwable> fatal) {
+        this.settings = settings;
+        this.topics = settings.topics();
+        this.kafka = kafka;
+        this.secrets = secrets;
+        this.primitives = primitives;
+        this.randomness = randomness;
+        this.clock = clock;
+        this.fatal = fatal;
+        this.recipe = new Recipe(settings);
+        this.version = recipe.firstVersion();
+        this.closedDigest = version.digest(settings.federation());
+        this.sealing = new Sealing(new RoundContext(settings.federation(), 0, 0), closedDigest);
+        registries.put(registry.head(), registry);
+        this.directory =
+                registry.directory(settings.federation(), secrets.identity().key());
+        this.machine = machine(directory);
+        this.aggregator = new Aggregator(primitives, topics, settings.partitions(), kafka::reader, this);
+    }
+
+    private Director machine(Directory of) {
+        return new Director(
+                primitives, secrets.identity(), of, secrets.roundSecret(), randomness, settings.stragglerGrace());
+    }
+
+    // ---- from outside ----
+
+    /// Takes over from any earlier director, folds the logs, and goes on.
+    public void start() {
+        on(() -> {
+            fold();
+            aggregator.start();
+            lastTick = clock.instant();
+            return true;
+        });
+        var _ = thread.scheduleWithFixedDelay(
+                () -> guarded(this::tick), TICK.toMillis(), TICK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /// A record of an inbox, in the order of its partition. Returns when it is dealt with.
+    public void received(ConsumerRecord<byte[], byte[]> record) {
+        on(() -> {
+            take(record);
+            return true;
+        });
+    }
+
+    @Override
+    public Registry registry() {
+        return registry;
+    }
+
+    @Override
+    public int generation(String organisation) {
+        return on(() -> generations.getOrDefault(organisation, 0));
+    }
+
+    @Override
+    public void append(RegistryEntry entry) {
+        on(() -> {
+            Envelope envelope = secrets.identity().sign(entry, registry.head());
+            enter(envelope);
+            write(topics.registry(), entry.organisation(), envelope.encode());
+            LOG.infof(
+                    entry instanceof RegistryEntry.Enrolled enrolled
+                            ? "%s enrolled, generation " + enrolled.generation()
+                            : "%s is revoked",
+                    entry.organisation());
+            return true;
+        });
+    }
+
+    /// Whether the logs are folded and time passes.
+    public boolean isReady() {
+        return lastTick.isAfter(Instant.MIN) && clock.instant().isBefore(lastTick.plus(ALIVE));
+    }
+
+    /// What an operator sees.
+    public Board board() {
+        return board;
+    }
+
+    @Override
+    public void delivered(String organisation, Bytes manifestHash) {
+        later(() -> {
+            board.delivered(organisation);
+            step(new Input.Delivered(organisation, manifestHash), now());
+        });
+    }
+
+    @Override
+    public void received(String organisation, long bytes) {
+        board.bytesUp(organisation, bytes);
+    }
+
+    @Override
+    public void failed(Throwable cause) {
+        fatal.accept(cause);
+    }
+
+    @Override
+    public void close() {
+        thread.shutdownNow();
+        aggregator.close();
+        try {
+            boolean _ = thread.awaitTermination(2, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        writer.ifPresent(Writer::close);
+    }
+
+    private <T> T on(Callable<T> task) {
+        try {
+            return thread.submit(task).get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted", e);
+        } catch (ExecutionException e) {
+            Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
+            fatal.accept(cause);
+            throw new IllegalStateException("the director cannot go on: " + cause.getMessage(), cause);
+        }
+    }
+
+    private void later(Runnable task) {
+        thread.execute(() -> guarded(task));
+    }
+
+    private void guarded(Runnable task) {
+        try {
+            task.run();
+        } catch (RuntimeException e) {
+            fatal.accept(e);
+            throw e;
+        }
+    }
+
+    // ---- the fold ----
+
+    private void fold() throws MalformedMessage, PeerMisbehaved {
+        // First: only then do the logs end (an earlier writer's open transaction is over).
+        writer = Optional.of(new Writer(kafka.writer(topics.directorTransactionalId())));
+        for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
+            enter(Envelope.decode(Bytes.of(record.value())));
+        }
+        for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.control(), 1)) {
+            Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+            said.add(Enc.sha256(envelope.encode()));
+            if (envelope.type() == MessageType.MODEL_KEYS) {
+                remember(ModelKeys.parse(envelope.payload()));
+            }
+        }
+        int decisions = 0;
+        for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.leader(), 1)) {
+            step(new Input.Decision(Decided.parse(Bytes.of(record.value()))), Instant.ofEpochMilli(record.timestamp()));
+            decisions++;
+        }
+        following = true;
+        findVersion();
+        Chain chain = state.chain();
+        LOG.infof(
+                "%d members, %d decisions in the log; %s",
+                registry.members().size(),
+                decisions,
+                decisions == 0
+                        ? "no round yet"
+                        : "round " + chain.round() + " attempt " + chain.attempt()
+                                + (chain.open() ? " is open" : chain.closed() ? " is closed" : " was aborted"));
+        routed().ifPresent(routed -> aggregator.begin(routed.roster().opened(), directory, opened));
+    }
+
+    private void enter(Envelope envelope) {
+        Directory own = Registry.START.directory(
+                settings.federation(), secrets.identity().key());
+        try {
+            registry = registry.next(primitives, own, envelope);
+            registries.put(registry.head(), registry);
+            if (Message.parse(envelope.type(), envelope.payload()) instanceof RegistryEntry.Enrolled enrolled) {
+                generations.put(enrolled.organisation(), enrolled.generation());
+            }
+        } catch (PeerMisbehaved | MalformedMessage e) {
+            throw new IllegalStateException("the registry is not what this coordinator wrote: " + e.getMessage(), e);
+        }
+    }
+
+    private void remember(ModelKeys keys) {
+        Set<String> receivers = keyed.computeIfAbsent(keys.version(), any -> new HashSet<>());
+        keys.boxes().forEach(box -> receivers.add(box.organisation()));
+    }
+
+    /// Reads the present version back from `models`; publishes version 0 if it is not there.
+    private void findVersion() {
+        try (Secret key = modelKey(sealing)) {
+            ModelAssembly assembly =
+                    new ModelAssembly(key, settings.federation(), closedVersion, closedDigest, recipe.size());
+            for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.models(), settings.partitions())) {
+                Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(record.value())));
+                if (whole.isPresent()) {
+                    version = whole.get();
+                    return;
+                }
+            }
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException(topics.models() + ": " + e.getMessage(), e);
+        }
+        if (closedVersion != 0) {
+            throw new IllegalStateException(topics.models() + " lacks chunks of version " + closedVersion
+                    + ", which the last closed round made, or round-secret.key is another one");
+        }
+        writeAll(chunks(version, sealing));
+    }
+
+    // ---- the machine ----
+
+    private void step(Input input, Instant at) {
+        RoundOpened opening = null;
+        Message message = null;
+        if (input instanceof Input.Decision decision) {
+            message = parse(decision.decided());
+            if (message instanceof RoundOpened open) {
+                opening = open;
+                directory = Objects.requireNonNull(registries.get(open.registryHead()), "an unknown registry head")
+                        .directory(settings.federation(), secrets.identity().key());
+                machine = machine(directory);
+            }
+        }
+        Bytes t4 = state.phase() instanceof Phase.Reveal reveal
+                ? reveal.unmasking().t4()
+                : state.phase() instanceof Phase.Summing summing
+                        ? summing.unmasking().t4()
+                        : Bytes.EMPTY;
+        DirectorState.Transition next = machine.step(state, input, at);
+        state = next.state();
+        if (message != null) {
+            board.decided(message, state, at);
+            if (opening != null) {
+                opened = at;
+            }
+            after(message, t4);
+            if (following
+                    && state.phase() instanceof Phase.Updates updates
+                    && message.type() == MessageType.SHARES_ROUTED) {
+                aggregator.begin(updates.routed().roster().opened(), directory, opened);
+            }
+            report(message);
+        }
+        for (Output output : next.outputs()) {
+            switch (output) {
+                case Output.Decide decide -> decide(decide.decided());
+                case Output.Publish publish -> say(publish.envelope());
+                case Output.Refused refused -> refused(refused.fault());
+                case Output.Unmask unmask -> unmask(unmask.unmasking(), unmask.unmasker());
+            }
+        }
+    }
+
+    private static Message parse(Decided decided) {
+        try {
+            return Message.parse(decided.type(), decided.payload());
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the leader's log holds what no director wrote: " + e.getMessage(), e);
+        }
+    }
+
+    private void after(Message message, Bytes t4) {
+        Chain chain = state.chain();
+        switch (message) {
+            case RoundClosed closed -> {
+                sealing = new Sealing(new RoundContext(settings.federation(), chain.round(), chain.attempt()), t4);
+                closedVersion = closed.version();
+                closedDigest = closed.modelDigest();
+                if (chain.round() + 1 >= settings.rounds()) {
+                    board.finish();
+                }
+            }
+            case RoundAborted aborted -> {
+                long patience = BACK_OFF.toMillis() * Math.min(chain.attempt(), MOST_BACK_OFFS);
+                notBefore = clock.instant().plusMillis(patience);
+            }
+            default -> {}
+        }
+    }
+
+    private void report(Message message) {
+        if (!following) {
+            return;
+        }
+        Chain chain = state.chain();
+        String round = "round " + chain.round() + " attempt " + chain.attempt();
+        switch (message) {
+            case RoundOpened open -> LOG.infof("%s opened with %s", round, open.cohort());
+            case RoundClosed closed ->
+                LOG.infof(
+                        "%s closed: version %d, digest %s",
+                        round, closed.version(), closed.modelDigest().hex());
+            case RoundAborted aborted -> LOG.warnf("%s aborted: %s: %s", round, aborted.reason(), aborted.detail());
+            default -> LOG.infof("%s: %s", round, message.type().wireName());
+        }
+    }
+
+    private void decide(Decided decided) {
+        Instant at = write(topics.leader(), decided.type().wireName(), decided.encode());
+        step(new Input.Decision(decided), at);
+    }
+
+    private void say(Envelope envelope) {
+        Bytes encoded = envelope.encode();
+        if (!said.add(Enc.sha256(encoded))) {
+            return;
+        }
+        Chain chain = state.chain();
+        write(
+                topics.control(),
+                chain.round() + "/" + chain.attempt() + "/" + envelope.type().wireName(),
+                encoded);
+        board.bytesDown(encoded.size());
+    }
+
+    private void refused(PeerMisbehaved fault) {
+        // What comes late, or again after a restart, is no news.
+        boolean late = fault.reason() == Refusal.OTHER_TRANSCRIPT || fault.reason() == Refusal.UNEXPECTED_MESSAGE;
+        LOG.logf(
+                late ? Logger.Level.DEBUG : Logger.Level.WARN,
+                "%s: refused: %s: %s",
+                fault.who(),
+                fault.reason(),
+                fault.getMessage());
+    }
+
+    private void unmask(Unmasking unmasking, Unmasker unmasker) {
+        board.summing(now());
+        var _ = aggregator
+                .finish(unmasking.survivors(), unmasker, version, settings.optimizer()::step)
+                .whenComplete((summed, failure) -> later(() -> {
+                    unmasker.close();
+                    if (failure instanceof AggregateOutOfRange) {
+                        step(new Input.Abort("AggregateOutOfRange", text(failure), List.of()), now());
+                    } else if (failure != null) {
+                        throw new IllegalStateException(failure);
+                    } else {
+                        publish(unmasking, summed);
+                    }
+                }));
+    }
+
+    private static String text(Throwable failure) {
+        return Objects.requireNonNullElse(failure.getMessage(), failure.toString());
+    }
+
+    /// The version and its keys first, then what says that they are there.
+    private void publish(Unmasking unmasking, Aggregator.Summed summed) {
+        Chain chain = state.chain();
+        ModelVersion next = summed.next();
+        Sealing how =
+                new Sealing(new RoundContext(settings.federation(), chain.round(), chain.attempt()), unmasking.t4());
+        writeAll(chunks(next, how));
+        keys(next, how, List.copyOf(registry.members().keySet()));
+        board.summed(next.header().made().map(ModelHeader.Made::totals).orElse(new Totals(0, 0, 0, 0, 0, 0)));
+        version = next;
+        step(
+                new Input.Close(
+                        next.version(),
+                        next.digest(settings.federation()),
+                        summed.sum().digest()),
+                now());
+    }
+
+    private List<Writer.Entry> chunks(ModelVersion of, Sealing how) {
+        List<Bytes> plain = of.chunks();
+        List<Writer.Entry> entries = new ArrayList<>();
+        try (Secret key = modelKey(how)) {
+            for (int i = 0; i < plain.size(); i++) {
+                Bytes chunk = ModelCipher.seal(key, settings.federation(), of.version(), i, plain.size(), plain.get(i))
+                        .encode();
+                entries.add(
+                        new Writer.Entry(topics.models(), i % settings.partitions(), of.version() + "/" + i, chunk));
+                board.bytesDown(chunk.size());
+            }
+        }
+        return entries;
+    }
+
+    private Secret modelKey(Sealing how) {
+        return how.context().modelKey(secrets.roundSecret(), how.t4());
+    }
+
+    private void keys(ModelVersion of, Sealing how, List<String> receivers) {
+        Bytes digest = of.digest(settings.federation());
+        List<SealedBox> boxes = new ArrayList<>();
+        try (Secret key = modelKey(how)) {
+            for (String receiver : receivers) {
+                Bytes deliveryKey =
+                        Objects.requireNonNull(registry.members().get(receiver)).deliveryKey();
+                Bytes info = RoundContext.modelInfo(settings.federation(), digest, of.version(), receiver);
+                boxes.add(new SealedBox(receiver, primitives.seal(deliveryKey, info, key, randomness)));
+            }
+        } catch (InvalidKey e) {
+            throw new IllegalStateException("delivery keys were checked at enrolment", e);
+        }
+        ModelKeys keys = new ModelKeys(of.version(), digest, how.t4(), boxes);
+        say(secrets.identity().sign(keys, digest));
+        remember(keys);
+    }
+
+    // ---- what members send ----
+
+    private void take(ConsumerRecord<byte[], byte[]> record) {
+        if (!record.topic().startsWith(topics.inboxPrefix())) {
+            return;
+        }
+        String organisation = record.topic().substring(topics.inboxPrefix().length());
+        Instant at = Instant.ofEpochMilli(record.timestamp());
+        Envelope envelope;
+        try {
+            envelope = Envelope.decode(Bytes.of(record.value()));
+        } catch (MalformedMessage e) {
+            LOG.warnf("%s: a message is refused: %s", organisation, e.getMessage());
+            return;
+        }
+        if (!envelope.sender().equals(organisation)) {
+            LOG.warnf("%s: a message in the name of %s is refused", organisation, envelope.sender());
+            return;
+        }
+        if (envelope.type() == MessageType.PEERS_APPROVED) {
+            approved(envelope);
+        } else if (state.chain().open() && !at.isBefore(opened)) {
+            board.bytesUp(organisation, record.value().length);
+            int silent = state.silent().size();
+            follow(envelope);
+            step(new Input.Received(envelope), now());
+            board.seen(organisation, envelope.type(), at);
+            if (state.silent().size() > silent) {
+                declined(organisation, envelope);
+            }
+        }
+    }
+
+    /// The aggregator needs every manifest, also after a restart in a later phase.
+    private void follow(Envelope envelope) {
+        Optional<Routed> routed = routed();
+        if (envelope.type() == MessageType.UPDATE_MANIFEST && routed.isPresent()) {
+            try {
+                aggregator.follow(Manifest.verify(primitives, directory, routed.get(), envelope));
+            } catch (PeerMisbehaved e) {
+                // The machine says so.
+            }
+        }
+    }
+
+    private Optional<Routed> routed() {
+        return switch (state.phase()) {
+            case Phase.Updates updates -> Optional.of(updates.routed());
+            case Phase.Confirmation confirmation ->
+                Optional.of(confirmation.survivors().routed());
+            case Phase.Reveal reveal ->
+                Optional.of(reveal.unmasking().survivors().routed());
+            default -> Optional.empty();
+        };
+    }
+
+    private void declined(String organisation, Envelope envelope) {
+        try {
+            RoundDeclined refusal = RoundDeclined.parse(envelope.payload());
+            Chain chain = state.chain();
+            board.declined(new Board.Declined(
+                    organisation, chain.round(), chain.attempt(), refusal.reason(), refusal.detail()));
+            LOG.warnf(
+                    "%s declines round %d attempt %d: %s: %s",
+                    organisation, chain.round(), chain.attempt(), refusal.reason(), refusal.detail());
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the machine parsed it", e);
+        }
+    }
+
+    private void approved(Envelope envelope) {
+        try {
+            if (!registries.containsKey(envelope.transcript())) {
+                throw new PeerMisbehaved(
+                        Refusal.OTHER_TRANSCRIPT, envelope.sender(), "approves after another registry");
+            }
+            Directory all =
+                    registry.directory(settings.federation(), secrets.identity().key());
+            if (all.verify(primitives, envelope, envelope.transcript()) instanceof PeersApproved list) {
+                approvals.put(envelope.sender(), list);
+            }
+        } catch (PeerMisbehaved e) {
+            refused(e);
+        }
+    }
+
+    // ---- time ----
+
+    private void tick() {
+        lastTick = clock.instant();
+        if (state.phase() instanceof Phase.Between) {
+            open();
+        } else {
+            step(new Input.Tick(), now());
+        }
+    }
+
+    private void open() {
+        Chain chain = state.chain();
+        if (state.deciding()
+                || Recipe.round(chain) >= settings.rounds()
+                || clock.instant().isBefore(notBefore)) {
+            return;
+        }
+        List<String> cohort = Approvals.cohort(registry.members(), approvals);
+        if (cohort.size() < settings.membersAtLeast()) {
+            board.waiting(cohort.size() + " members approve each other, " + settings.membersAtLeast()
+                    + " are needed (members.atLeast)");
+            return;
+        }
+        List<String> without = cohort.stream()
+                .filter(id -> !keyed.getOrDefault(version.version(), Set.of()).contains(id))
+                .toList();
+        if (!without.isEmpty()) {
+            keys(version, sealing, without);
+        }
+        Bytes nonce = randomness.bytes(32);
+        long round = Recipe.round(chain);
+        Bytes roundKey = machine.roundKey(round, Recipe.attempt(chain), nonce);
+        RoundOpened message = recipe.opened(chain, cohort, version, nonce, secrets.keyId(), roundKey, registry.head());
+        try {
+            step(new Input.Open(message), now());
+        } catch (IllegalArgumentException e) {
+            board.waiting("the settings do not fit " + cohort.size() + " members: " + e.getMessage());
+            notBefore = clock.instant().plus(BACK_OFF);
+        }
+    }
+
+    /// The broker's time, by which deadlines run.
+    private Instant now() {
+        return clock.instant().plus(brokerAhead);
+    }
+
+    private Instant write(String topic, String key, Bytes value) {
+        return writeAll(List.of(new Writer.Entry(topic, 0, key, value)));
+    }
+
+    private Instant writeAll(List<Writer.Entry> entries) {
+        Instant at = writer.orElseThrow(() -> new KafkaException("not started")).write(entries);
+        brokerAhead = Duration.between(clock.instant(), at);
+        return at;
+    }
+}

@@ -1,0 +1,32 @@
+package dev.sotto.coordinator.director;
+
+import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.secagg.Identity;
+import dev.sotto.schemas.Bytes;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+
+/// What the director must not lose and nobody else may have. Closing it wipes it.
+///
+/// @param identity    signs
+/// @param roundSecret K of protocol §3
+public record Secrets(Identity identity, Secret roundSecret) implements AutoCloseable {
+    /// A name for K that tells nothing of it.
+    Bytes keyId() {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update("sotto/1/key-id".getBytes(StandardCharsets.US_ASCII));
+            return Bytes.of(digest.digest(roundSecret.expose(InsecureSecretAccess.get())));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        identity.close();
+        roundSecret.close();
+    }
+}

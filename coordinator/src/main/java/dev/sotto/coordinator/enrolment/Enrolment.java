@@ -1,0 +1,152 @@
+package dev.sotto.coordinator.enrolment;
+
+import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.kafka.Access;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.InvalidKey;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.RegistryEntry;
+import java.io.IOException;
+import java.time.Clock;
+
+/// Makes an organisation a member, and ends that. The registry's entry is written last: what failed
+/// before can be asked for again with the same invite.
+///
+/// Thread-safe.
+public final class Enrolment {
+    /// Where entries of the registry go, one after the other.
+    public interface RegistryWriter {
+        /// The registry now.
+        Registry registry();
+
+        /// The last generation that the organisation had, 0 if it never enrolled.
+        int generation(String organisation);
+
+        /// Signs and appends; returns when the entry is in the log.
+        void append(RegistryEntry entry);
+    }
+
+    /// What an organisation sends.
+    ///
+    /// @param token             from the invite
+    /// @param csr               DER of PKCS#10
+    /// @param identityKey       Ed25519
+    /// @param deliveryKey       X-Wing
+    /// @param deliverySignature by the identity, see [Registry#signDelivery]
+    /// @param signature         by the identity, over [Registry#enrolmentSigned]
+    public record Request(
+            Bytes token,
+            String organisation,
+            Bytes csr,
+            Bytes identityKey,
+            Bytes deliveryKey,
+            Bytes deliverySignature,
+            Bytes signature) {}
+
+    /// What it gets.
+    ///
+    /// @param principal   for Kafka, the certificate's common name
+    /// @param certificate PEM chain
+    public record Enrolled(String principal, String certificate) {}
+
+    private final String federation;
+    private final Primitives primitives;
+    private final CertificateAuthority authority;
+    private final Invites invites;
+    private final Access access;
+    private final RegistryWriter writer;
+    private final Clock clock;
+
+    /// For one federation.
+    public Enrolment(
+            String federation,
+            Primitives primitives,
+            CertificateAuthority authority,
+            Invites invites,
+            Access access,
+            RegistryWriter writer,
+            Clock clock) {
+        this.federation = federation;
+        this.primitives = primitives;
+        this.authority = authority;
+        this.invites = invites;
+        this.access = access;
+        this.writer = writer;
+        this.clock = clock;
+    }
+
+    /// Enrols. An organisation that is a member already gets a new generation: new keys, which its peers
+    /// must approve anew, and a principal that its old certificate does not have.
+    ///
+    /// @throws Refused if the invite or a key is not as it must be
+    public synchronized Enrolled enrol(Request request) throws Refused, IOException {
+        String organisation = request.organisation();
+        var wrong = invites.check(organisation, request.token());
+        if (wrong.isPresent()) {
+            throw new Refused(403, wrong.get());
+        }
+        check(request);
+        int generation = generation(organisation);
+        String principal = generation == 1 ? organisation : organisation + "-g" + generation;
+        CertificateAuthority.Issued issued;
+        try {
+            issued = authority.issue(principal, request.csr(), clock.instant());
+        } catch (CertificateAuthority.BadRequest e) {
+            throw new Refused(400, String.valueOf(e.getMessage()));
+        }
+        RegistryEntry.Enrolled before = writer.registry().members().get(organisation);
+        access.admit(organisation, principal);
+        writer.append(new RegistryEntry.Enrolled(
+                organisation,
+                generation,
+                principal,
+                request.identityKey(),
+                request.deliveryKey(),
+                request.deliverySignature(),
+                issued.serial()));
+        if (before != null && !before.principal().equals(principal)) {
+            access.expel(before.principal());
+        }
+        boolean _ = invites.remove(organisation);
+        return new Enrolled(principal, issued.pem());
+    }
+
+    /// Ends a membership at once.
+    ///
+    /// @throws Refused if it is no member
+    public synchronized void revoke(String organisation, String reason) throws Refused {
+        RegistryEntry.Enrolled member = writer.registry().members().get(organisation);
+        if (member == null) {
+            throw new Refused(404, "organisation '" + organisation + "' is no member");
+        }
+        access.expel(member.principal());
+        writer.append(new RegistryEntry.Revoked(organisation, reason));
+    }
+
+    private void check(Request request) throws Refused {
+        if (request.identityKey().size() != Limits.ED25519_PUBLIC_KEY) {
+            throw new Refused(400, "identityKey must be an Ed25519 key of " + Limits.ED25519_PUBLIC_KEY + " bytes");
+        }
+        try {
+            primitives.checkKemKey(request.deliveryKey());
+        } catch (InvalidKey e) {
+            throw new Refused(400, "deliveryKey must be an X-Wing key: " + e.getMessage());
+        }
+        Bytes signed = Registry.enrolmentSigned(
+                federation,
+                request.organisation(),
+                Enc.sha256(request.token()),
+                Enc.sha256(request.csr()),
+                request.deliveryKey());
+        if (!primitives.verify(request.identityKey(), signed, request.signature())) {
+            throw new Refused(400, "signature is not the identity key's over this request");
+        }
+    }
+
+    private int generation(String organisation) {
+        return writer.generation(organisation) + 1;
+    }
+}

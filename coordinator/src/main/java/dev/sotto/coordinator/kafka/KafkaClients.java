@@ -1,0 +1,99 @@
+package dev.sotto.coordinator.kafka;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.SslConfigs;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/// Makes Kafka clients of the coordinator: mutual TLS, committed records only, no consumer group.
+///
+/// @param bootstrap HOST:PORT[,…]
+/// @param tls       PEM with the coordinator's key and chain
+/// @param ca        PEM of the federation's CA
+public record KafkaClients(String bootstrap, Path tls, Path ca) {
+    private static final Duration POLL = Duration.ofMillis(200);
+
+    /// How to reach the broker, for any client.
+    public Map<String, String> connection() {
+        return Map.of(
+                "bootstrap.servers",
+                bootstrap,
+                "security.protocol",
+                "SSL",
+                SslConfigs.SSL_ENABLED_PROTOCOLS_CONFIG,
+                "TLSv1.3",
+                SslConfigs.SSL_KEYSTORE_TYPE_CONFIG,
+                "PEM",
+                SslConfigs.SSL_KEYSTORE_LOCATION_CONFIG,
+                tls.toString(),
+                SslConfigs.SSL_TRUSTSTORE_TYPE_CONFIG,
+                "PEM",
+                SslConfigs.SSL_TRUSTSTORE_LOCATION_CONFIG,
+                ca.toString());
+    }
+
+    /// For topics and access rules.
+    public Admin admin() {
+        Map<String, Object> settings = new HashMap<>(connection());
+        settings.put("default.api.timeout.ms", 20_000);
+        settings.put("request.timeout.ms", 10_000);
+        return Admin.create(settings);
+    }
+
+    /// Reads what it is assigned. Lost records are an error, never skipped silently.
+    public Consumer<byte[], byte[]> reader() {
+        Map<String, Object> settings = new HashMap<>(connection());
+        settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+        settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 8);
+        settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 16 << 20);
+        settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
+        settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+        return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    /// Writes in transactions; a second writer with the same id fences the first.
+    public Producer<byte[], byte[]> writer(String transactionalId) {
+        Map<String, Object> settings = new HashMap<>(connection());
+        settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        settings.put(ProducerConfig.ACKS_CONFIG, "all");
+        settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
+        settings.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+        settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 1_000_000);
+        settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 8L << 20);
+        return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    /// Every record that some partitions of a topic hold now, in each partition's order.
+    public List<ConsumerRecord<byte[], byte[]>> readToEnd(String topic, int partitions) {
+        List<TopicPartition> assigned = new ArrayList<>();
+        for (int p = 0; p < partitions; p++) {
+            assigned.add(new TopicPartition(topic, p));
+        }
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        try (Consumer<byte[], byte[]> reader = reader()) {
+            reader.assign(assigned);
+            reader.seekToBeginning(assigned);
+            Map<TopicPartition, Long> ends = reader.endOffsets(assigned);
+            while (ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
+                reader.poll(POLL).forEach(records::add);
+            }
+        }
+        return records;
+    }
+}

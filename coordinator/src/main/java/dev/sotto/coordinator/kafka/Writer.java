@@ -1,0 +1,62 @@
+package dev.sotto.coordinator.kafka;
+
+import dev.sotto.schemas.Bytes;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+
+/// The one writer of `registry`, `control`, `leader` and `models`. Whoever starts a second one with the
+/// same transactional id fences this one: its next write fails, and it must end.
+///
+/// Not thread-safe.
+public final class Writer implements AutoCloseable {
+    private final Producer<byte[], byte[]> producer;
+
+    /// A record to be.
+    ///
+    /// @param key for people who look at the topic
+    public record Entry(String topic, int partition, String key, Bytes value) {}
+
+    /// Takes over from any earlier writer: returns when its open transaction has ended.
+    public Writer(Producer<byte[], byte[]> producer) {
+        this.producer = producer;
+        producer.initTransactions();
+    }
+
+    /// Writes all of `entries` or none.
+    ///
+    /// @return the broker's time of the last one
+    /// @throws KafkaException if nothing was written
+    public Instant write(List<Entry> entries) {
+        producer.beginTransaction();
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
+        for (Entry entry : entries) {
+            sent.add(producer.send(new ProducerRecord<>(
+                    entry.topic(),
+                    entry.partition(),
+                    entry.key().getBytes(StandardCharsets.US_ASCII),
+                    entry.value().toArray())));
+        }
+        producer.commitTransaction();
+        try {
+            return Instant.ofEpochMilli(sent.getLast().get().timestamp());
+        } catch (ExecutionException e) {
+            throw new KafkaException("a committed record was not sent", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new KafkaException("interrupted", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        producer.close();
+    }
+}

@@ -1,0 +1,160 @@
+package dev.sotto.coordinator.rest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.coordinator.Service;
+import dev.sotto.coordinator.director.Board;
+import dev.sotto.coordinator.enrolment.Invites;
+import dev.sotto.coordinator.enrolment.Refused;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.schemas.Bytes;
+import io.smallrye.common.annotation.Blocking;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// `/admin/…`: what an operator of the consortium does. [AdminOnly] guards it.
+@Path("/admin")
+@Blocking
+@Produces(MediaType.APPLICATION_JSON)
+@Consumes(MediaType.WILDCARD)
+public class AdminResource {
+    private static final long MOST_HOURS = 24 * 30;
+
+    private final Service service;
+
+    /// For CDI.
+    public AdminResource(Service service) {
+        this.service = service;
+    }
+
+    /// A member, or one that was.
+    ///
+    /// @param state       `active` or `revoked`
+    /// @param fingerprint SHA-256 of the identity key
+    /// @param lastSeen    when it last said something in a round
+    public record Member(
+            String organisation,
+            String state,
+            @Nullable String principal,
+            @Nullable String fingerprint,
+            @Nullable Instant lastSeen,
+            @Nullable String reason) {}
+
+    /// All that goes on.
+    public record Status(
+            String federation,
+            List<Member> members,
+            Board.@Nullable Current current,
+            List<Board.Round> rounds,
+            List<Board.Aborted> aborted,
+            List<Board.Declined> declined,
+            @Nullable String waiting,
+            boolean finished) {}
+
+    /// Invites an organisation: `{organisation, validHours}`.
+    ///
+    /// @return `{invite}`, shown this once
+    @POST
+    @Path("/invites")
+    @Consumes(MediaType.APPLICATION_JSON)
+    public Map<String, String> invite(JsonNode body) throws IOException, Refused {
+        String organisation = body.path("organisation").asText();
+        long hours = body.path("validHours").asLong(48);
+        if (hours < 1 || hours > MOST_HOURS) {
+            throw new Refused(400, "validHours is " + hours + ", must be 1 to " + MOST_HOURS);
+        }
+        Bytes token = service.invites().create(organisation, Duration.ofHours(hours));
+        ObjectNode invite = new ObjectMapper()
+                .createObjectNode()
+                .put("u", service.settings().url().toString())
+                .put("f", service.settings().federation())
+                .put("o", organisation)
+                .put("t", Base64.getUrlEncoder().withoutPadding().encodeToString(token.toArray()))
+                .put("c", service.authority().fingerprint().hex())
+                .put("i", Enc.sha256(service.identityKey()).hex());
+        return Map.of(
+                "invite",
+                "sotto1."
+                        + Base64.getUrlEncoder()
+                                .withoutPadding()
+                                .encodeToString(invite.toString().getBytes(StandardCharsets.UTF_8)));
+    }
+
+    /// Invites that were not used.
+    @GET
+    @Path("/invites")
+    public List<Invites.Invite> invites() throws IOException {
+        return service.invites().list();
+    }
+
+    /// Voids an invite.
+    @DELETE
+    @Path("/invites/{organisation}")
+    public void removeInvite(String organisation) throws IOException, Refused {
+        if (!service.invites().remove(organisation)) {
+            throw new Refused(404, "there is no invite for organisation '" + organisation + "'");
+        }
+    }
+
+    /// Who is and was a member.
+    @GET
+    @Path("/members")
+    public List<Member> members() {
+        Registry registry = service.director().registry();
+        List<Member> members = new ArrayList<>();
+        registry.members()
+                .forEach((id, member) -> members.add(new Member(
+                        id,
+                        "active",
+                        member.principal(),
+                        Enc.sha256(member.identityKey()).hex(),
+                        service.director().board().lastSeen(id).orElse(null),
+                        null)));
+        registry.revoked().forEach((id, reason) -> members.add(new Member(id, "revoked", null, null, null, reason)));
+        return members;
+    }
+
+    /// Ends a membership: `{reason}`.
+    @POST
+    @Path("/members/{organisation}/revoke")
+    @Consumes(MediaType.APPLICATION_JSON)
+    public void revoke(String organisation, JsonNode body) throws Refused {
+        String reason = body.path("reason").asText("");
+        if (reason.isBlank() || reason.length() > 200) {
+            throw new Refused(400, "reason must be 1 to 200 characters");
+        }
+        service.enrolment().revoke(organisation, reason);
+    }
+
+    /// Rounds and members.
+    @GET
+    @Path("/status")
+    public Status status() {
+        Board.Rounds rounds = service.director().board().rounds();
+        return new Status(
+                service.settings().federation(),
+                members(),
+                rounds.current(),
+                rounds.rounds(),
+                rounds.aborted(),
+                rounds.declined(),
+                rounds.waiting(),
+                rounds.finished());
+    }
+}

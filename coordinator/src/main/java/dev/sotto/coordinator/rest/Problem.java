@@ -1,0 +1,39 @@
+package dev.sotto.coordinator.rest;
+
+import dev.sotto.coordinator.enrolment.Refused;
+import jakarta.ws.rs.core.Response;
+import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
+
+/// An error as RFC 9457 wants it.
+///
+/// @param title  of the kind
+/// @param status of HTTP
+/// @param detail one sentence
+public record Problem(String title, int status, String detail) {
+    static Response of(int status, String detail) {
+        Response.Status known = Response.Status.fromStatusCode(status);
+        String title = known == null ? "Error" : known.getReasonPhrase();
+        return Response.status(status)
+                .type("application/problem+json")
+                .entity(new Problem(title, status, detail))
+                .build();
+    }
+
+    /// Turns exceptions of resources into problems.
+    public static final class Mappers {
+        /// For JAX-RS.
+        public Mappers() {}
+
+        /// What was asked for is not granted.
+        @ServerExceptionMapper
+        public Response refused(Refused e) {
+            return of(e.status(), String.valueOf(e.getMessage()));
+        }
+
+        /// A value that is not as it must be.
+        @ServerExceptionMapper
+        public Response invalid(IllegalArgumentException e) {
+            return of(400, String.valueOf(e.getMessage()));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/// HTTPS: enrolment, administration, readiness.
+@NullMarked
+package dev.sotto.coordinator.rest;
+
+import org.jspecify.annotations.NullMarked;

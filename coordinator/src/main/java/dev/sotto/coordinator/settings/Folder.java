@@ -1,0 +1,120 @@
+package dev.sotto.coordinator.settings;
+
+import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.Secret;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Set;
+
+/// Where a federation's settings and the coordinator's secrets lie. Every file with a secret has mode
+/// 0600.
+///
+/// @param path the folder
+public record Folder(Path path) {
+    private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
+
+    /// The operator's settings.
+    public Path settings() {
+        return path.resolve("federation.yaml");
+    }
+
+    /// The CA's certificate, PEM.
+    public Path ca() {
+        return path.resolve("ca.pem");
+    }
+
+    /// The CA's key, PEM.
+    public Path caKey() {
+        return path.resolve("ca-key.pem");
+    }
+
+    /// The coordinator's TLS key and chain, PEM.
+    public Path tls() {
+        return path.resolve("tls.pem");
+    }
+
+    /// The broker's TLS key and chain, PEM.
+    public Path broker() {
+        return path.resolve("broker.pem");
+    }
+
+    /// The administrator's TLS key and chain, PEM.
+    public Path admin() {
+        return path.resolve("admin.pem");
+    }
+
+    /// The coordinator's Ed25519 seed.
+    public Path identity() {
+        return path.resolve("coordinator-identity.key");
+    }
+
+    /// K of protocol §3.
+    public Path roundSecret() {
+        return path.resolve("round-secret.key");
+    }
+
+    /// Hashes of invites.
+    public Path invites() {
+        return path.resolve("invites");
+    }
+
+    /// Writes a new file that only its owner may read.
+    ///
+    /// @throws FileAlreadyExistsException if it is there
+    public static void writeSecret(Path file, byte[] content) throws IOException {
+        try (SeekableByteChannel channel = Files.newByteChannel(
+                file,
+                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                PosixFilePermissions.asFileAttribute(OWNER))) {
+            ByteBuffer left = ByteBuffer.wrap(content);
+            while (left.hasRemaining()) {
+                int _ = channel.write(left);
+            }
+        }
+    }
+
+    /// Writes a secret as one line of base64.
+    public static void writeSecret(Path file, Secret secret) throws IOException {
+        byte[] text = Base64.getEncoder().encode(secret.expose(InsecureSecretAccess.get()));
+        writeSecret(file, text);
+        Arrays.fill(text, (byte) 0);
+    }
+
+    /// Reads a secret of 32 bytes.
+    ///
+    /// @throws InvalidSettings if others may read the file, or it holds something else
+    public static Secret readSecret(Path file) throws IOException, InvalidSettings {
+        Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
+        if (!OWNER.containsAll(permissions)) {
+            throw new InvalidSettings(file + " has mode " + PosixFilePermissions.toString(permissions)
+                    + "; a secret must have rw------- (chmod 600)");
+        }
+        byte[] text = Files.readAllBytes(file);
+        int end = text.length;
+        while (end > 0 && text[end - 1] <= ' ') {
+            end--;
+        }
+        byte[] trimmed = Arrays.copyOf(text, end);
+        try {
+            byte[] decoded = Base64.getDecoder().decode(trimmed);
+            if (decoded.length != 32) {
+                throw new InvalidSettings(file + " must hold 32 bytes in base64");
+            }
+            return Secret.take(decoded);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidSettings(file + " must hold 32 bytes in base64");
+        } finally {
+            Arrays.fill(text, (byte) 0);
+            Arrays.fill(trimmed, (byte) 0);
+        }
+    }
+}

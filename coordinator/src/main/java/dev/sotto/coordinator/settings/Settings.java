@@ -1,0 +1,250 @@
+package dev.sotto.coordinator.settings;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Deadlines;
+import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.Topics;
+import dev.sotto.schemas.VectorLayout;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.regex.Pattern;
+
+/// What an operator decides about a federation: `federation.yaml`, checked as a whole when it is read.
+///
+/// @param federation        id
+/// @param bootstrapServers  of Kafka, as members reach it too
+/// @param url               where members enrol
+/// @param partitions        of `models` and of each `updates` topic
+/// @param replicationFactor of every topic
+/// @param modelsKept        versions that stay readable
+/// @param membersAtLeast    how many mutually approved members a round needs; then all of them take part
+/// @param rounds            after which the federation is done
+/// @param aggregation       of secure aggregation
+/// @param deadlines         per phase
+/// @param stragglerGrace    see [dev.sotto.crypto.secagg.Director]
+/// @param optimizer         the federated algorithm's server side
+/// @param training          what members do
+/// @param publicSeed        32 bytes of which version 0 is made
+/// @param adapter           what is trained
+public record Settings(
+        String federation,
+        String bootstrapServers,
+        URI url,
+        int partitions,
+        short replicationFactor,
+        int modelsKept,
+        int membersAtLeast,
+        long rounds,
+        Aggregation aggregation,
+        Deadlines deadlines,
+        Duration stragglerGrace,
+        ServerOptimizer optimizer,
+        Training training,
+        Bytes publicSeed,
+        Adapter adapter) {
+    private static final Pattern ANY = Pattern.compile("\\S+");
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.]{1,128}");
+    private static final Duration LONGEST = Duration.ofDays(7);
+
+    /// Of secure aggregation; what is left out follows from the cohort (protocol §2).
+    public record Aggregation(
+            int ringBits,
+            OptionalInt maxDropouts,
+            OptionalInt maxColluders,
+            OptionalInt minSurvivors,
+            OptionalInt threshold,
+            int weightCap,
+            Weighting weighting) {}
+
+    /// What members do; LoRA's shape is the adapter's.
+    public record Training(
+            int steps,
+            int batchSize,
+            int maxTokens,
+            double learningRate,
+            double learningRateMin,
+            double weightDecay,
+            double clipNorm,
+            String template) {}
+
+    /// What `sotto layout` wrote.
+    ///
+    /// @param baseModelDigest of the checkpoint that every member must have
+    /// @param layout          the vector `adapter`, ranges open
+    public record Adapter(
+            Bytes baseModelDigest, int rank, double alpha, List<String> targetModules, VectorLayout layout) {
+        /// Copies the list.
+        public Adapter {
+            targetModules = List.copyOf(targetModules);
+        }
+    }
+
+    /// Reads `federation.yaml` and the layout that it names, relative to it.
+    ///
+    /// @throws InvalidSettings naming file, key, value and what is allowed
+    public static Settings read(Path file) throws IOException, InvalidSettings {
+        Section top = new Section(file.toString(), tree(file, new ObjectMapper(new YAMLFactory())));
+        String federation =
+                top.text("federation", Pattern.compile("[a-z0-9-]{1,63}"), "an id of [a-z0-9-], at most 63");
+        String bootstrap = top.text("bootstrapServers", Pattern.compile("\\S+:[0-9]{1,5}"), "HOST:PORT[,HOST:PORT…]");
+        String url = top.text("url", Pattern.compile("https://[^/\\s]+:[0-9]{1,5}"), "https://HOST:PORT");
+        int partitions = (int) top.integer("partitions", 1, 256, 4);
+        short replication = (short) top.integer("replicationFactor", 1, 7, 3);
+        int kept = (int) top.integer("modelsKept", 2, 1000, 5);
+        Section members = top.section("members");
+        int atLeast = (int) members.integer("atLeast", 3, 255);
+        members.done();
+        long rounds = top.integer("rounds", 1, 100_000);
+        Aggregation aggregation = aggregation(top.section("aggregation"));
+        Section d = top.section("deadlines");
+        Deadlines deadlines = new Deadlines(
+                seconds(d, "keys"),
+                seconds(d, "shares"),
+                seconds(d, "training"),
+                seconds(d, "confirmation"),
+                seconds(d, "reveal"));
+        d.done();
+        Duration grace = top.duration("stragglerGrace", LONGEST);
+        Section algorithm = top.section("algorithm");
+        ServerOptimizer optimizer = optimizer(algorithm);
+        algorithm.done();
+        Training training = training(top.section("training"));
+        String seed = top.text("publicSeed", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
+        Path layout = file.resolveSibling(top.text("adapter", ANY, "the file that `sotto layout` wrote"));
+        top.done();
+        return new Settings(
+                federation,
+                bootstrap,
+                URI.create(url),
+                partitions,
+                replication,
+                kept,
+                atLeast,
+                rounds,
+                aggregation,
+                deadlines,
+                grace,
+                optimizer,
+                training,
+                Bytes.fromHex(seed),
+                adapter(layout, optimizer));
+    }
+
+    /// The names of its topics.
+    public Topics topics() {
+        return new Topics(federation);
+    }
+
+    private static Aggregation aggregation(Section section) throws InvalidSettings {
+        int bits = (int) section.integer("ringBits", 16, 32, 24);
+        if (bits != 16 && bits != 24 && bits != 32) {
+            throw section.bad("ringBits", String.valueOf(bits), "16, 24 or 32");
+        }
+        String weighting = section.has("weighting") ? section.text("weighting", ANY, "a name") : "classes";
+        Weighting parsed;
+        try {
+            parsed = Weighting.of(weighting);
+        } catch (IllegalArgumentException e) {
+            throw section.bad("weighting", weighting, "uniform, classes or exact");
+        }
+        Aggregation aggregation = new Aggregation(
+                bits,
+                optional(section, "maxDropouts", 0),
+                optional(section, "maxColluders", 0),
+                optional(section, "minSurvivors", 3),
+                optional(section, "threshold", 2),
+                (int) section.integer("weightCap", 1, 1 << 20, 1024),
+                parsed);
+        section.done();
+        return aggregation;
+    }
+
+    private static OptionalInt optional(Section section, String key, int least) throws InvalidSettings {
+        return section.has(key) ? OptionalInt.of((int) section.integer(key, least, 255)) : OptionalInt.empty();
+    }
+
+    private static int seconds(Section section, String key) throws InvalidSettings {
+        Duration duration = section.duration(key, LONGEST);
+        if (duration.toSeconds() < 1) {
+            throw section.bad(key, duration.toMillis() + "ms", "at least 1s");
+        }
+        return (int) duration.toSeconds();
+    }
+
+    private static ServerOptimizer optimizer(Section section) throws InvalidSettings {
+        String name = section.text("name", ANY, "a name");
+        ServerOptimizer optimizer;
+        try {
+            optimizer = ServerOptimizer.of(name);
+        } catch (IllegalArgumentException e) {
+            throw section.bad("name", name, String.valueOf(e.getMessage()));
+        }
+        if (optimizer == ServerOptimizer.SCAFFOLD) {
+            throw section.bad("name", name, "another algorithm: SCAFFOLD's control vector does not travel yet");
+        }
+        return optimizer;
+    }
+
+    private static Training training(Section section) throws InvalidSettings {
+        double rate = section.number("learningRate", 1e-9, 1);
+        Training training = new Training(
+                (int) section.integer("steps", 1, 1_000_000),
+                (int) section.integer("batchSize", 1, 65_536),
+                (int) section.integer("maxTokens", 8, 1 << 20),
+                rate,
+                section.number("learningRateMin", 0, rate, Math.min(1e-6, rate)),
+                section.number("weightDecay", 0, 1, 0),
+                section.number("clipNorm", 0, 1e6, 1),
+                section.has("template") ? section.text("template", Pattern.compile("alpaca"), "alpaca") : "alpaca");
+        section.done();
+        return training;
+    }
+
+    private static Adapter adapter(Path file, ServerOptimizer optimizer) throws IOException, InvalidSettings {
+        Section top = new Section(file.toString(), tree(file, new ObjectMapper()));
+        String digest = top.text("baseModelDigest", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
+        int rank = (int) top.integer("r", 1, 4096);
+        double alpha = top.number("alpha", 1e-6, 1e6);
+        List<String> modules = top.texts("targetModules", NAME, "a module's name");
+        top.has("tensors");
+        top.done();
+        List<TensorLayout> tensors = new ArrayList<>();
+        try {
+            for (JsonNode tensor : tree(file, new ObjectMapper()).path("tensors")) {
+                List<Integer> shape = new ArrayList<>();
+                tensor.path("shape").forEach(size -> shape.add(size.asInt()));
+                tensors.add(new TensorLayout(tensor.path("name").asText(), shape, 0));
+            }
+            return new Adapter(
+                    Bytes.fromHex(digest),
+                    rank,
+                    alpha,
+                    modules,
+                    new VectorLayout("adapter", optimizer.weighted(), tensors));
+        } catch (IllegalArgumentException e) {
+            throw new InvalidSettings(file + ": tensors: " + e.getMessage());
+        }
+    }
+
+    private static JsonNode tree(Path file, ObjectMapper mapper) throws IOException, InvalidSettings {
+        try {
+            return Optional.ofNullable(mapper.readTree(Files.readString(file)))
+                    .orElseThrow(() -> new InvalidSettings(file + " is empty"));
+        } catch (JsonProcessingException e) {
+            throw new InvalidSettings(file + ":" + e.getLocation().getLineNr() + ": " + e.getOriginalMessage());
+        }
+    }
+}
