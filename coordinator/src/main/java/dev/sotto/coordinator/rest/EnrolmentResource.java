@@ -28,6 +28,7 @@ public class EnrolmentResource {
     ///
     /// @param certificate            PEM chain
     /// @param ca                     PEM
+    /// @param publicSeed             of version 0, hexadecimal
     /// @param coordinatorIdentityKey Ed25519, base64
     /// @param principal              its name for Kafka
     public record Granted(
@@ -36,7 +37,7 @@ public class EnrolmentResource {
             String certificate,
             String ca,
             String bootstrapServers,
-            int partitions,
+            String publicSeed,
             String coordinatorIdentityKey,
             String principal) {}
 
@@ -68,7 +69,7 @@ public class EnrolmentResource {
                 enrolled.certificate(),
                 service.authority().pem(),
                 service.settings().bootstrapServers(),
-                service.settings().partitions(),
+                service.settings().publicSeed().hex(),
                 Base64.getEncoder().encodeToString(service.identityKey().toArray()),
                 enrolled.principal());
     }

@@ -5,7 +5,7 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.simulate.Evaluation;
-import dev.sotto.participant.simulate.Layouts;
+import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.simulate.Simulation;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;

@@ -1,5 +1,6 @@
 package dev.sotto.participant.cli;
 
+import dev.sotto.participant.home.Failed;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.djl.NativeLibraryUnavailable;
 import java.nio.file.AccessDeniedException;
@@ -15,6 +16,14 @@ import picocli.CommandLine.Command;
         mixinStandardHelpOptions = true,
         version = "sotto 0.1.0-SNAPSHOT",
         subcommands = {
+            EnrollCommand.class,
+            PeersCommand.class,
+            PolicyCommand.class,
+            RunCommand.class,
+            StatusCommand.class,
+            ExportCommand.class,
+            AdminCommand.class,
+            LayoutCommand.class,
             TrainCommand.class,
             EvaluateCommand.class,
             SimulateCommand.class,
@@ -50,6 +59,7 @@ public final class Sotto {
             case NoSuchFileException missing -> missing.getFile() + ": there is no such file";
             case AccessDeniedException denied -> denied.getFile() + ": may not be read or written";
             case FileSystemException other -> String.valueOf(other.getMessage());
+            case Failed failed -> String.valueOf(failed.getMessage());
             case InvalidFile invalid -> String.valueOf(invalid.getMessage());
             case NativeLibraryUnavailable unavailable -> String.valueOf(unavailable.getMessage());
             case CommandLine.ParameterException usage -> String.valueOf(usage.getMessage());

@@ -1,7 +1,7 @@
 package dev.sotto.participant.cli;
 
 import dev.sotto.crypto.model.PublicSeed;
-import dev.sotto.participant.simulate.Layouts;
+import dev.sotto.participant.model.Layouts;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;

@@ -1,4 +1,4 @@
-package dev.sotto.participant.simulate;
+package dev.sotto.participant.model;
 
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;

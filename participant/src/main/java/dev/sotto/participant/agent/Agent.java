@@ -1,0 +1,73 @@
+package dev.sotto.participant.agent;
+
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.participant.home.Failed;
+import dev.sotto.participant.home.Home;
+import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.training.checkpoint.InvalidFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+
+/// An organisation in rounds. Killed at any point it starts from its journal; an attempt whose secrets died with
+/// it is sat out.
+///
+/// One thread runs it.
+public final class Agent implements AutoCloseable {
+    private static final Duration RETRY = Duration.ofSeconds(5);
+
+    private final Organisation organisation;
+    private final KafkaClients kafka;
+    private final ExecutorService trainer =
+            Executors.newSingleThreadExecutor(Thread.ofPlatform().name("training").daemon().factory());
+
+    /// Opens the home; connects to nothing yet. Takes ownership of `training`.
+    ///
+    /// @param base      the checkpoint that `training` has
+    /// @param keepPlain also writes each plain update into the home: only for comparing sums in a sandbox
+    public Agent(
+            Home home,
+            Path base,
+            LocalTraining training,
+            boolean keepPlain,
+            Primitives primitives,
+            Randomness randomness,
+            Events events)
+            throws IOException, InvalidFile {
+        this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events);
+        this.kafka = new KafkaClients(organisation.membership().bootstrapServers(), home.tls(), home.ca());
+    }
+
+    /// Takes part until the thread is interrupted. A broker that goes away is waited for.
+    ///
+    /// @throws Failed if the broker does not let this organisation in, or another process writes as it
+    public void run() throws Failed, IOException, InvalidFile, InterruptedException {
+        while (true) {
+            try (Session session = new Session(organisation, kafka, trainer)) {
+                session.run();
+            } catch (AuthorizationException | AuthenticationException e) {
+                throw kafka.explain(e);
+            } catch (ProducerFencedException | InvalidProducerEpochException e) {
+                throw new Failed(
+                        "another process writes as " + organisation.membership().organisation() + "; this one ends", e);
+            } catch (KafkaException e) {
+                organisation.events().error("broker", kafka.explain(e).getMessage() + "; trying again");
+                Thread.sleep(RETRY);
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        trainer.shutdownNow();
+        organisation.close();
+    }
+}

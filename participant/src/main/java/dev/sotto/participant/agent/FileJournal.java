@@ -1,0 +1,114 @@
+package dev.sotto.participant.agent;
+
+import dev.sotto.crypto.secagg.Journal;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.List;
+import java.util.Optional;
+
+/// The journal as text files that only grow: a line per message, on disk before it leaves. A last line without
+/// its end was never sent, and is cut off.
+///
+/// Used by one thread.
+public final class FileJournal implements Journal {
+    private final Path folder;
+
+    /// In `folder`, which is made.
+    public FileJournal(Path folder) throws IOException {
+        this.folder = Files.createDirectories(folder);
+    }
+
+    @Override
+    public List<Envelope> signed(long round, long attempt) {
+        List<Envelope> signed = new ArrayList<>();
+        for (String line : lines(attempt(round, attempt))) {
+            try {
+                signed.add(Envelope.decode(Bytes.of(Base64.getDecoder().decode(line))));
+            } catch (MalformedMessage | IllegalArgumentException e) {
+                throw new UncheckedIOException(
+                        new IOException(attempt(round, attempt) + " is damaged: " + e.getMessage(), e));
+            }
+        }
+        return signed;
+    }
+
+    @Override
+    public void recordSigned(long round, long attempt, Envelope envelope) {
+        append(
+                attempt(round, attempt),
+                Base64.getEncoder().encodeToString(envelope.encode().toArray()));
+    }
+
+    @Override
+    public Optional<List<String>> confirmed(Bytes adapterDigest) {
+        return lines(confirmations()).stream()
+                .map(line -> List.of(line.split(" ")))
+                .filter(words -> words.getFirst().equals(adapterDigest.hex()))
+                .map(words -> words.subList(1, words.size()))
+                .findFirst();
+    }
+
+    @Override
+    public void recordConfirmed(Bytes adapterDigest, List<String> survivors) {
+        append(confirmations(), adapterDigest.hex() + " " + String.join(" ", survivors));
+    }
+
+    private Path attempt(long round, long attempt) {
+        return folder.resolve("round-" + round + "-attempt-" + attempt + ".log");
+    }
+
+    private Path confirmations() {
+        return folder.resolve("confirmed.log");
+    }
+
+    private static List<String> lines(Path file) {
+        try {
+            if (!Files.exists(file)) {
+                return List.of();
+            }
+            String text = Files.readString(file, StandardCharsets.US_ASCII);
+            int end = text.lastIndexOf('\n') + 1;
+            return text.substring(0, end).lines().toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void append(Path file, String line) {
+        try (FileChannel channel =
+                FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            channel.position(whole(channel));
+            channel.truncate(channel.position());
+            ByteBuffer bytes = ByteBuffer.wrap((line + "\n").getBytes(StandardCharsets.US_ASCII));
+            while (bytes.hasRemaining()) {
+                int _ = channel.write(bytes);
+            }
+            channel.force(true);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// Where the last whole line ends.
+    private static long whole(FileChannel channel) throws IOException {
+        ByteBuffer one = ByteBuffer.allocate(1);
+        for (long at = channel.size(); at > 0; at--) {
+            one.clear();
+            if (channel.read(one, at - 1) == 1 && one.get(0) == '\n') {
+                return at;
+            }
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,64 @@
+package dev.sotto.participant.agent;
+
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.Topics;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/// Writes to the organisation's own two topics. Whoever opens a second one for the same organisation fences
+/// this one.
+///
+/// Not thread-safe.
+final class Outbox implements AutoCloseable {
+    private final Producer<byte[], byte[]> producer;
+    private final String inbox;
+    private final String updates;
+    private final int partitions;
+    private long bytes;
+
+    Outbox(Producer<byte[], byte[]> producer, Topics topics, String organisation) {
+        this.producer = producer;
+        this.inbox = topics.inbox(organisation);
+        this.updates = topics.updates(organisation);
+        producer.initTransactions();
+        this.partitions = producer.partitionsFor(updates).size();
+    }
+
+    /// Says it to all; returns when it is in the log.
+    ///
+    /// @param key for people who look at the topic
+    void say(String key, Envelope envelope) {
+        in(() -> send(inbox, 0, key, envelope));
+    }
+
+    /// Sends all chunks of a spool, or none.
+    void send(String key, FileSpool spool) {
+        in(() -> spool.forEach((number, chunk) -> send(updates, number % partitions, key + "/" + number, chunk)));
+    }
+
+    /// Sent so far.
+    long bytes() {
+        return bytes;
+    }
+
+    private void in(Runnable work) {
+        producer.beginTransaction();
+        work.run();
+        producer.commitTransaction();
+    }
+
+    private void send(String topic, int partition, String key, Envelope envelope) {
+        Bytes encoded = envelope.encode();
+        bytes += encoded.size();
+        var _ = producer.send(new ProducerRecord<>(
+                topic, partition, key.getBytes(StandardCharsets.US_ASCII), encoded.toArray()));
+    }
+
+    @Override
+    public void close() {
+        producer.close(Duration.ofSeconds(2));
+    }
+}

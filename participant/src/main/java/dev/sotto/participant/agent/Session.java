@@ -1,0 +1,620 @@
+package dev.sotto.participant.agent;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.fixedpoint.Scalars;
+import dev.sotto.crypto.fixedpoint.Totals;
+import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.crypto.mask.RoundContext;
+import dev.sotto.crypto.model.ModelAssembly;
+import dev.sotto.crypto.model.ModelHeader;
+import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.model.NextLayout;
+import dev.sotto.crypto.model.PublicSeed;
+import dev.sotto.crypto.primitive.BoxRefused;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.secagg.Chain;
+import dev.sotto.crypto.secagg.Directory;
+import dev.sotto.crypto.secagg.Identity;
+import dev.sotto.crypto.secagg.Member;
+import dev.sotto.crypto.secagg.MemberInput;
+import dev.sotto.crypto.secagg.MemberOutput;
+import dev.sotto.crypto.secagg.MemberRules;
+import dev.sotto.crypto.secagg.MemberState;
+import dev.sotto.crypto.secagg.PeerMisbehaved;
+import dev.sotto.crypto.secagg.Recomputation;
+import dev.sotto.crypto.secagg.Unmasking;
+import dev.sotto.crypto.secagg.Update;
+import dev.sotto.participant.home.Failed;
+import dev.sotto.participant.home.Home;
+import dev.sotto.participant.home.Membership;
+import dev.sotto.participant.home.Peers;
+import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.participant.model.BaseModel;
+import dev.sotto.participant.model.Layouts;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.Message;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.ModelChunk;
+import dev.sotto.schemas.ModelKeys;
+import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SealedBox;
+import dev.sotto.schemas.Topics;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.VectorLayout;
+import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.djl.Trainer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.jspecify.annotations.Nullable;
+
+/// One connection of an organisation to its federation: from the logs' beginning to the first failure of the
+/// broker. It reads `control`, lets the protocol's machine decide, and does what it says.
+///
+/// Used by one thread; training has a thread of its own.
+final class Session implements AutoCloseable {
+    private static final Duration POLL = Duration.ofMillis(100);
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final String ADAPTER = "adapter";
+    private static final int DETAIL = 200;
+
+    private final Organisation my;
+    private final Topics topics;
+    private final ExecutorService trainer;
+    private final Consumer<byte[], byte[]> reader;
+    private final Consumer<byte[], byte[]> logs;
+    private final Outbox outbox;
+    private final Map<Bytes, ModelKeys> modelKeys = new HashMap<>();
+    private Peers peers;
+    private Policy policy;
+    private Directory directory;
+    private Member member;
+    private MemberState state = new MemberState.Idle(Chain.START);
+    private Optional<ModelVersion> version = Optional.empty();
+    private Optional<RoundOpened> plan = Optional.empty();
+    private Instant opened = Instant.EPOCH;
+    private Optional<CompletableFuture<Trainer.Result>> working = Optional.empty();
+    private volatile boolean cancelled;
+    private @Nullable FileTime peersRead;
+    private long bytesDown;
+
+    /// Connects, and takes over from any earlier process of the organisation.
+    Session(Organisation organisation, KafkaClients kafka, ExecutorService trainer) throws IOException, InvalidFile {
+        this.my = organisation;
+        this.topics = my.membership().topics();
+        this.trainer = trainer;
+        this.peers = Peers.read(my.home());
+        this.policy = Policy.read(my.home().policy());
+        this.directory = peers.directory(my.membership());
+        this.member = member();
+        String id = my.membership().organisation();
+        this.reader = kafka.reader(PATIENCE);
+        this.logs = kafka.reader(PATIENCE);
+        this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
+    }
+
+    private Member member() {
+        MemberRules rules = new MemberRules(
+                peers.pinned().keySet(),
+                policy.smallestCohort(),
+                policy.minSurvivors(),
+                policy.maxColluders(),
+                this::refuses);
+        return new Member(
+                my.primitives(),
+                my.identity(),
+                my.deliverySeed(),
+                my.drawSalt(),
+                directory,
+                rules,
+                my.randomness(),
+                my.journal());
+    }
+
+    /// Takes part until the thread is interrupted.
+    void run() throws IOException, InvalidFile, InterruptedException {
+        tellPeers();
+        List<ConsumerRecord<byte[], byte[]>> history = KafkaClients.read(logs, topics.control(), Instant.EPOCH);
+        int open = openAttempt(history);
+        for (int i = 0; i < history.size(); i++) {
+            take(history.get(i), i >= open);
+        }
+        sitOut();
+        TopicPartition control = new TopicPartition(topics.control(), 0);
+        reader.assign(List.of(control));
+        reader.seek(control, history.isEmpty() ? 0 : history.getLast().offset() + 1);
+        my.events().tell(my.events().event("ready").put("organisation", my.membership().organisation()));
+        while (!Thread.interrupted()) {
+            for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
+                take(record, true);
+            }
+            trained();
+            tellPeers();
+        }
+        throw new InterruptedException();
+    }
+
+    @Override
+    public void close() {
+        cancelled = true;
+        state.close();
+        outbox.close();
+        reader.close();
+        logs.close();
+    }
+
+    /// Where in the history the attempt begins that has not ended, or its size.
+    private static int openAttempt(List<ConsumerRecord<byte[], byte[]>> history) {
+        int open = history.size();
+        for (int i = 0; i < history.size(); i++) {
+            try {
+                switch (Envelope.decode(Bytes.of(history.get(i).value())).type()) {
+                    case ROUND_OPENED -> open = i;
+                    case ROUND_CLOSED, ROUND_ABORTED -> open = history.size();
+                    default -> {}
+                }
+            } catch (MalformedMessage e) {
+                // take() says so.
+            }
+        }
+        return open;
+    }
+
+    /// Tells the others, when it begins and whenever `peers.json` changes, whom this organisation approved.
+    private void tellPeers() throws IOException, InvalidFile {
+        FileTime changed = Files.getLastModifiedTime(my.home().peers());
+        if (!changed.equals(peersRead)) {
+            peersRead = changed;
+            Peers now = Peers.read(my.home());
+            outbox.say("peers", my.identity().sign(now.message(), Bytes.fromHex(now.registryHead())));
+        }
+    }
+
+    /// A restarted member whose secrets are gone says so, and nobody waits for it.
+    private void sitOut() {
+        Chain chain = state.chain();
+        if (!chain.open() || !(state instanceof MemberState.Bystander)) {
+            return;
+        }
+        List<Envelope> signed = my.journal().signed(chain.round(), chain.attempt());
+        boolean deliveredOrDeclined = signed.stream()
+                .anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST
+                        || envelope.type() == MessageType.ROUND_DECLINED);
+        if (!signed.isEmpty() && !deliveredOrDeclined) {
+            Envelope declined = my.identity().sign(
+                    new RoundDeclined("RESTARTED", "the secrets of this attempt died with the process"), chain.head());
+            my.journal().recordSigned(chain.round(), chain.attempt(), declined);
+            outbox.say(key(MessageType.ROUND_DECLINED), declined);
+            my.events().phase("left-out", chain.round(), chain.attempt());
+        }
+    }
+
+    // ---- what the coordinator says ----
+
+    private void take(
+            ConsumerRecord<byte[], byte[]> record, boolean inTime)
+            throws IOException, InvalidFile {
+        bytesDown += record.value().length;
+        Envelope envelope;
+        try {
+            envelope = Envelope.decode(Bytes.of(record.value()));
+            if (envelope.type() == MessageType.MODEL_KEYS) {
+                remember(envelope);
+                return;
+            }
+        } catch (MalformedMessage | PeerMisbehaved e) {
+            my.events().error("control", "a record is refused: " + e.getMessage());
+            return;
+        }
+        if (envelope.type() == MessageType.ROUND_OPENED && !state.chain().open()) {
+            opened = Instant.ofEpochMilli(record.timestamp());
+            readAgain();
+        }
+        List<Envelope> dealt = inTime
+                        && envelope.type() == MessageType.SHARES_ROUTED
+                        && state instanceof MemberState.Dealt waiting
+                ? inboxes(waiting.roster().ids(), MessageType.SHARES_DEALT)
+                : List.of();
+        step(inTime ? new MemberInput.Read(envelope, dealt) : new MemberInput.Missed(envelope));
+    }
+
+    /// Whom it trusts and what it demands may have changed since the last attempt.
+    private void readAgain() throws IOException, InvalidFile {
+        peers = Peers.read(my.home());
+        policy = Policy.read(my.home().policy());
+        directory = peers.directory(my.membership());
+        member = member();
+    }
+
+    private void remember(Envelope envelope) throws MalformedMessage, PeerMisbehaved {
+        ModelKeys keys = ModelKeys.parse(envelope.payload());
+        Message verified = directory.verify(my.primitives(), envelope, keys.modelDigest());
+        boolean mine = keys.boxes().stream()
+                .anyMatch(box -> box.organisation().equals(my.membership().organisation()));
+        if (mine && verified instanceof ModelKeys good && envelope.sender().equals(Topics.COORDINATOR)) {
+            modelKeys.put(good.modelDigest(), good);
+        }
+    }
+
+    private void step(MemberInput input) throws IOException {
+        MemberState.Transition next = member.step(state, input);
+        state = next.state();
+        if (!(state instanceof MemberState.Training)) {
+            cancelled = true;
+        }
+        Chain chain = state.chain();
+        for (MemberOutput output : next.outputs()) {
+            switch (output) {
+                case MemberOutput.Publish publish -> {
+                    outbox.say(key(publish.envelope().type()), publish.envelope());
+                    my.events().phase(phase(publish.envelope().type()), chain.round(), chain.attempt());
+                }
+                case MemberOutput.Train train -> train(train.routed().roster().opened().message());
+                case MemberOutput.SendSpool _ -> {
+                    outbox.send(chain.round() + "/" + chain.attempt(), spool());
+                    my.events().phase("manifest-sent", chain.round(), chain.attempt());
+                }
+                case MemberOutput.DeleteSpool _ -> spool().delete();
+                case MemberOutput.Refused refused ->
+                    my.events().error(
+                            refused.fault().reason().name(),
+                            refused.fault().who() + ": " + refused.fault().getMessage());
+                case MemberOutput.Closed closed -> closed(closed);
+                case MemberOutput.Aborted aborted -> {
+                    my.events().phase("aborted", chain.round(), chain.attempt());
+                    my.events().error(aborted.reason(), aborted.detail());
+                }
+            }
+        }
+        if (state instanceof MemberState.Bystander bystander && input instanceof MemberInput.Read read
+                && read.envelope().type() == MessageType.ROUND_OPENED) {
+            my.events().tell(my.events().event("phase")
+                    .put("phase", "left-out")
+                    .put("round", chain.round())
+                    .put("attempt", chain.attempt())
+                    .put("detail", bystander.why()));
+        }
+    }
+
+    private FileSpool spool() throws IOException {
+        return new FileSpool(
+                my.home().spool(), state.chain().round(), state.chain().attempt());
+    }
+
+    private String key(MessageType type) {
+        return state.chain().round() + "/" + state.chain().attempt() + "/" + type.wireName();
+    }
+
+    private static String phase(MessageType type) {
+        return switch (type) {
+            case KEYS_ADVERTISED -> "keys-advertised";
+            case SHARES_DEALT -> "shares-dealt";
+            case UPDATE_MANIFEST -> "masked";
+            case SURVIVORS_CONFIRMED -> "confirmed";
+            case SHARES_REVEALED -> "shares-revealed";
+            case ROUND_DECLINED -> "declined";
+            default -> type.wireName().toLowerCase(Locale.ROOT);
+        };
+    }
+
+    // ---- a round's terms ----
+
+    /// Why this organisation will not take part in a round, or nothing; fetches the version that it starts from.
+    private Optional<String> refuses(RoundOpened round) {
+        TrainingPlan wanted = round.plan();
+        Optional<String> forbidden = policy.refuses(round, my.baseModel(), my.training().examples());
+        if (forbidden.isPresent()) {
+            return forbidden;
+        }
+        if (!wanted.objective().equals("sft") || !wanted.template().equals("alpaca") || wanted.proximalMu() != 0) {
+            return Optional.of("this version trains objective sft with template alpaca and no proximal term only");
+        }
+        ServerOptimizer optimizer;
+        LoraConfig lora;
+        try {
+            optimizer = ServerOptimizer.of(wanted.algorithm());
+            lora = lora(wanted);
+        } catch (IllegalArgumentException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
+        VectorLayout adapter = Layouts.adapter(lora, my.training().config());
+        VectorLayout layout = new VectorLayout(ADAPTER, optimizer.weighted(), adapter.tensors());
+        Optional<String> missing = fetch(round, layout, optimizer);
+        if (missing.isPresent()) {
+            return missing;
+        }
+        ModelHeader header = version.orElseThrow().header();
+        List<VectorLayout> expected = List.of(
+                NextLayout.of(layout, header, wanted.steps(), wanted.baseLearningRate()),
+                Scalars.layout(Weighting.of(round.weighting())));
+        if (!round.layout().equals(expected)) {
+            return Optional.of("layout or ranges do not follow from the last round");
+        }
+        plan = Optional.of(round);
+        my.events().phase("opened", round.round(), round.attempt());
+        return Optional.empty();
+    }
+
+    private static LoraConfig lora(TrainingPlan plan) {
+        return new LoraConfig(plan.loraRank(), plan.loraAlpha(), plan.targetModules());
+    }
+
+    private Optional<String> fetch(RoundOpened round, VectorLayout layout, ServerOptimizer optimizer) {
+        if (isHere(round.adapterVersion(), round.adapterDigest())) {
+            return Optional.empty();
+        }
+        if (round.adapterVersion() == 0) {
+            float[] start = PublicSeed.adapter(Bytes.fromHex(my.membership().publicSeed()), layout);
+            List<float[]> optimiser = List.of(optimizer.initialState(start.length));
+            version = Optional.of(new ModelVersion(
+                    0, new ModelHeader(Optional.empty(), (long) start.length * (1 + optimiser.size())), start, optimiser));
+            return isHere(0, round.adapterDigest())
+                    ? Optional.empty()
+                    : Optional.of("version 0 is not the one that follows from the public seed");
+        }
+        try {
+            ModelVersion found = download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
+            version = Optional.of(found);
+            my.versions().write(
+                    found.version(), round.adapterDigest().hex(), my.baseModel(), round.plan(), false, found.adapter());
+            return Optional.empty();
+        } catch (PeerMisbehaved | MalformedMessage e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private boolean isHere(long number, Bytes digest) {
+        return version.isPresent()
+                && version.get().version() == number
+                && version.get().digest(my.membership().federation()).equals(digest);
+    }
+
+    private ModelVersion download(long number, Bytes digest, VectorLayout layout, Instant since)
+            throws PeerMisbehaved, MalformedMessage {
+        ModelKeys keys = modelKeys.get(digest);
+        SealedBox box = keys == null
+                ? null
+                : keys.boxes().stream()
+                        .filter(sealed -> sealed.organisation().equals(my.membership().organisation()))
+                        .findFirst()
+                        .orElse(null);
+        if (box == null) {
+            throw new MalformedMessage("the coordinator has sent no key of version " + number + " to this organisation");
+        }
+        Bytes info = RoundContext.modelInfo(my.membership().federation(), digest, number, my.membership().organisation());
+        try (Secret key = my.primitives().open(my.deliverySeed(), info, box.box())) {
+            ModelAssembly assembly = new ModelAssembly(
+                    key, my.membership().federation(), number, digest, Math.toIntExact(layout.size()));
+            for (ConsumerRecord<byte[], byte[]> record :
+                    KafkaClients.read(logs, topics.models(), since)) {
+                bytesDown += record.value().length;
+                Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(record.value())));
+                if (whole.isPresent()) {
+                    return whole.get();
+                }
+            }
+            throw new MalformedMessage("version " + number + " is not whole in " + topics.models());
+        } catch (BoxRefused e) {
+            throw new MalformedMessage("the key of version " + number + " is not sealed to this organisation");
+        }
+    }
+
+    // ---- my.training() ----
+
+    private void train(RoundOpened round) {
+        cancelled = false;
+        float[] start = version.orElseThrow().adapter();
+        LoraConfig lora = lora(round.plan());
+        my.events().phase("training", round.round(), round.attempt());
+        working = Optional.of(CompletableFuture.supplyAsync(
+                () -> {
+                    try {
+                        return my.training().train(round.plan(), lora, start, round.round(), (step, steps, loss) -> {
+                            my.events().tell(my.events().event("progress")
+                                    .put("round", round.round())
+                                    .put("step", step)
+                                    .put("steps", steps)
+                                    .put("loss", loss));
+                            return !cancelled;
+                        });
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                },
+                trainer));
+    }
+
+    private void trained() throws IOException {
+        if (working.isEmpty() || !working.get().isDone()) {
+            return;
+        }
+        CompletableFuture<Trainer.Result> done = working.get();
+        working = Optional.empty();
+        if (!(state instanceof MemberState.Training)) {
+            return;
+        }
+        RoundOpened round = plan.orElseThrow();
+        Trainer.Result result;
+        try {
+            result = done.join();
+        } catch (CompletionException e) {
+            String why = String.valueOf(e.getCause() == null ? e : e.getCause());
+            my.events().error("training", why);
+            step(new MemberInput.GaveUp("TRAINING_FAILED", "see this organisation's own log"));
+            return;
+        }
+        float[] before = version.orElseThrow().adapter();
+        float[] delta = new float[before.length];
+        for (int i = 0; i < delta.length; i++) {
+            delta[i] = result.adapter()[i] - before[i];
+        }
+        int weight = weight(round);
+        if (my.keepPlain()) {
+            keep(round, delta, weight);
+        }
+        my.events().tell(my.events().event("phase")
+                .put("phase", "trained")
+                .put("round", round.round())
+                .put("attempt", round.attempt())
+                .put("loss", result.meanLoss()));
+        Update update =
+                new Update(Map.of(ADAPTER, delta), weight, result.meanLoss(), my.training().examples(), result.tokens());
+        step(new MemberInput.Trained(update, spool()));
+    }
+
+    private int weight(RoundOpened round) {
+        Weighting weighting = Weighting.of(round.weighting());
+        int own = weighting.weight(my.training().examples(), round.weightCap());
+        Optional<Totals> last = version.orElseThrow().header().made().map(ModelHeader.Made::totals);
+        if (weighting == Weighting.UNIFORM || last.isEmpty()) {
+            return own;
+        }
+        long most = (long) Math.floor(policy.largestShare() * last.get().weight());
+        return (int) Math.max(1, Math.min(own, most));
+    }
+
+    private void keep(RoundOpened round, float[] delta, int weight) throws IOException {
+        String name = "round-" + round.round() + "-attempt-" + round.attempt();
+        Versions.writeFloats(my.home().plain().resolve(name + ".f32"), delta);
+        VectorLayout vector = round.layout().getFirst();
+        Map<String, Object> description = new TreeMap<>(Map.of(
+                "round", round.round(),
+                "attempt", round.attempt(),
+                "weight", weight,
+                "weighted", vector.weighted(),
+                "weightCap", round.weightCap(),
+                "ringBits", round.ringBits(),
+                "cohortSize", round.cohort().size(),
+                "tensors",
+                        vector.tensors().stream()
+                                .map(tensor -> Map.of(
+                                        "name", tensor.name(), "length", tensor.size(), "range", tensor.range()))
+                                .toList()));
+        Home.writeJson(my.home().plain().resolve(name + ".json"), description);
+    }
+
+    // ---- the end of a round ----
+
+    private void closed(MemberOutput.Closed closed) throws IOException {
+        Chain chain = state.chain();
+        if (closed.unmasking().isEmpty() || plan.isEmpty()) {
+            closed.roundSeed().ifPresent(Secret::close);
+            return;
+        }
+        my.events().phase("closed", chain.round(), chain.attempt());
+        RoundOpened round = plan.get();
+        ModelVersion before = version.orElseThrow();
+        boolean recompute = policy.verify().equals("all");
+        try {
+            Bytes digest = closed.message().modelDigest();
+            ModelVersion next =
+                    download(closed.message().version(), digest, round.layout().getFirst(), opened);
+            if (recompute) {
+                recompute(closed, closed.unmasking().get(), before, round);
+            }
+            version = Optional.of(next);
+            my.versions().write(next.version(), digest.hex(), my.baseModel(), round.plan(), recompute, next.adapter());
+            ObjectNode event = my.events().event("phase")
+                    .put("phase", "verified")
+                    .put("round", chain.round())
+                    .put("attempt", chain.attempt())
+                    .put("version", next.version())
+                    .put("digest", digest.hex())
+                    .put("recomputed", recompute);
+            next.header().made().ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
+            my.events().tell(event);
+        } catch (PeerMisbehaved | MalformedMessage e) {
+            // The next round starts from a version that is not here: refuses() declines it.
+            my.events().error("not-verified", text(e));
+        } finally {
+            closed.roundSeed().ifPresent(Secret::close);
+        }
+        my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", bytesDown));
+    }
+
+    private void recompute(
+            MemberOutput.Closed closed,
+            Unmasking unmasking,
+            ModelVersion before,
+            RoundOpened round)
+            throws PeerMisbehaved, MalformedMessage {
+        Secret seed = closed.roundSeed().orElse(null);
+        if (seed == null) {
+            throw new MalformedMessage("the coordinator did not give this organisation the round key's seed");
+        }
+        ServerOptimizer optimizer = ServerOptimizer.of(round.plan().algorithm());
+        Collection<String> roster = unmasking.survivors().routed().ids();
+        List<Envelope> said = new ArrayList<>(inboxes(roster, MessageType.UPDATE_MANIFEST));
+        said.addAll(inboxes(roster, MessageType.SHARES_REVEALED));
+        List<Envelope> chunks = new ArrayList<>();
+        for (String survivor : unmasking.survivors().ids()) {
+            chunks.addAll(envelopes(topics.updates(survivor), MessageType.UPDATE_CHUNK));
+        }
+        var _ = Recomputation.check(
+                my.primitives(), directory, unmasking, seed, said, chunks, before, optimizer::step, closed.message());
+    }
+
+    private List<Envelope> inboxes(Collection<String> members, MessageType type) {
+        List<Envelope> found = new ArrayList<>();
+        for (String peer : members) {
+            found.addAll(envelopes(topics.inbox(peer), type));
+        }
+        return found;
+    }
+
+    /// What a topic holds of a type since the attempt was opened. What is no envelope is nobody's message.
+    private List<Envelope> envelopes(String topic, MessageType type) {
+        List<Envelope> found = new ArrayList<>();
+        for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topic, opened)) {
+            bytesDown += record.value().length;
+            try {
+                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                if (envelope.type() == type) {
+                    found.add(envelope);
+                }
+            } catch (MalformedMessage e) {
+                my.events().error("peer", topic + ": a record is refused: " + text(e));
+            }
+        }
+        return found;
+    }
+
+    private static String text(Exception e) {
+        String message = String.valueOf(e.getMessage());
+        return message.substring(0, Math.min(message.length(), DETAIL));
+    }
+}

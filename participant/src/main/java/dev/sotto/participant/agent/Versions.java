@@ -1,0 +1,96 @@
+package dev.sotto.participant.agent;
+
+import dev.sotto.participant.home.Home;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LoraConfig;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/// The adapters that this organisation has verified: `models/version-N.f32`, little-endian binary32 in layout
+/// order, and `models/version-N.json`.
+public final class Versions {
+    private final Path folder;
+
+    /// What is beside an adapter's numbers.
+    ///
+    /// @param digest      of the version, hexadecimal
+    /// @param recomputed  whether this organisation recomputed the round from the log
+    public record Description(
+            long version,
+            String digest,
+            String baseModelDigest,
+            int rank,
+            double alpha,
+            List<String> targetModules,
+            boolean recomputed) {
+        /// LoRA's shape.
+        public LoraConfig lora() {
+            return new LoraConfig(rank, alpha, targetModules);
+        }
+    }
+
+    /// In `folder`.
+    public Versions(Path folder) {
+        this.folder = folder;
+    }
+
+    void write(long version, String digest, String baseModelDigest, TrainingPlan plan, boolean recomputed, float[] adapter)
+            throws IOException {
+        writeFloats(folder.resolve("version-" + version + ".f32"), adapter);
+        Home.writeJson(
+                folder.resolve("version-" + version + ".json"),
+                new Description(
+                        version,
+                        digest,
+                        baseModelDigest,
+                        plan.loraRank(),
+                        plan.loraAlpha(),
+                        plan.targetModules(),
+                        recomputed));
+    }
+
+    /// The last one.
+    public Optional<Description> last() throws IOException, InvalidFile {
+        if (!Files.isDirectory(folder)) {
+            return Optional.empty();
+        }
+        List<Path> files;
+        try (Stream<Path> all = Files.list(folder)) {
+            files = all.filter(file -> file.toString().endsWith(".json")).toList();
+        }
+        Optional<Path> last = files.stream().max(Comparator.comparingLong(Versions::number));
+        return last.isEmpty() ? Optional.empty() : Optional.of(Home.readJson(last.get(), Description.class));
+    }
+
+    /// The numbers of a version.
+    public float[] adapter(long version) throws IOException {
+        byte[] bytes = Files.readAllBytes(folder.resolve("version-" + version + ".f32"));
+        float[] adapter = new float[bytes.length / Float.BYTES];
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(adapter);
+        return adapter;
+    }
+
+    static void writeFloats(Path file, float[] values) throws IOException {
+        Files.createDirectories(file.toAbsolutePath().getParent());
+        ByteBuffer bytes =
+                ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(values);
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.write(fresh, bytes.array());
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private static long number(Path file) {
+        String digits = file.getFileName().toString().replaceAll("[^0-9]", "");
+        return digits.isEmpty() ? -1 : Long.parseLong(digits);
+    }
+}

@@ -1,0 +1,176 @@
+package dev.sotto.participant.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.participant.enrolment.CoordinatorClient;
+import dev.sotto.participant.home.Failed;
+import dev.sotto.training.checkpoint.InvalidFile;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `sotto admin`: what the federation's administrator asks of the coordinator.
+@Command(
+        name = "admin",
+        description = "Administer a federation: invites, members, rounds.",
+        mixinStandardHelpOptions = true,
+        subcommands = {
+            AdminCommand.InviteOne.class,
+            AdminCommand.Invites.class,
+            AdminCommand.Members.class,
+            AdminCommand.Revoke.class,
+            AdminCommand.Status.class
+        })
+final class AdminCommand implements Runnable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public void run() {
+        throw new CommandLine.ParameterException(
+                spec.commandLine(), "which one: invite, invites, members, revoke or status?");
+    }
+
+    /// The folder with the administrator's certificate.
+    static final class Connection {
+        @Option(
+                names = "--coordinator",
+                required = true,
+                paramLabel = "DIR",
+                description = "The federation's folder: admin.pem, ca.pem and federation.yaml are read.")
+        private Path folder = Path.of("");
+
+        JsonNode send(String method, String path, JsonNode body)
+                throws IOException, InvalidFile, Failed, InterruptedException {
+            Path settings = folder.resolve("federation.yaml");
+            JsonNode tree = new ObjectMapper(new YAMLFactory()).readTree(settings.toFile());
+            if (!tree.path("url").isTextual()) {
+                throw new InvalidFile(settings, "url is missing");
+            }
+            return CoordinatorClient.withCertificate(
+                            URI.create(tree.path("url").asText()), folder.resolve("admin.pem"), folder.resolve("ca.pem"))
+                    .send(method, path, body);
+        }
+    }
+
+    private static void print(CommandSpec spec, JsonNode answer) throws IOException {
+        spec.commandLine().getOut().println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(answer));
+    }
+
+    /// `sotto admin invite`.
+    @Command(name = "invite", description = "Invite an organisation, once.", mixinStandardHelpOptions = true)
+    static final class InviteOne implements Callable<Integer> {
+        @Parameters(paramLabel = "ORGANISATION", description = "Its id, [a-z0-9-]{1,63}.")
+        private String organisation = "";
+
+        @Option(names = "--valid-hours", defaultValue = "48", description = "1 to 720 (default ${DEFAULT-VALUE}).")
+        private long hours;
+
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            JsonNode body = JSON.createObjectNode().put("organisation", organisation).put("validHours", hours);
+            JsonNode answer = connection.send("POST", "/admin/invites", body);
+            spec.commandLine().getOut().println(answer.path("invite").asText());
+            return 0;
+        }
+    }
+
+    /// `sotto admin invites`.
+    @Command(name = "invites", description = "Invites that were not used.", mixinStandardHelpOptions = true)
+    static final class Invites implements Callable<Integer> {
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Option(names = "--remove", paramLabel = "ORGANISATION", description = "Void this one instead.")
+        private java.util.Optional<String> remove = java.util.Optional.empty();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            if (remove.isPresent()) {
+                var _ = connection.send("DELETE", "/admin/invites/" + remove.get(), MissingNode.getInstance());
+            } else {
+                print(spec, connection.send("GET", "/admin/invites", MissingNode.getInstance()));
+            }
+            return 0;
+        }
+    }
+
+    /// `sotto admin members`.
+    @Command(name = "members", description = "Who is and was a member.", mixinStandardHelpOptions = true)
+    static final class Members implements Callable<Integer> {
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            print(spec, connection.send("GET", "/admin/members", MissingNode.getInstance()));
+            return 0;
+        }
+    }
+
+    /// `sotto admin revoke`.
+    @Command(name = "revoke", description = "End a membership at once.", mixinStandardHelpOptions = true)
+    static final class Revoke implements Callable<Integer> {
+        @Parameters(paramLabel = "ORGANISATION", description = "Its id.")
+        private String organisation = "";
+
+        @Option(names = "--reason", required = true, description = "All members can read it.")
+        private String reason = "";
+
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            var _ = connection.send(
+                    "POST",
+                    "/admin/members/" + organisation + "/revoke",
+                    JSON.createObjectNode().put("reason", reason));
+            spec.commandLine().getOut().println(organisation + " is no member any more");
+            return 0;
+        }
+    }
+
+    /// `sotto admin status`.
+    @Command(name = "status", description = "Rounds and members, as JSON.", mixinStandardHelpOptions = true)
+    static final class Status implements Callable<Integer> {
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            print(spec, connection.send("GET", "/admin/status", MissingNode.getInstance()));
+            return 0;
+        }
+    }
+}

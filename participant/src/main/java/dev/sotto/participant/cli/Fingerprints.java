@@ -1,0 +1,20 @@
+package dev.sotto.participant.cli;
+
+import dev.sotto.schemas.Bytes;
+import java.util.StringJoiner;
+
+/// Fingerprints as people read them aloud.
+final class Fingerprints {
+    private static final int GROUP = 4;
+
+    private Fingerprints() {}
+
+    static String grouped(Bytes fingerprint) {
+        String hex = fingerprint.hex();
+        StringJoiner groups = new StringJoiner(" ");
+        for (int i = 0; i < hex.length(); i += GROUP) {
+            groups.add(hex.substring(i, i + GROUP));
+        }
+        return groups.toString();
+    }
+}

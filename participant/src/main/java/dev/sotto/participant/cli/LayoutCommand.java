@@ -1,0 +1,74 @@
+package dev.sotto.participant.cli;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.participant.home.Home;
+import dev.sotto.participant.model.BaseModel;
+import dev.sotto.participant.model.Layouts;
+import dev.sotto.schemas.VectorLayout;
+import dev.sotto.training.checkpoint.LlamaConfig;
+import dev.sotto.training.checkpoint.LoraConfig;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// `sotto layout`: what a federation trains, for `sotto coordinator init`, which sees no model.
+@Command(
+        name = "layout",
+        description = "Describe an adapter for a base model, for `sotto coordinator init`.",
+        mixinStandardHelpOptions = true)
+final class LayoutCommand implements Callable<Integer> {
+    @Option(names = "--base", required = true, description = "Checkpoint folder of the base model.")
+    private Path base = Path.of("");
+
+    @Option(names = "--rank", defaultValue = "8", description = "LoRA rank (default ${DEFAULT-VALUE}).")
+    private int rank;
+
+    @Option(names = "--alpha", defaultValue = "16", description = "LoRA alpha (default ${DEFAULT-VALUE}).")
+    private double alpha;
+
+    @Option(
+            names = "--target-modules",
+            split = ",",
+            defaultValue = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
+            description = "Modules that get an adapter (default ${DEFAULT-VALUE}).")
+    private List<String> targetModules = List.of();
+
+    @Option(names = "--output", required = true, description = "File to write.")
+    private Path output = Path.of("");
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() throws Exception {
+        LoraConfig lora;
+        try {
+            lora = new LoraConfig(rank, alpha, targetModules);
+        } catch (IllegalArgumentException e) {
+            throw new CommandLine.ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
+        }
+        VectorLayout layout = Layouts.adapter(lora, LlamaConfig.read(base));
+        ObjectNode json = JsonNodeFactory.instance
+                .objectNode()
+                .put("baseModelDigest", BaseModel.digest(base).hex())
+                .put("r", lora.rank())
+                .put("alpha", lora.alpha());
+        lora.targetModules().forEach(json.putArray("targetModules")::add);
+        var tensors = json.putArray("tensors");
+        layout.tensors().forEach(tensor -> {
+            ObjectNode one = tensors.addObject().put("name", tensor.name());
+            tensor.shape().forEach(one.putArray("shape")::add);
+        });
+        Home.writeJson(output, json);
+        spec.commandLine()
+                .getOut()
+                .println(layout.tensors().size() + " tensors, " + layout.size() + " coordinates, in " + output);
+        return 0;
+    }
+}

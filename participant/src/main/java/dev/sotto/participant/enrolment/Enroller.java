@@ -1,0 +1,119 @@
+package dev.sotto.participant.enrolment;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.participant.home.Failed;
+import dev.sotto.participant.home.Home;
+import dev.sotto.participant.home.Membership;
+import dev.sotto.participant.home.Peers;
+import dev.sotto.participant.home.Policy;
+import dev.sotto.schemas.Bytes;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.security.SecureRandom;
+import java.util.Base64;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// Makes an organisation's keys here and has the coordinator enrol them. No secret leaves this folder.
+public final class Enroller {
+    private final Primitives primitives;
+    private final Randomness randomness;
+
+    /// With the organisation's own randomness.
+    public Enroller(Primitives primitives, Randomness randomness) {
+        this.primitives = primitives;
+        this.randomness = randomness;
+    }
+
+    /// Enrols, and fills the home.
+    ///
+    /// @return the fingerprint of the identity key, which peers are told by telephone
+    /// @throws Failed if the home is in use, or the coordinator refuses or is not the invite's
+    public Bytes enrol(Invite invite, Home home) throws IOException, Failed, InterruptedException {
+        if (Files.exists(home.federation())) {
+            throw new Failed(home.path() + " belongs to a member already; enrol into another --home");
+        }
+        Files.createDirectories(home.path());
+        CertificateRequest tls = CertificateRequest.create(invite.organisation(), new SecureRandom());
+        try (Secret identity = randomness.secret(32);
+                Secret delivery = randomness.secret(32);
+                Secret drawSalt = randomness.secret(32)) {
+            Bytes identityKey = primitives.identityKey(identity);
+            Bytes deliveryKey = primitives.kemKey(delivery);
+            JsonNode granted = CoordinatorClient.pinned(invite.url(), invite.caFingerprint())
+                    .send("POST", "/enrolment", request(invite, tls, identity, identityKey, deliveryKey));
+            Bytes coordinatorKey = decode(granted.path("coordinatorIdentityKey").asText());
+            if (!Enc.sha256(coordinatorKey).equals(invite.coordinatorFingerprint())) {
+                throw new Failed("the coordinator's identity key is not the one in the invite; it was not enrolled with");
+            }
+            Home.writeSecret(home.identity(), identity);
+            Home.writeSecret(home.delivery(), delivery);
+            Home.writeSecret(home.drawSalt(), drawSalt);
+            Home.writeSecret(
+                    home.tls(),
+                    (tls.keyPem() + granted.path("certificate").asText()).getBytes(StandardCharsets.US_ASCII));
+            Files.writeString(home.ca(), granted.path("ca").asText());
+            if (!Files.exists(home.policy())) {
+                Files.writeString(home.policy(), Policy.TEMPLATE);
+            }
+            Home.writeJson(
+                    home.peers(),
+                    new Peers(
+                            new TreeMap<>(Map.of(invite.organisation(), Peers.Pin.of(identityKey, deliveryKey))),
+                            Bytes.zeros(Enc.HASH).hex()));
+            Home.writeJson(
+                    home.federation(),
+                    new Membership(
+                            invite.federation(),
+                            invite.organisation(),
+                            granted.path("principal").asText(),
+                            granted.path("bootstrapServers").asText(),
+                            invite.url().toString(),
+                            granted.path("coordinatorIdentityKey").asText(),
+                            granted.path("publicSeed").asText()));
+            return Enc.sha256(identityKey);
+        }
+    }
+
+    private ObjectNode request(
+            Invite invite, CertificateRequest tls, Secret identity, Bytes identityKey, Bytes deliveryKey) {
+        Bytes signed = Registry.enrolmentSigned(
+                invite.federation(),
+                invite.organisation(),
+                Enc.sha256(invite.token()),
+                Enc.sha256(tls.csr()),
+                deliveryKey);
+        return new ObjectMapper()
+                .createObjectNode()
+                .put("token", base64(invite.token()))
+                .put("organisation", invite.organisation())
+                .put("csr", tls.csrPem())
+                .put("identityKey", base64(identityKey))
+                .put("deliveryKey", base64(deliveryKey))
+                .put(
+                        "deliverySignature",
+                        base64(Registry.signDelivery(
+                                primitives, identity, invite.federation(), invite.organisation(), deliveryKey)))
+                .put("signature", base64(primitives.sign(identity, signed)));
+    }
+
+    private static String base64(Bytes bytes) {
+        return Base64.getEncoder().encodeToString(bytes.toArray());
+    }
+
+    private static Bytes decode(String text) throws Failed {
+        try {
+            return Bytes.of(Base64.getDecoder().decode(text));
+        } catch (IllegalArgumentException e) {
+            throw new Failed("the coordinator's answer is not as it must be", e);
+        }
+    }
+}

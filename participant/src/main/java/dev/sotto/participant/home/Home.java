@@ -1,0 +1,177 @@
+package dev.sotto.participant.home;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.training.checkpoint.InvalidFile;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// An organisation's folder. Files with a secret have mode 0600, and are refused with another one.
+///
+/// @param path the folder
+public record Home(Path path) {
+    private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    /// The Ed25519 seed.
+    public Path identity() {
+        return path.resolve("identity.key");
+    }
+
+    /// The X-Wing seed of the delivery key.
+    public Path delivery() {
+        return path.resolve("delivery.key");
+    }
+
+    /// The salt of protocol §3's draws.
+    public Path drawSalt() {
+        return path.resolve("draw.salt");
+    }
+
+    /// TLS key and certificate chain.
+    public Path tls() {
+        return path.resolve("tls.pem");
+    }
+
+    /// The federation's CA.
+    public Path ca() {
+        return path.resolve("ca.pem");
+    }
+
+    /// What enrolment gave.
+    public Path federation() {
+        return path.resolve("federation.json");
+    }
+
+    /// The pinned keys of other organisations.
+    public Path peers() {
+        return path.resolve("peers.json");
+    }
+
+    /// What this organisation demands.
+    public Path policy() {
+        return path.resolve("policy.yaml");
+    }
+
+    /// What was signed.
+    public Path journal() {
+        return path.resolve("journal");
+    }
+
+    /// Masked chunks on their way.
+    public Path spool() {
+        return path.resolve("spool");
+    }
+
+    /// Verified adapters.
+    public Path models() {
+        return path.resolve("models");
+    }
+
+    /// Plain updates, if they are kept.
+    public Path plain() {
+        return path.resolve("plain");
+    }
+
+    /// Takes the folder for this process.
+    ///
+    /// @throws Failed if another process has it
+    public FileLock lock() throws IOException, Failed {
+        FileChannel channel =
+                FileChannel.open(path.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        @Nullable FileLock lock;
+        try {
+            lock = channel.tryLock();
+        } catch (OverlappingFileLockException e) {
+            lock = null;
+        }
+        if (lock == null) {
+            channel.close();
+            throw new Failed("another process works in " + path + "; one at a time may");
+        }
+        return lock;
+    }
+
+    /// Writes a file that only its owner may read, replacing any.
+    public static void writeSecret(Path file, byte[] content) throws IOException {
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.deleteIfExists(fresh);
+        try (FileChannel channel = FileChannel.open(
+                fresh,
+                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                PosixFilePermissions.asFileAttribute(OWNER))) {
+            ByteBuffer left = ByteBuffer.wrap(content);
+            while (left.hasRemaining()) {
+                int _ = channel.write(left);
+            }
+            channel.force(true);
+        }
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    /// Writes a secret as base64.
+    public static void writeSecret(Path file, Secret secret) throws IOException {
+        byte[] text = Base64.getEncoder().encode(secret.expose(InsecureSecretAccess.get()));
+        writeSecret(file, text);
+        Arrays.fill(text, (byte) 0);
+    }
+
+    /// Reads 32 secret bytes.
+    ///
+    /// @throws InvalidFile if others may read the file, or it holds something else
+    public static Secret readSecret(Path file) throws IOException, InvalidFile {
+        Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
+        if (!OWNER.containsAll(permissions)) {
+            throw new InvalidFile(
+                    file,
+                    "has mode " + PosixFilePermissions.toString(permissions)
+                            + "; a secret must have rw------- (chmod 600)");
+        }
+        byte[] text = Files.readAllBytes(file);
+        try {
+            byte[] decoded = Base64.getDecoder().decode(text);
+            if (decoded.length != 32) {
+                throw new InvalidFile(file, "must hold 32 bytes in base64");
+            }
+            return Secret.take(decoded);
+        } catch (IllegalArgumentException e) {
+            throw new InvalidFile(file, "must hold 32 bytes in base64");
+        } finally {
+            Arrays.fill(text, (byte) 0);
+        }
+    }
+
+    /// Writes a record as JSON, whole or not at all.
+    public static void writeJson(Path file, Object value) throws IOException {
+        Files.createDirectories(file.toAbsolutePath().getParent());
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.write(fresh, JSON.writeValueAsBytes(value));
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    /// Reads a record from JSON.
+    ///
+    /// @throws InvalidFile if it is none
+    public static <T> T readJson(Path file, Class<T> type) throws IOException, InvalidFile {
+        try {
+            return JSON.readValue(Files.readAllBytes(file), type);
+        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
+            throw new InvalidFile(file, "line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage());
+        }
+    }
+}

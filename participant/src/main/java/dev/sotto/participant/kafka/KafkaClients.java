@@ -1,0 +1,113 @@
+package dev.sotto.participant.kafka;
+
+import dev.sotto.participant.home.Failed;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.SslConfigs;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/// Makes an organisation's Kafka clients: mutual TLS, committed records only, no consumer group.
+///
+/// @param bootstrap HOST:PORT[,…]
+/// @param tls       PEM with key and chain
+/// @param ca        PEM of the federation's CA
+public record KafkaClients(String bootstrap, Path tls, Path ca) {
+    private static final Duration POLL = Duration.ofMillis(200);
+
+    private Map<String, Object> connection(Duration patience) {
+        Map<String, Object> settings = new HashMap<>();
+        settings.put("bootstrap.servers", bootstrap);
+        settings.put("security.protocol", "SSL");
+        settings.put("default.api.timeout.ms", Math.toIntExact(patience.toMillis()));
+        settings.put("request.timeout.ms", Math.toIntExact(Math.min(patience.toMillis(), 10_000)));
+        settings.put(SslConfigs.SSL_ENABLED_PROTOCOLS_CONFIG, "TLSv1.3");
+        settings.put(SslConfigs.SSL_KEYSTORE_TYPE_CONFIG, "PEM");
+        settings.put(SslConfigs.SSL_KEYSTORE_LOCATION_CONFIG, tls.toString());
+        settings.put(SslConfigs.SSL_TRUSTSTORE_TYPE_CONFIG, "PEM");
+        settings.put(SslConfigs.SSL_TRUSTSTORE_LOCATION_CONFIG, ca.toString());
+        return settings;
+    }
+
+    /// Reads what it is assigned; a call that the broker does not answer fails after `patience`.
+    public Consumer<byte[], byte[]> reader(Duration patience) {
+        Map<String, Object> settings = connection(patience);
+        settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+        settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 8);
+        settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 16 << 20);
+        settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
+        settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+        return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    /// Writes in transactions; a second writer with the same id fences the first.
+    public Producer<byte[], byte[]> writer(String transactionalId, Duration patience) {
+        Map<String, Object> settings = connection(patience);
+        settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, patience.toMillis());
+        settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        settings.put(ProducerConfig.ACKS_CONFIG, "all");
+        settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
+        settings.put(ProducerConfig.LINGER_MS_CONFIG, 0);
+        settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 1_000_000);
+        settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 8L << 20);
+        settings.remove("default.api.timeout.ms");
+        return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
+    }
+
+    /// Every record that a topic holds now and that is not older than `since`, in each partition's order.
+    public static List<ConsumerRecord<byte[], byte[]>> read(
+            Consumer<byte[], byte[]> reader, String topic, Instant since) {
+        List<TopicPartition> partitions = new ArrayList<>();
+        reader.partitionsFor(topic).forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+        reader.assign(partitions);
+        Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
+        Map<TopicPartition, Long> times = new HashMap<>();
+        partitions.forEach(partition -> times.put(partition, Math.max(0, since.toEpochMilli())));
+        Map<TopicPartition, OffsetAndTimestamp> starts = reader.offsetsForTimes(times);
+        for (TopicPartition partition : partitions) {
+            OffsetAndTimestamp start = starts.get(partition);
+            reader.seek(partition, start == null ? Objects.requireNonNull(ends.get(partition)) : start.offset());
+        }
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        while (ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
+            reader.poll(POLL).forEach(records::add);
+        }
+        return records;
+    }
+
+    /// What a Kafka error means to the organisation.
+    public Failed explain(KafkaException e) {
+        return switch (e) {
+            case AuthorizationException _ ->
+                new Failed("Kafka at " + bootstrap + " does not let this organisation do that: it was revoked, or"
+                        + " enrolled anew elsewhere (" + e.getMessage() + ")", e);
+            case AuthenticationException _ ->
+                new Failed("Kafka at " + bootstrap + " refuses the certificate " + tls
+                        + ": expired, or of another federation (" + e.getMessage() + ")", e);
+            case TimeoutException _ ->
+                new Failed("Kafka at " + bootstrap + " does not answer: " + e.getMessage(), e);
+            default -> new Failed("Kafka at " + bootstrap + ": " + e.getMessage(), e);
+        };
+    }
+}
