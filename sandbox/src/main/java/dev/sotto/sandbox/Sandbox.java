@@ -13,7 +13,7 @@ import picocli.CommandLine.Command;
         mixinStandardHelpOptions = true,
         version = "Sotto 0.1.0",
         description = "A whole federation on one machine.",
-        subcommands = {BrokerCommand.class})
+        subcommands = {DemoCommand.class, BrokerCommand.class})
 public final class Sandbox {
     private Sandbox() {}
 

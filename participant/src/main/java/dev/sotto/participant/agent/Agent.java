@@ -17,8 +17,8 @@ import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 
-/// An organisation in rounds. Killed at any point it starts from its journal; an attempt whose secrets died with
-/// it is sat out.
+/// An organisation in rounds. Killed at any point it starts from its journal; an attempt whose secrets
+/// died with it is sat out.
 ///
 /// One thread runs it.
 public final class Agent implements AutoCloseable {
@@ -26,8 +26,8 @@ public final class Agent implements AutoCloseable {
 
     private final Organisation organisation;
     private final KafkaClients kafka;
-    private final ExecutorService trainer =
-            Executors.newSingleThreadExecutor(Thread.ofPlatform().name("training").daemon().factory());
+    private final ExecutorService trainer = Executors.newSingleThreadExecutor(
+            Thread.ofPlatform().name("training").daemon().factory());
 
     /// Opens the home; connects to nothing yet. Takes ownership of `training`.
     ///

@@ -50,9 +50,10 @@ public final class Events {
             line.add(clock.instant().truncatedTo(ChronoUnit.SECONDS).toString());
             event.properties().forEach(field -> {
                 String value = field.getValue().asText();
-                line.add(field.getKey().equals("event") || field.getKey().equals("phase")
-                        ? value
-                        : field.getKey() + "=" + value);
+                line.add(
+                        field.getKey().equals("event") || field.getKey().equals("phase")
+                                ? value
+                                : field.getKey() + "=" + value);
             });
             out.println(line);
         }

@@ -17,8 +17,8 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
 
-/// The journal as text files that only grow: a line per message, on disk before it leaves. A last line without
-/// its end was never sent, and is cut off.
+/// The journal as text files that only grow: a line per message, on disk before it leaves. A last line
+/// without its end was never sent, and is cut off.
 ///
 /// Used by one thread.
 public final class FileJournal implements Journal {

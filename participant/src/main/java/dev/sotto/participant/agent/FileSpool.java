@@ -38,8 +38,10 @@ final class FileSpool implements Spool {
     @Override
     public void write(Envelope chunk) {
         byte[] encoded = chunk.encode().toArray();
-        ByteBuffer bytes =
-                ByteBuffer.allocate(4 + encoded.length).putInt(encoded.length).put(encoded).flip();
+        ByteBuffer bytes = ByteBuffer.allocate(4 + encoded.length)
+                .putInt(encoded.length)
+                .put(encoded)
+                .flip();
         try (FileChannel channel = FileChannel.open(
                 part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
             while (bytes.hasRemaining()) {

@@ -8,8 +8,8 @@ import java.time.Duration;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/// Writes to the organisation's own two topics. Whoever opens a second one for the same organisation fences
-/// this one.
+/// Writes to the organisation's own two topics. Whoever opens a second one for the same organisation
+/// fences this one.
 ///
 /// Not thread-safe.
 final class Outbox implements AutoCloseable {
@@ -53,8 +53,8 @@ final class Outbox implements AutoCloseable {
     private void send(String topic, int partition, String key, Envelope envelope) {
         Bytes encoded = envelope.encode();
         bytes += encoded.size();
-        var _ = producer.send(new ProducerRecord<>(
-                topic, partition, key.getBytes(StandardCharsets.US_ASCII), encoded.toArray()));
+        var _ = producer.send(
+                new ProducerRecord<>(topic, partition, key.getBytes(StandardCharsets.US_ASCII), encoded.toArray()));
     }
 
     @Override

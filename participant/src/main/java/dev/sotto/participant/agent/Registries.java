@@ -26,8 +26,7 @@ public final class Registries {
     public static Registry read(
             Primitives primitives, Membership membership, KafkaClients kafka, Consumer<byte[], byte[]> reader)
             throws Failed {
-        Directory coordinator =
-                new Directory(membership.federation(), membership.coordinatorKey(), Map.of(), Map.of());
+        Directory coordinator = new Directory(membership.federation(), membership.coordinatorKey(), Map.of(), Map.of());
         Registry registry = Registry.START;
         try {
             for (ConsumerRecord<byte[], byte[]> record :

@@ -2,6 +2,7 @@ package dev.sotto.participant.agent;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.fixedpoint.FixedPoint;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
@@ -12,12 +13,10 @@ import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.primitive.BoxRefused;
-import dev.sotto.crypto.primitive.Primitives;
-import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.Chain;
 import dev.sotto.crypto.secagg.Directory;
-import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.crypto.secagg.Member;
 import dev.sotto.crypto.secagg.MemberInput;
 import dev.sotto.crypto.secagg.MemberOutput;
@@ -27,13 +26,10 @@ import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Recomputation;
 import dev.sotto.crypto.secagg.Unmasking;
 import dev.sotto.crypto.secagg.Update;
-import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
-import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.kafka.KafkaClients;
-import dev.sotto.participant.model.BaseModel;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
@@ -54,7 +50,6 @@ import dev.sotto.training.djl.Trainer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
@@ -69,19 +64,13 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.AuthenticationException;
-import org.apache.kafka.common.errors.AuthorizationException;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.ProducerFencedException;
 import org.jspecify.annotations.Nullable;
 
-/// One connection of an organisation to its federation: from the logs' beginning to the first failure of the
-/// broker. It reads `control`, lets the protocol's machine decide, and does what it says.
+/// One connection of an organisation to its federation: from the logs' beginning to the first failure of
+/// the broker. It reads `control`, lets the protocol's machine decide, and does what it says.
 ///
 /// Used by one thread; training has a thread of its own.
 final class Session implements AutoCloseable {
@@ -155,7 +144,10 @@ final class Session implements AutoCloseable {
         TopicPartition control = new TopicPartition(topics.control(), 0);
         reader.assign(List.of(control));
         reader.seek(control, history.isEmpty() ? 0 : history.getLast().offset() + 1);
-        my.events().tell(my.events().event("ready").put("organisation", my.membership().organisation()));
+        my.events()
+                .tell(my.events()
+                        .event("ready")
+                        .put("organisation", my.membership().organisation()));
         while (!Thread.interrupted()) {
             for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
                 take(record, true);
@@ -192,7 +184,8 @@ final class Session implements AutoCloseable {
         return open;
     }
 
-    /// Tells the others, when it begins and whenever `peers.json` changes, whom this organisation approved.
+    /// Tells the others, when it begins and whenever `peers.json` changes, whom this organisation
+    /// approved.
     private void tellPeers() throws IOException, InvalidFile {
         FileTime changed = Files.getLastModifiedTime(my.home().peers());
         if (!changed.equals(peersRead)) {
@@ -213,8 +206,10 @@ final class Session implements AutoCloseable {
                 .anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST
                         || envelope.type() == MessageType.ROUND_DECLINED);
         if (!signed.isEmpty() && !deliveredOrDeclined) {
-            Envelope declined = my.identity().sign(
-                    new RoundDeclined("RESTARTED", "the secrets of this attempt died with the process"), chain.head());
+            Envelope declined = my.identity()
+                    .sign(
+                            new RoundDeclined("RESTARTED", "the secrets of this attempt died with the process"),
+                            chain.head());
             my.journal().recordSigned(chain.round(), chain.attempt(), declined);
             outbox.say(key(MessageType.ROUND_DECLINED), declined);
             my.events().phase("left-out", chain.round(), chain.attempt());
@@ -223,9 +218,7 @@ final class Session implements AutoCloseable {
 
     // ---- what the coordinator says ----
 
-    private void take(
-            ConsumerRecord<byte[], byte[]> record, boolean inTime)
-            throws IOException, InvalidFile {
+    private void take(ConsumerRecord<byte[], byte[]> record, boolean inTime) throws IOException, InvalidFile {
         bytesDown += record.value().length;
         Envelope envelope;
         try {
@@ -242,11 +235,10 @@ final class Session implements AutoCloseable {
             opened = Instant.ofEpochMilli(record.timestamp());
             readAgain();
         }
-        List<Envelope> dealt = inTime
-                        && envelope.type() == MessageType.SHARES_ROUTED
-                        && state instanceof MemberState.Dealt waiting
-                ? inboxes(waiting.roster().ids(), MessageType.SHARES_DEALT)
-                : List.of();
+        List<Envelope> dealt =
+                inTime && envelope.type() == MessageType.SHARES_ROUTED && state instanceof MemberState.Dealt waiting
+                        ? inboxes(waiting.roster().ids(), MessageType.SHARES_DEALT)
+                        : List.of();
         step(inTime ? new MemberInput.Read(envelope, dealt) : new MemberInput.Missed(envelope));
     }
 
@@ -281,16 +273,19 @@ final class Session implements AutoCloseable {
                     outbox.say(key(publish.envelope().type()), publish.envelope());
                     my.events().phase(phase(publish.envelope().type()), chain.round(), chain.attempt());
                 }
-                case MemberOutput.Train train -> train(train.routed().roster().opened().message());
+                case MemberOutput.Train train ->
+                    train(train.routed().roster().opened().message());
                 case MemberOutput.SendSpool _ -> {
                     outbox.send(chain.round() + "/" + chain.attempt(), spool());
                     my.events().phase("manifest-sent", chain.round(), chain.attempt());
                 }
                 case MemberOutput.DeleteSpool _ -> spool().delete();
                 case MemberOutput.Refused refused ->
-                    my.events().error(
-                            refused.fault().reason().name(),
-                            refused.fault().who() + ": " + refused.fault().getMessage());
+                    my.events()
+                            .error(
+                                    refused.fault().reason().name(),
+                                    refused.fault().who() + ": "
+                                            + refused.fault().getMessage());
                 case MemberOutput.Closed closed -> closed(closed);
                 case MemberOutput.Aborted aborted -> {
                     my.events().phase("aborted", chain.round(), chain.attempt());
@@ -298,13 +293,16 @@ final class Session implements AutoCloseable {
                 }
             }
         }
-        if (state instanceof MemberState.Bystander bystander && input instanceof MemberInput.Read read
+        if (state instanceof MemberState.Bystander bystander
+                && input instanceof MemberInput.Read read
                 && read.envelope().type() == MessageType.ROUND_OPENED) {
-            my.events().tell(my.events().event("phase")
-                    .put("phase", "left-out")
-                    .put("round", chain.round())
-                    .put("attempt", chain.attempt())
-                    .put("detail", bystander.why()));
+            my.events()
+                    .tell(my.events()
+                            .event("phase")
+                            .put("phase", "left-out")
+                            .put("round", chain.round())
+                            .put("attempt", chain.attempt())
+                            .put("detail", bystander.why()));
         }
     }
 
@@ -331,10 +329,12 @@ final class Session implements AutoCloseable {
 
     // ---- a round's terms ----
 
-    /// Why this organisation will not take part in a round, or nothing; fetches the version that it starts from.
+    /// Why this organisation will not take part in a round, or nothing; fetches the version that it
+    /// starts from.
     private Optional<String> refuses(RoundOpened round) {
         TrainingPlan wanted = round.plan();
-        Optional<String> forbidden = policy.refuses(round, my.baseModel(), my.training().examples());
+        Optional<String> forbidden =
+                policy.refuses(round, my.baseModel(), my.training().examples());
         if (forbidden.isPresent()) {
             return forbidden;
         }
@@ -375,26 +375,33 @@ final class Session implements AutoCloseable {
         if (isHere(round.adapterVersion(), round.adapterDigest())) {
             return Optional.empty();
         }
-        if (round.adapterVersion() == 0) {
-            float[] start = PublicSeed.adapter(Bytes.fromHex(my.membership().publicSeed()), layout);
-            List<float[]> optimiser = List.of(optimizer.initialState(start.length));
-            version = Optional.of(new ModelVersion(
-                    0, new ModelHeader(Optional.empty(), (long) start.length * (1 + optimiser.size())), start, optimiser));
-            return isHere(0, round.adapterDigest())
-                    ? Optional.empty()
-                    : Optional.of("version 0 is not the one that follows from the public seed");
-        }
         try {
-            ModelVersion found = download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
+            ModelVersion found = round.adapterVersion() == 0
+                    ? first(layout, optimizer)
+                    : download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
+            if (!found.digest(my.membership().federation()).equals(round.adapterDigest())) {
+                return Optional.of("version 0 is not the one that follows from the public seed");
+            }
             version = Optional.of(found);
-            my.versions().write(
-                    found.version(), round.adapterDigest().hex(), my.baseModel(), round.plan(), false, found.adapter());
+            write(found, round, false);
             return Optional.empty();
         } catch (PeerMisbehaved | MalformedMessage e) {
-            return Optional.of(String.valueOf(e.getMessage()));
+            return Optional.of(text(e));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private ModelVersion first(VectorLayout layout, ServerOptimizer optimizer) {
+        float[] start = PublicSeed.adapter(Bytes.fromHex(my.membership().publicSeed()), layout);
+        List<float[]> optimiser = List.of(optimizer.initialState(start.length));
+        long coordinates = (long) start.length * (1 + optimiser.size());
+        return new ModelVersion(0, new ModelHeader(Optional.empty(), coordinates), start, optimiser);
+    }
+
+    private void write(ModelVersion made, RoundOpened round, boolean recomputed) throws IOException {
+        String digest = made.digest(my.membership().federation()).hex();
+        my.versions().write(made.version(), digest, my.baseModel(), round.plan(), recomputed, made.adapter());
     }
 
     private boolean isHere(long number, Bytes digest) {
@@ -409,18 +416,19 @@ final class Session implements AutoCloseable {
         SealedBox box = keys == null
                 ? null
                 : keys.boxes().stream()
-                        .filter(sealed -> sealed.organisation().equals(my.membership().organisation()))
+                        .filter(one -> one.organisation().equals(my.membership().organisation()))
                         .findFirst()
                         .orElse(null);
         if (box == null) {
-            throw new MalformedMessage("the coordinator has sent no key of version " + number + " to this organisation");
+            throw new MalformedMessage(
+                    "the coordinator has sent no key of version " + number + " to this organisation");
         }
-        Bytes info = RoundContext.modelInfo(my.membership().federation(), digest, number, my.membership().organisation());
+        Bytes info = RoundContext.modelInfo(
+                my.membership().federation(), digest, number, my.membership().organisation());
         try (Secret key = my.primitives().open(my.deliverySeed(), info, box.box())) {
             ModelAssembly assembly = new ModelAssembly(
                     key, my.membership().federation(), number, digest, Math.toIntExact(layout.size()));
-            for (ConsumerRecord<byte[], byte[]> record :
-                    KafkaClients.read(logs, topics.models(), since)) {
+            for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topics.models(), since)) {
                 bytesDown += record.value().length;
                 Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(record.value())));
                 if (whole.isPresent()) {
@@ -444,11 +452,13 @@ final class Session implements AutoCloseable {
                 () -> {
                     try {
                         return my.training().train(round.plan(), lora, start, round.round(), (step, steps, loss) -> {
-                            my.events().tell(my.events().event("progress")
-                                    .put("round", round.round())
-                                    .put("step", step)
-                                    .put("steps", steps)
-                                    .put("loss", loss));
+                            my.events()
+                                    .tell(my.events()
+                                            .event("progress")
+                                            .put("round", round.round())
+                                            .put("step", step)
+                                            .put("steps", steps)
+                                            .put("loss", loss));
                             return !cancelled;
                         });
                     } catch (IOException e) {
@@ -486,13 +496,15 @@ final class Session implements AutoCloseable {
         if (my.keepPlain()) {
             keep(round, delta, weight);
         }
-        my.events().tell(my.events().event("phase")
-                .put("phase", "trained")
-                .put("round", round.round())
-                .put("attempt", round.attempt())
-                .put("loss", result.meanLoss()));
-        Update update =
-                new Update(Map.of(ADAPTER, delta), weight, result.meanLoss(), my.training().examples(), result.tokens());
+        my.events()
+                .tell(my.events()
+                        .event("phase")
+                        .put("phase", "trained")
+                        .put("round", round.round())
+                        .put("attempt", round.attempt())
+                        .put("loss", result.meanLoss()));
+        Update update = new Update(
+                Map.of(ADAPTER, delta), weight, result.meanLoss(), my.training().examples(), result.tokens());
         step(new MemberInput.Trained(update, spool()));
     }
 
@@ -518,11 +530,13 @@ final class Session implements AutoCloseable {
                 "weighted", vector.weighted(),
                 "weightCap", round.weightCap(),
                 "ringBits", round.ringBits(),
-                "cohortSize", round.cohort().size(),
+                "quotient",
+                        FixedPoint.quotient(
+                                Ring.of(round.ringBits()), round.cohort().size()),
                 "tensors",
                         vector.tensors().stream()
-                                .map(tensor -> Map.of(
-                                        "name", tensor.name(), "length", tensor.size(), "range", tensor.range()))
+                                .map(tensor ->
+                                        Map.of("name", tensor.name(), "length", tensor.size(), "range", tensor.range()))
                                 .toList()));
         Home.writeJson(my.home().plain().resolve(name + ".json"), description);
     }
@@ -547,15 +561,18 @@ final class Session implements AutoCloseable {
                 recompute(closed, closed.unmasking().get(), before, round);
             }
             version = Optional.of(next);
-            my.versions().write(next.version(), digest.hex(), my.baseModel(), round.plan(), recompute, next.adapter());
-            ObjectNode event = my.events().event("phase")
+            write(next, round, recompute);
+            ObjectNode event = my.events()
+                    .event("phase")
                     .put("phase", "verified")
                     .put("round", chain.round())
                     .put("attempt", chain.attempt())
                     .put("version", next.version())
                     .put("digest", digest.hex())
                     .put("recomputed", recompute);
-            next.header().made().ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
+            next.header()
+                    .made()
+                    .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
             my.events().tell(event);
         } catch (PeerMisbehaved | MalformedMessage e) {
             // The next round starts from a version that is not here: refuses() declines it.
@@ -566,11 +583,7 @@ final class Session implements AutoCloseable {
         my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", bytesDown));
     }
 
-    private void recompute(
-            MemberOutput.Closed closed,
-            Unmasking unmasking,
-            ModelVersion before,
-            RoundOpened round)
+    private void recompute(MemberOutput.Closed closed, Unmasking unmasking, ModelVersion before, RoundOpened round)
             throws PeerMisbehaved, MalformedMessage {
         Secret seed = closed.roundSeed().orElse(null);
         if (seed == null) {
@@ -596,7 +609,8 @@ final class Session implements AutoCloseable {
         return found;
     }
 
-    /// What a topic holds of a type since the attempt was opened. What is no envelope is nobody's message.
+    /// What a topic holds of a type since the attempt was opened. What is no envelope is nobody's
+    /// message.
     private List<Envelope> envelopes(String topic, MessageType type) {
         List<Envelope> found = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topic, opened)) {

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/// The adapters that this organisation has verified: `models/version-N.f32`, little-endian binary32 in layout
-/// order, and `models/version-N.json`.
+/// The adapters that this organisation has verified: `models/version-N.f32`, little-endian binary32 in
+/// layout order, and `models/version-N.json`.
 public final class Versions {
     private final Path folder;
 
@@ -43,7 +43,8 @@ public final class Versions {
         this.folder = folder;
     }
 
-    void write(long version, String digest, String baseModelDigest, TrainingPlan plan, boolean recomputed, float[] adapter)
+    void write(
+            long version, String digest, String baseModelDigest, TrainingPlan plan, boolean recomputed, float[] adapter)
             throws IOException {
         writeFloats(folder.resolve("version-" + version + ".f32"), adapter);
         Home.writeJson(
@@ -81,8 +82,8 @@ public final class Versions {
 
     static void writeFloats(Path file, float[] values) throws IOException {
         Files.createDirectories(file.toAbsolutePath().getParent());
-        ByteBuffer bytes =
-                ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES))
+                .order(ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(values);
         Path fresh = file.resolveSibling(file.getFileName() + ".new");
         Files.write(fresh, bytes.array());

@@ -60,13 +60,17 @@ final class AdminCommand implements Runnable {
                 throw new InvalidFile(settings, "url is missing");
             }
             return CoordinatorClient.withCertificate(
-                            URI.create(tree.path("url").asText()), folder.resolve("admin.pem"), folder.resolve("ca.pem"))
+                            URI.create(tree.path("url").asText()),
+                            folder.resolve("admin.pem"),
+                            folder.resolve("ca.pem"))
                     .send(method, path, body);
         }
     }
 
     private static void print(CommandSpec spec, JsonNode answer) throws IOException {
-        spec.commandLine().getOut().println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(answer));
+        spec.commandLine()
+                .getOut()
+                .println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(answer));
     }
 
     /// `sotto admin invite`.
@@ -86,7 +90,8 @@ final class AdminCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            JsonNode body = JSON.createObjectNode().put("organisation", organisation).put("validHours", hours);
+            JsonNode body =
+                    JSON.createObjectNode().put("organisation", organisation).put("validHours", hours);
             JsonNode answer = connection.send("POST", "/admin/invites", body);
             spec.commandLine().getOut().println(answer.path("invite").asText());
             return 0;

@@ -1,6 +1,7 @@
 package dev.sotto.participant.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.schemas.Topics;
 import dev.sotto.training.data.Example;
 import dev.sotto.training.demo.DemoText;
 import java.io.IOException;
@@ -27,6 +28,9 @@ final class DataCommand implements Callable<Integer> {
     @Option(names = "--organisations", defaultValue = "4", description = "3 to 16 (default ${DEFAULT-VALUE}).")
     int organisations;
 
+    @Option(names = "--names", split = ",", description = "Of the organisations, instead of org-01, org-02, …")
+    List<String> given = List.of();
+
     @Option(names = "--lines", defaultValue = "240", description = "Per organisation (default ${DEFAULT-VALUE}).")
     int lines;
 
@@ -41,13 +45,19 @@ final class DataCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (!given.isEmpty()) {
+            organisations = given.size();
+        }
+        if (!given.stream().allMatch(Topics::isOrganisation)) {
+            throw new CommandLine.ParameterException(spec.commandLine(), "--names must be of [a-z0-9-], at most 63");
+        }
         if (organisations < 3 || organisations > 16 || lines < 1) {
             throw new CommandLine.ParameterException(
                     spec.commandLine(), "--organisations must be 3 to 16 and --lines at least 1");
         }
         List<String> names = new ArrayList<>();
         for (int i = 0; i < organisations; i++) {
-            names.add(String.format(Locale.ROOT, "org-%02d", i + 1));
+            names.add(given.isEmpty() ? String.format(Locale.ROOT, "org-%02d", i + 1) : given.get(i));
         }
         DemoText.Split split = DemoText.split(names, lines, seed);
         Files.createDirectories(output);

@@ -40,7 +40,8 @@ final class ExportCommand implements Callable<Integer> {
                 .orElseThrow(() -> new Failed("no adapter was verified in " + own.models() + " yet; run `sotto run`"));
         String here = BaseModel.digest(base).hex();
         if (!here.equals(last.baseModelDigest())) {
-            throw new Failed("the adapter is for base model " + last.baseModelDigest() + ", but " + base + " is " + here);
+            throw new Failed(
+                    "the adapter is for base model " + last.baseModelDigest() + ", but " + base + " is " + here);
         }
         PeftFiles.write(
                 output,
@@ -49,7 +50,8 @@ final class ExportCommand implements Callable<Integer> {
                 new PeftFiles.Adapter(last.lora(), versions.adapter(last.version())));
         spec.commandLine()
                 .getOut()
-                .println("version " + last.version() + (last.recomputed() ? ", recomputed here," : "") + " in " + output);
+                .println("version " + last.version() + (last.recomputed() ? ", recomputed here," : "") + " in "
+                        + output);
         return 0;
     }
 }

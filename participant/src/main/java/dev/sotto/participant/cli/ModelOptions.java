@@ -6,11 +6,13 @@ import dev.sotto.training.data.Batch;
 import dev.sotto.training.data.Example;
 import dev.sotto.training.data.JsonLines;
 import dev.sotto.training.djl.Model;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
 import dev.sotto.training.djl.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -57,8 +59,22 @@ final class ModelOptions {
     @Option(names = "--seed", defaultValue = "1", description = "Decides all that is drawn (default ${DEFAULT-VALUE}).")
     long seed;
 
+    @Option(names = "--threads", description = "CPU threads of PyTorch (default: one for each core).")
+    Optional<Integer> threads = Optional.empty();
+
     @Spec(Spec.Target.MIXEE)
     CommandSpec command = CommandSpec.create();
+
+    /// Loads the base model.
+    Model model() throws IOException, InvalidFile, NativeLibraryUnavailable {
+        threads.ifPresent(ModelOptions::useThreads);
+        return Model.load(base);
+    }
+
+    /// Before the engine loads.
+    static void useThreads(int count) {
+        System.setProperty("ai.djl.pytorch.num_threads", String.valueOf(count));
+    }
 
     LoraConfig lora() {
         try {

@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -53,7 +54,7 @@ final class PeersCommand implements Runnable {
         }
     }
 
-    private static String standing(Peers.Pin pin, RegistryEntry.Enrolled member) {
+    private static String standing(Peers.@Nullable Pin pin, RegistryEntry.Enrolled member) {
         if (pin == null) {
             return "not approved";
         }
@@ -84,8 +85,9 @@ final class PeersCommand implements Runnable {
                         standing(peers.pinned().get(id), member),
                         Fingerprints.grouped(Enc.sha256(member.identityKey()))));
             });
-            registry.revoked().forEach((id, reason) -> out.println(
-                    String.format(Locale.ROOT, "%-24s %-24s %s", id, "revoked", reason)));
+            registry.revoked()
+                    .forEach((id, reason) ->
+                            out.println(String.format(Locale.ROOT, "%-24s %-24s %s", id, "revoked", reason)));
             return 0;
         }
     }
@@ -123,17 +125,18 @@ final class PeersCommand implements Runnable {
                         spec.commandLine(), "--all needs --i-have-compared-all-fingerprints, and that you did");
             }
             if (all != given.isEmpty()) {
-                throw new CommandLine.ParameterException(
-                        spec.commandLine(), "give ORGANISATION=FINGERPRINT, or --all");
+                throw new CommandLine.ParameterException(spec.commandLine(), "give ORGANISATION=FINGERPRINT, or --all");
             }
             Registry registry = registry(home.home());
-            TreeMap<String, Peers.Pin> pinned = new TreeMap<>(Peers.read(home.home()).pinned());
+            TreeMap<String, Peers.Pin> pinned =
+                    new TreeMap<>(Peers.read(home.home()).pinned());
             List<String> approved = new ArrayList<>();
             for (RegistryEntry.Enrolled member : all ? registry.members().values() : chosen(registry)) {
                 pinned.put(member.organisation(), Peers.Pin.of(member.identityKey(), member.deliveryKey()));
                 approved.add(member.organisation());
             }
-            Home.writeJson(home.home().peers(), new Peers(pinned, registry.head().hex()));
+            Home.writeJson(
+                    home.home().peers(), new Peers(pinned, registry.head().hex()));
             spec.commandLine().getOut().println("approved " + String.join(", ", approved));
             return 0;
         }

@@ -11,7 +11,7 @@ import dev.sotto.participant.home.Policy;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
-import java.util.OptionalLong;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -35,7 +35,10 @@ final class RunCommand implements Callable<Integer> {
     private List<Path> data = List.of();
 
     @Option(names = "--seed", description = "Decides in which order examples are drawn (default: fresh randomness).")
-    private OptionalLong seed = OptionalLong.empty();
+    private Optional<Long> seed = Optional.empty();
+
+    @Option(names = "--threads", description = "CPU threads of PyTorch (default: one for each core).")
+    private Optional<Integer> threads = Optional.empty();
 
     @Option(names = "--events", description = "Print JSON lines, for programs.")
     private boolean events;
@@ -54,6 +57,7 @@ final class RunCommand implements Callable<Integer> {
         Home own = home.home();
         var _ = Home.readJson(own.federation(), Membership.class);
         var _ = Policy.read(own.policy());
+        threads.ifPresent(ModelOptions::useThreads);
         Randomness randomness = Randomness.secure();
         long order = seed.orElseGet(() -> randomness.bytes(Long.BYTES).view().getLong());
         Events told = new Events(spec.commandLine().getOut(), events, Clock.systemUTC());

@@ -4,8 +4,8 @@ import dev.sotto.algorithms.Schedule;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.primitive.Randomness;
-import dev.sotto.participant.simulate.Evaluation;
 import dev.sotto.participant.model.Layouts;
+import dev.sotto.participant.simulate.Evaluation;
 import dev.sotto.participant.simulate.Simulation;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
@@ -73,7 +73,7 @@ final class SimulateCommand implements Callable<Integer> {
         ServerOptimizer optimizer = optimizer();
         Map<String, List<Example>> given = given();
         List<Example> evaluating = Objects.requireNonNull(given.remove(EVALUATION));
-        try (Model model = Model.load(options.base)) {
+        try (Model model = options.model()) {
             List<Batch.Sequence> evaluation = options.encode(model, evaluating);
             List<String> names = List.copyOf(given.keySet());
             Map<String, List<Batch.Sequence>> data = new TreeMap<>();

@@ -28,7 +28,8 @@ final class StatusCommand implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         out.println("organisation  " + membership.organisation() + " of " + membership.federation());
         out.println("broker        " + membership.bootstrapServers());
-        out.println("approved      " + String.join(", ", Peers.read(own).pinned().keySet()));
+        out.println(
+                "approved      " + String.join(", ", Peers.read(own).pinned().keySet()));
         out.println("agent         " + (isRunning(own) ? "running" : "not running"));
         out.println("adapter       "
                 + new Versions(own.models())

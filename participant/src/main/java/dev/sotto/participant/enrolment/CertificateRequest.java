@@ -32,9 +32,7 @@ record CertificateRequest(String keyPem, Bytes csr, String csrPem) {
                             .build(pair.getPrivate()))
                     .getEncoded();
             return new CertificateRequest(
-                    pem("PRIVATE KEY", pair.getPrivate().getEncoded()),
-                    Bytes.of(csr),
-                    pem("CERTIFICATE REQUEST", csr));
+                    pem("PRIVATE KEY", pair.getPrivate().getEncoded()), Bytes.of(csr), pem("CERTIFICATE REQUEST", csr));
         } catch (GeneralSecurityException | OperatorCreationException | IOException e) {
             throw new IllegalStateException("every JDK has ECDSA with P-256", e);
         }

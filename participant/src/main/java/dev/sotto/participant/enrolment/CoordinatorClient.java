@@ -56,8 +56,8 @@ public final class CoordinatorClient {
                 .build();
     }
 
-    /// For an organisation that has nothing but an invite: the server's chain must end in the CA with that
-    /// fingerprint.
+    /// For an organisation that has nothing but an invite: the server's chain must end in the CA with
+    /// that fingerprint.
     public static CoordinatorClient pinned(URI url, Bytes caFingerprint) {
         try {
             SSLContext context = SSLContext.getInstance("TLSv1.3");
@@ -76,11 +76,13 @@ public final class CoordinatorClient {
             CertificateFactory factory = CertificateFactory.getInstance("X.509");
             KeyStore own = KeyStore.getInstance("PKCS12");
             own.load(null, null);
-            own.setKeyEntry("own", key(pem), new char[0], certificates(factory, pem).toArray(new Certificate[0]));
+            own.setKeyEntry(
+                    "own", key(pem), new char[0], certificates(factory, pem).toArray(new Certificate[0]));
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
             keys.init(own, new char[0]);
             SSLContext context = SSLContext.getInstance("TLSv1.3");
-            context.init(keys.getKeyManagers(), trust(certificates(factory, ca)).getTrustManagers(), new SecureRandom());
+            context.init(
+                    keys.getKeyManagers(), trust(certificates(factory, ca)).getTrustManagers(), new SecureRandom());
             return new CoordinatorClient(url, context);
         } catch (GeneralSecurityException | IllegalArgumentException e) {
             throw new Failed(pem + " or " + ca + " is not PEM with a key and certificates: " + e.getMessage(), e);
@@ -112,11 +114,11 @@ public final class CoordinatorClient {
         try {
             json = JSON.readTree(answer.body());
         } catch (JsonProcessingException e) {
-            throw new Failed(url + " answers with status " + answer.statusCode() + " and no JSON; is it a coordinator?");
+            throw new Failed(
+                    url + " answers with status " + answer.statusCode() + " and no JSON; is it a coordinator?");
         }
         if (answer.statusCode() >= 300) {
-            throw new Failed("the coordinator refuses: "
-                    + json.path("detail").asText("status " + answer.statusCode()));
+            throw new Failed("the coordinator refuses: " + json.path("detail").asText("status " + answer.statusCode()));
         }
         return json;
     }
@@ -166,8 +168,8 @@ public final class CoordinatorClient {
         return factory;
     }
 
-    /// Trusts a chain whose last certificate has the fingerprint, and which is valid from there down. The JDK
-    /// checks the host's name itself.
+    /// Trusts a chain whose last certificate has the fingerprint, and which is valid from there down. The
+    /// JDK checks the host's name itself.
     private record Pinned(Bytes caFingerprint) implements X509TrustManager {
         @Override
         public void checkServerTrusted(X509Certificate[] chain, String type) throws CertificateException {

@@ -52,7 +52,8 @@ public final class Enroller {
                     .send("POST", "/enrolment", request(invite, tls, identity, identityKey, deliveryKey));
             Bytes coordinatorKey = decode(granted.path("coordinatorIdentityKey").asText());
             if (!Enc.sha256(coordinatorKey).equals(invite.coordinatorFingerprint())) {
-                throw new Failed("the coordinator's identity key is not the one in the invite; it was not enrolled with");
+                throw new Failed(
+                        "the coordinator's identity key is not the one in the invite; it was not enrolled with");
             }
             Home.writeSecret(home.identity(), identity);
             Home.writeSecret(home.delivery(), delivery);

@@ -34,7 +34,9 @@ public record Invite(
         }
         try {
             String json = new String(
-                    Base64.getUrlDecoder().decode(text.substring(PREFIX.length()).strip()), StandardCharsets.UTF_8);
+                    Base64.getUrlDecoder()
+                            .decode(text.substring(PREFIX.length()).strip()),
+                    StandardCharsets.UTF_8);
             JsonNode tree = new ObjectMapper().readTree(json);
             Invite invite = new Invite(
                     URI.create(tree.path("u").asText()),

@@ -22,8 +22,7 @@ public record Peers(SortedMap<String, Pin> pinned, String registryHead) {
         /// Of raw keys.
         public static Pin of(Bytes identityKey, Bytes deliveryKey) {
             Base64.Encoder base64 = Base64.getEncoder();
-            return new Pin(
-                    base64.encodeToString(identityKey.toArray()), base64.encodeToString(deliveryKey.toArray()));
+            return new Pin(base64.encodeToString(identityKey.toArray()), base64.encodeToString(deliveryKey.toArray()));
         }
 
         /// The Ed25519 key.

@@ -16,7 +16,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/// What an organisation demands of every round, whatever the coordinator says (protocol §6): `policy.yaml`.
+/// What an organisation demands of every round, whatever the coordinator says (protocol §6):
+/// `policy.yaml`.
 ///
 /// @param smallestCohort fewest members
 /// @param minSurvivors   fewest members in a sum
@@ -150,8 +151,8 @@ public record Policy(
             }
         }
         if (plan.steps() < fewestSteps || plan.steps() > mostSteps) {
-            return Optional.of("steps " + plan.steps() + " is not from fewestSteps " + fewestSteps + " to mostSteps "
-                    + mostSteps);
+            return Optional.of(
+                    "steps " + plan.steps() + " is not from fewestSteps " + fewestSteps + " to mostSteps " + mostSteps);
         }
         if (examples < fewestExamples) {
             return Optional.of("there are fewer examples here than fewestExamples " + fewestExamples);

@@ -100,13 +100,16 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
     public Failed explain(KafkaException e) {
         return switch (e) {
             case AuthorizationException _ ->
-                new Failed("Kafka at " + bootstrap + " does not let this organisation do that: it was revoked, or"
-                        + " enrolled anew elsewhere (" + e.getMessage() + ")", e);
+                new Failed(
+                        "Kafka at " + bootstrap + " does not let this organisation do that: it was revoked, or"
+                                + " enrolled anew elsewhere (" + e.getMessage() + ")",
+                        e);
             case AuthenticationException _ ->
-                new Failed("Kafka at " + bootstrap + " refuses the certificate " + tls
-                        + ": expired, or of another federation (" + e.getMessage() + ")", e);
-            case TimeoutException _ ->
-                new Failed("Kafka at " + bootstrap + " does not answer: " + e.getMessage(), e);
+                new Failed(
+                        "Kafka at " + bootstrap + " refuses the certificate " + tls
+                                + ": expired, or of another federation (" + e.getMessage() + ")",
+                        e);
+            case TimeoutException _ -> new Failed("Kafka at " + bootstrap + " does not answer: " + e.getMessage(), e);
             default -> new Failed("Kafka at " + bootstrap + ": " + e.getMessage(), e);
         };
     }

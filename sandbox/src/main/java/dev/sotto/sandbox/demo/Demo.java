@@ -1,0 +1,399 @@
+package dev.sotto.sandbox.demo;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.sandbox.failure.Failure;
+import dev.sotto.sandbox.process.Supervisor;
+import dev.sotto.sandbox.report.Page;
+import dev.sotto.sandbox.report.Report;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+
+/// Runs a federation from data to report.
+///
+/// Used by one thread.
+public final class Demo {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Duration STILL = Duration.ofMinutes(10);
+    private static final int MOST_ATTEMPTS = 5;
+    private static final String MARKER = ".sotto-demo";
+
+    /// Looks at the federation when its last round is closed and everything still runs.
+    @FunctionalInterface
+    public interface Inspection {
+        /// Looks.
+        void of(Federation federation) throws IOException, InterruptedException, Failure;
+    }
+
+    private final DemoPlan plan;
+    private final Artefacts artefacts;
+    private final Supervisor supervisor;
+    private final Display display;
+    private final Watch watch = new Watch();
+
+    /// Starts nothing yet.
+    public Demo(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Display display) {
+        this.plan = plan;
+        this.artefacts = artefacts;
+        this.supervisor = supervisor;
+        this.display = display;
+    }
+
+    /// Makes the output folder empty.
+    ///
+    /// @throws Failure if it holds what no demo wrote
+    public static void clear(Path output) throws IOException, Failure {
+        if (Files.exists(output)) {
+            boolean empty;
+            try (Stream<Path> files = Files.list(output)) {
+                empty = files.findAny().isEmpty();
+            }
+            if (!empty && !Files.exists(output.resolve(MARKER))) {
+                throw Failure.invalid("--output " + output + " holds files that no demo wrote; give an empty folder");
+            }
+            try (Stream<Path> files = Files.walk(output)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
+        Files.createDirectories(output);
+        Files.createFile(output.resolve(MARKER));
+    }
+
+    /// Runs it.
+    ///
+    /// @param inspection looks before the agents are stopped
+    public Report run(Inspection inspection) throws IOException, InterruptedException, Failure {
+        long began = System.nanoTime();
+        DataSets data = data();
+        Federation federation = new Federation(plan, artefacts, supervisor, watch, data);
+        long coordinates = federation.create();
+        display.say("federation", "CA, keys and settings made; an adapter of " + coordinates + " coordinates");
+        federation.startBroker();
+        display.say("broker", "Apache Kafka on " + federation.bootstrap() + ", mutual TLS, access rules on");
+        federation.startCoordinator();
+        display.say("coordinator", "serves " + federation.url());
+        Map<String, String> fingerprints = federation.enrol();
+        display.say("enrolment", String.join(", ", fingerprints.keySet()) + ": keys made by each, certificates issued");
+        federation.approve(fingerprints);
+        display.say("peers", "each has compared and approved the others' fingerprints");
+        for (String organisation : plan.organisations()) {
+            federation.startAgent(organisation);
+        }
+        rounds(federation);
+        JsonNode status = federation.status();
+        inspection.of(federation);
+        federation.stopAgents();
+        Path adapter = plan.output().resolve("adapter");
+        federation.run(
+                "export",
+                List.of(
+                        "export",
+                        "--home",
+                        federation.home(plan.organisations().getFirst()).toString(),
+                        "--base",
+                        plan.base().toString(),
+                        "--output",
+                        adapter.toString()));
+        display.say("baselines", "each organisation alone, and all data pooled: the same steps each");
+        Report.Evaluation evaluation = evaluate(federation, data, adapter);
+        Report report = new Report(
+                data.lines(),
+                "fedavg",
+                parameters(coordinates),
+                evaluation,
+                rounds(status),
+                aggregation(federation, status, coordinates),
+                adapter.toString(),
+                (System.nanoTime() - began) / 1e9);
+        Files.writeString(plan.output().resolve("report.json"), report.json());
+        Files.writeString(plan.output().resolve("report.html"), Page.of(report));
+        return report;
+    }
+
+    private DataSets data() throws IOException, InterruptedException, Failure {
+        Path folder = plan.output().resolve("data");
+        DataSets data;
+        if (plan.data().isEmpty()) {
+            supervisor.run(
+                    "data",
+                    artefacts.participant(),
+                    List.of(
+                            "data",
+                            "--names",
+                            String.join(",", plan.organisations()),
+                            "--seed",
+                            String.valueOf(plan.seed()),
+                            "--output",
+                            folder.toString()));
+            data = DataSets.generated(plan.organisations(), folder);
+        } else if (plan.data().size() == 1 && Files.isDirectory(plan.data().getFirst())) {
+            data = DataSets.given(plan.data().getFirst(), folder);
+        } else {
+            data = DataSets.dealt(plan.organisations(), plan.data(), folder);
+        }
+        List<String> sizes = new ArrayList<>();
+        data.lines().forEach((id, lines) -> sizes.add(id + " " + lines));
+        display.say("data", String.join(", ", sizes) + " examples, private; " + data.heldOut() + " held out");
+        return data;
+    }
+
+    // ---- rounds ----
+
+    private void rounds(Federation federation) throws IOException, InterruptedException, Failure {
+        OptionalInt kill = plan.killRound();
+        display.say(
+                "plan",
+                kill.isPresent()
+                        ? plan.victim() + " will be killed in round " + kill.getAsInt() + ", after it has dealt its shares"
+                        : plan.organisations().size() == 3
+                                ? "nobody is killed: three organisations tolerate no dropout"
+                                : "nobody is killed: after the only round it could not come back");
+        Map<Long, Set<String>> verified = new HashMap<>();
+        Map<Long, Long> started = new TreeMap<>();
+        Set<String> told = new HashSet<>();
+        AtomicLong round = new AtomicLong();
+        boolean killed = false;
+        long last = System.nanoTime();
+        while (verified.getOrDefault((long) plan.rounds() - 1, Set.of()).isEmpty()
+                || !allVerified(verified, plan.rounds() - 1)) {
+            supervisor.check();
+            List<Watch.Event> events = watch.take(200);
+            if (!events.isEmpty()) {
+                last = System.nanoTime();
+            } else if (System.nanoTime() - last > STILL.toNanos()) {
+                throw Failure.failed("nothing has happened for " + STILL.toMinutes() + " minutes; see "
+                        + plan.output().resolve("logs"));
+            }
+            for (Watch.Event event : events) {
+                tell(event, verified, started, told, round);
+                if (!killed
+                        && kill.isPresent()
+                        && event.organisation().equals(plan.victim())
+                        && event.is("shares-dealt", kill.getAsInt() - 1L)) {
+                    killed = true;
+                    federation.killAgent(plan.victim());
+                    display.say("SIGKILL", plan.victim() + " is dead, its shares are dealt; it is started again");
+                    federation.startAgent(plan.victim());
+                }
+            }
+            display.live(round.get(), plan.rounds(), watch.places(), left(started, round.get()));
+        }
+        display.clear();
+    }
+
+    private boolean allVerified(Map<Long, Set<String>> verified, long round) {
+        return verified.getOrDefault(round, Set.of()).size() == plan.organisations().size();
+    }
+
+    private void tell(
+            Watch.Event event,
+            Map<Long, Set<String>> verified,
+            Map<Long, Long> started,
+            Set<String> told,
+            AtomicLong current)
+            throws Failure {
+        JsonNode json = event.json();
+        long round = json.path("round").asLong();
+        switch (event.kind()) {
+            case "phase" -> {
+                String phase = json.path("phase").asText();
+                current.set(Math.max(current.get(), round));
+                if (phase.equals("opened")) {
+                    started.putIfAbsent(round, System.nanoTime());
+                }
+                String place = "round " + (round + 1) + "/" + plan.rounds();
+                if (List.of("opened", "training", "masked", "confirmed", "shares-revealed").contains(phase)
+                        && told.add(round + "/" + json.path("attempt").asLong() + "/" + phase)) {
+                    display.say(place, first(phase));
+                }
+                if (phase.equals("left-out")) {
+                    display.say(place, event.organisation() + " sits this one out: its secrets died with it");
+                }
+                if (phase.equals("aborted") && told.add(round + "/" + json.path("attempt").asLong() + "/" + phase)) {
+                    display.say(place, "attempt " + json.path("attempt").asLong() + " was aborted");
+                    if (json.path("attempt").asLong() >= MOST_ATTEMPTS) {
+                        throw Failure.failed("round " + (round + 1) + " was aborted " + MOST_ATTEMPTS + " times; see "
+                                + plan.output().resolve("logs"));
+                    }
+                }
+                if (phase.equals("verified")) {
+                    Set<String> who = verified.computeIfAbsent(round, any -> new HashSet<>());
+                    who.add(event.organisation());
+                    if (who.size() == 1) {
+                        display.say(
+                                place,
+                                String.format(
+                                        Locale.ROOT,
+                                        "closed after %.1f s, mean loss %.4f, version %d; members recompute it",
+                                        (System.nanoTime() - started.getOrDefault(round, System.nanoTime())) / 1e9,
+                                        json.path("meanLoss").asDouble(),
+                                        json.path("version").asLong()));
+                    }
+                }
+            }
+            case "error" -> {
+                display.say(
+                        event.organisation(),
+                        json.path("reason").asText() + ": " + json.path("detail").asText());
+                if (json.path("reason").asText().equals("not-verified")) {
+                    throw Failure.failed(event.organisation() + " could not verify a round: "
+                            + json.path("detail").asText());
+                }
+            }
+            default -> {}
+        }
+    }
+
+    private static String first(String phase) {
+        return switch (phase) {
+            case "opened" -> "opened; keys are exchanged";
+            case "training" -> "shares dealt and checked; members train";
+            case "masked" -> "updates are masked and sent";
+            case "confirmed" -> "survivors sealed and confirmed";
+            default -> "shares revealed; the masks of the sum come off";
+        };
+    }
+
+    private Duration left(Map<Long, Long> started, long round) {
+        Long first = started.get(0L);
+        Long now = started.get(round);
+        if (first == null || now == null || round == 0) {
+            return Duration.ZERO;
+        }
+        long each = (now - first) / round;
+        return Duration.ofNanos(Math.max(0, each * (plan.rounds() - round) - (System.nanoTime() - now)));
+    }
+
+    // ---- what came of it ----
+
+    private Report.Evaluation evaluate(Federation federation, DataSets data, Path adapter)
+            throws IOException, InterruptedException, Failure {
+        Path folder = plan.output().resolve("baselines");
+        Map<String, List<String>> trained = new LinkedHashMap<>();
+        plan.organisations()
+                .forEach(id -> trained.put(
+                        id, List.of(Objects.requireNonNull(data.files().get(id)).toString())));
+        trained.put("pooled", data.files().values().stream().map(Path::toString).toList());
+        Pairs.forEach(List.copyOf(trained.keySet()), name -> {
+            List<String> command = new ArrayList<>(List.of("train", "--data"));
+            command.addAll(Objects.requireNonNull(trained.get(name)));
+            command.addAll(training());
+            command.addAll(List.of("--output", folder.resolve(name).toString()));
+            federation.run("train-" + name, command);
+        });
+        List<String> command = new ArrayList<>(List.of("evaluate", "--adapter", "base=base"));
+        trained.keySet().forEach(name -> command.addAll(List.of("--adapter", name + "=" + folder.resolve(name))));
+        command.addAll(List.of("--adapter", "federated=" + adapter, "--json"));
+        command.addAll(List.of(
+                "--base",
+                plan.base().toString(),
+                "--max-tokens",
+                String.valueOf(plan.maxTokens()),
+                "--batch-size",
+                String.valueOf(plan.batchSize()),
+                "--data",
+                data.evaluation().toString()));
+        JsonNode scores = JSON.readTree(federation.run("evaluate", command).getLast());
+        Map<String, Report.Score> alone = new LinkedHashMap<>();
+        plan.organisations().forEach(id -> alone.put(id, score(scores, id)));
+        return new Report.Evaluation(
+                data.heldOut(), score(scores, "base"), alone, score(scores, "federated"), score(scores, "pooled"));
+    }
+
+    /// As the federation's plan: so many rounds with fresh optimisers, the same rate, the same order of examples.
+    private List<String> training() {
+        return List.of(
+                "--base",
+                plan.base().toString(),
+                "--rounds",
+                String.valueOf(plan.rounds()),
+                "--steps",
+                String.valueOf(plan.steps()),
+                "--batch-size",
+                String.valueOf(plan.batchSize()),
+                "--max-tokens",
+                String.valueOf(plan.maxTokens()),
+                "--learning-rate",
+                String.valueOf(plan.learningRate()),
+                "--seed",
+                String.valueOf(plan.seed()),
+                "--threads",
+                "1");
+    }
+
+    private static Report.Score score(JsonNode scores, String name) {
+        return new Report.Score(
+                scores.path(name).path("loss").asDouble(),
+                scores.path(name).path("accuracy").asDouble());
+    }
+
+    private Map<String, Object> parameters(long coordinates) {
+        Map<String, Object> parameters = new LinkedHashMap<>();
+        parameters.put("rounds", plan.rounds());
+        parameters.put("steps", plan.steps());
+        parameters.put("batchSize", plan.batchSize());
+        parameters.put("maxTokens", plan.maxTokens());
+        parameters.put("learningRate", plan.learningRate());
+        parameters.put("loraRank", 8);
+        parameters.put("loraAlpha", 16);
+        parameters.put("coordinates", coordinates);
+        parameters.put("seed", plan.seed());
+        parameters.put("base", plan.base().getFileName().toString());
+        return parameters;
+    }
+
+    private static List<JsonNode> rounds(JsonNode status) {
+        List<JsonNode> rounds = new ArrayList<>();
+        status.path("rounds").forEach(rounds::add);
+        return rounds;
+    }
+
+    private Report.Aggregation aggregation(Federation federation, JsonNode status, long coordinates)
+            throws IOException {
+        double error = 0;
+        double bound = 0;
+        double sent = 0;
+        int ringBits = 24;
+        int compared = 0;
+        for (JsonNode round : status.path("rounds")) {
+            long number = round.path("round").asLong();
+            List<Path> plain = new ArrayList<>();
+            round.path("survivors").forEach(id -> plain.add(federation.home(id.asText()).resolve("plain")));
+            sent += round.path("bytesUp").asDouble() / round.path("survivors").size() / coordinates;
+            Path models = federation.home(plan.organisations().getFirst()).resolve("models");
+            Path before = models.resolve("version-" + number + ".f32");
+            if (number == 0 || !Files.exists(before)) {
+                continue;
+            }
+            PlainSum.Difference difference = PlainSum.compare(
+                    plain,
+                    number,
+                    round.path("attempt").asLong(),
+                    PlainSum.floats(before),
+                    PlainSum.floats(models.resolve("version-" + (number + 1) + ".f32")));
+            if (compared++ == 0 || difference.error() > error) {
+                error = difference.error();
+                bound = difference.bound();
+            }
+        }
+        return new Report.Aggregation(ringBits, error, bound, sent / Math.max(1, status.path("rounds").size()));
+    }
+}

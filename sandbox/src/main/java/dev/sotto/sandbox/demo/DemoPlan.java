@@ -1,0 +1,67 @@
+package dev.sotto.sandbox.demo;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+
+/// What a demo does.
+///
+/// @param organisations ids, 3 to 16
+/// @param rounds        at least 1
+/// @param steps         local steps per round
+/// @param seed          decides data, first adapter and the order of examples
+/// @param base          checkpoint folder
+/// @param data          files to deal out, one folder with a file each, or nothing: generated
+/// @param output        where everything goes
+public record DemoPlan(
+        List<String> organisations,
+        int rounds,
+        int steps,
+        long seed,
+        Path base,
+        List<Path> data,
+        Path output,
+        int batchSize,
+        int maxTokens,
+        double learningRate) {
+    private static final List<String> NAMES = List.of(
+            "hospital",
+            "bank",
+            "ministry",
+            "insurer",
+            "university",
+            "railway",
+            "utility",
+            "court",
+            "airline",
+            "port",
+            "archive",
+            "broadcaster",
+            "clinic",
+            "grocer",
+            "library",
+            "museum");
+
+    /// Copies the lists.
+    public DemoPlan {
+        organisations = List.copyOf(organisations);
+        data = List.copyOf(data);
+    }
+
+    /// The first `count` names.
+    public static List<String> names(int count) {
+        return NAMES.subList(0, count);
+    }
+
+    /// The round, from 1, in which one organisation is killed: the third, or an earlier one if there are fewer than
+    /// four; none with one round (it could not come back) or three organisations (protocol §2: n = 3 tolerates no
+    /// dropout).
+    public OptionalInt killRound() {
+        return organisations.size() == 3 || rounds == 1 ? OptionalInt.empty() : OptionalInt.of(Math.min(3, rounds - 1));
+    }
+
+    /// Who is killed.
+    public String victim() {
+        return organisations.getLast();
+    }
+}

@@ -1,0 +1,264 @@
+package dev.sotto.sandbox.demo;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.sandbox.broker.Broker;
+import dev.sotto.sandbox.broker.Ports;
+import dev.sotto.sandbox.failure.Failure;
+import dev.sotto.sandbox.process.Child;
+import dev.sotto.sandbox.process.Supervisor;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/// A federation of real processes on this machine: a broker, the coordinator, the organisations. Everything is done
+/// with the same commands that people use.
+///
+/// Used by one thread.
+public final class Federation {
+    /// The federation's id.
+    public static final String ID = "demo";
+
+    private static final Duration PATIENCE = Duration.ofSeconds(90);
+    private static final Duration STOP = Duration.ofSeconds(4);
+    private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final DemoPlan plan;
+    private final Artefacts artefacts;
+    private final Supervisor supervisor;
+    private final Watch watch;
+    private final DataSets data;
+    private final Map<String, Child> agents = new HashMap<>();
+    private final List<Integer> ports;
+
+    /// Starts nothing yet.
+    public Federation(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Watch watch, DataSets data)
+            throws IOException {
+        this.plan = plan;
+        this.artefacts = artefacts;
+        this.supervisor = supervisor;
+        this.watch = watch;
+        this.data = data;
+        this.ports = Ports.free(3);
+    }
+
+    /// The coordinator's folder.
+    public Path folder() {
+        return plan.output().resolve("federation");
+    }
+
+    /// An organisation's folder.
+    public Path home(String organisation) {
+        return plan.output().resolve("organisations").resolve(organisation);
+    }
+
+    /// Where Kafka listens.
+    public String bootstrap() {
+        return "127.0.0.1:" + ports.get(0);
+    }
+
+    /// Where the coordinator listens.
+    public String url() {
+        return "https://127.0.0.1:" + ports.get(2);
+    }
+
+    /// Makes the CA, the keys and the settings.
+    ///
+    /// @return how many coordinates the adapter has
+    public long create() throws IOException, InterruptedException, Failure {
+        Path layout = plan.output().resolve("adapter-layout.json");
+        run("layout", List.of("layout", "--base", plan.base().toString(), "--output", layout.toString()));
+        run(
+                artefacts.coordinator(),
+                "init",
+                List.of(
+                        "init",
+                        "--dir",
+                        folder().toString(),
+                        "--federation",
+                        ID,
+                        "--bootstrap",
+                        bootstrap(),
+                        "--url",
+                        url(),
+                        "--layout",
+                        layout.toString()));
+        configure();
+        long coordinates = 0;
+        for (JsonNode tensor : JSON.readTree(layout.toFile()).path("tensors")) {
+            long size = 1;
+            for (JsonNode dimension : tensor.path("shape")) {
+                size *= dimension.asLong();
+            }
+            coordinates += size;
+        }
+        return coordinates;
+    }
+
+    private void configure() throws IOException {
+        Path file = folder().resolve("federation.yaml");
+        ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
+        settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "5s");
+        settings.put("publicSeed", String.format("%064x", plan.seed()));
+        settings.putObject("members").put("atLeast", plan.organisations().size());
+        ((ObjectNode) settings.path("training"))
+                .put("steps", plan.steps())
+                .put("batchSize", plan.batchSize())
+                .put("maxTokens", plan.maxTokens())
+                .put("learningRate", plan.learningRate());
+        YAML.writeValue(file.toFile(), settings);
+    }
+
+    /// Starts the broker and waits until it lets clients in.
+    public void startBroker() throws IOException, InterruptedException, Failure {
+        start(
+                artefacts.broker(),
+                "broker",
+                Broker.READY,
+                List.of(
+                        "broker",
+                        "--dir",
+                        plan.output().resolve("broker").toString(),
+                        "--port",
+                        String.valueOf(ports.get(0)),
+                        "--controller-port",
+                        String.valueOf(ports.get(1)),
+                        "--tls",
+                        folder().resolve("broker.pem").toString(),
+                        "--ca",
+                        folder().resolve("ca.pem").toString()));
+    }
+
+    /// Starts the coordinator and waits until it serves.
+    public void startCoordinator() throws IOException, InterruptedException, Failure {
+        start(
+                artefacts.coordinator(),
+                "coordinator",
+                "listening on",
+                List.of("run", "--dir", folder().toString()));
+    }
+
+    /// Invites every organisation and has each enrol, two at a time.
+    ///
+    /// @return their fingerprints, as each said itself
+    public Map<String, String> enrol() throws IOException, InterruptedException, Failure {
+        Map<String, String> fingerprints = new TreeMap<>();
+        Pairs.forEach(plan.organisations(), organisation -> {
+            String invite = run(
+                            "invite-" + organisation,
+                            List.of("admin", "invite", organisation, "--coordinator", folder().toString()))
+                    .getFirst();
+            List<String> said = run(
+                    "enroll-" + organisation,
+                    List.of("enroll", invite, "--home", home(organisation).toString(), "--json"));
+            synchronized (fingerprints) {
+                fingerprints.put(
+                        organisation, JSON.readTree(said.getFirst()).path("fingerprint").asText());
+            }
+            if (plan.organisations().size() == 3) {
+                // With three members none may be assumed to collude (protocol §2).
+                Path policy = home(organisation).resolve("policy.yaml");
+                Files.writeString(policy, Files.readString(policy).replace("maxColluders: 1", "maxColluders: 0"));
+            }
+        });
+        return fingerprints;
+    }
+
+    /// Has every organisation approve the others by these fingerprints, two at a time.
+    public void approve(Map<String, String> fingerprints) throws IOException, InterruptedException, Failure {
+        Pairs.forEach(plan.organisations(), organisation -> {
+            List<String> command = new ArrayList<>(List.of("peers", "approve"));
+            fingerprints.forEach((peer, fingerprint) -> command.add(peer + "=" + fingerprint));
+            command.addAll(List.of("--home", home(organisation).toString()));
+            run("approve-" + organisation, command);
+        });
+    }
+
+    /// Starts an organisation's agent.
+    public void startAgent(String organisation) throws IOException, Failure {
+        Child agent = supervisor.start(
+                organisation,
+                artefacts.participant(),
+                List.of(
+                        "run",
+                        "--home",
+                        home(organisation).toString(),
+                        "--base",
+                        plan.base().toString(),
+                        "--data",
+                        Objects.requireNonNull(data.files().get(organisation)).toString(),
+                        "--seed",
+                        String.valueOf(plan.seed()),
+                        "--threads",
+                        "1",
+                        "--events",
+                        "--keep-plain-updates"),
+                line -> watch.line(organisation, line));
+        agents.put(organisation, agent);
+    }
+
+    /// Kills an organisation's agent (SIGKILL).
+    public void killAgent(String organisation) throws InterruptedException {
+        Child agent = Objects.requireNonNull(agents.remove(organisation));
+        supervisor.forget(agent);
+        agent.kill();
+        watch.gone(organisation);
+    }
+
+    /// Stops the agents, then the rest.
+    public void stopAgents() throws InterruptedException {
+        for (Child agent : agents.values()) {
+            supervisor.forget(agent);
+            agent.stop(STOP);
+        }
+        agents.clear();
+    }
+
+    /// What the coordinator shows an operator.
+    public JsonNode status() throws IOException, InterruptedException, Failure {
+        return JSON.readTree(String.join(
+                "\n", run("status", List.of("admin", "status", "--coordinator", folder().toString()))));
+    }
+
+    /// Runs a command of the participant to its end.
+    ///
+    /// @return what it printed
+    public List<String> run(String name, List<String> arguments) throws IOException, InterruptedException, Failure {
+        return run(artefacts.participant(), name, arguments);
+    }
+
+    private List<String> run(dev.sotto.sandbox.process.Jvm.Program program, String name, List<String> arguments)
+            throws IOException, InterruptedException, Failure {
+        return supervisor.run(name, program, arguments);
+    }
+
+    private void start(
+            dev.sotto.sandbox.process.Jvm.Program program, String name, String ready, List<String> arguments)
+            throws IOException, InterruptedException, Failure {
+        CountDownLatch up = new CountDownLatch(1);
+        Child child = supervisor.start(name, program, arguments, line -> {
+            if (line.contains(ready)) {
+                up.countDown();
+            }
+        });
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!up.await(100, TimeUnit.MILLISECONDS)) {
+            supervisor.check();
+            if (System.nanoTime() > deadline) {
+                throw Failure.failed(name + " is not ready after " + PATIENCE.toSeconds() + " s; see " + child.log());
+            }
+        }
+    }
+}
