@@ -11,10 +11,11 @@ import dev.sotto.sandbox.process.Supervisor;
 import dev.sotto.sandbox.report.Report;
 import java.io.Console;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
@@ -80,11 +81,10 @@ final class DemoCommand implements Callable<Integer> {
         DemoPlan plan = plan(artefacts);
         Demo.clear(plan.output());
         PrintWriter out = spec.commandLine().getOut();
-        Console console = System.console();
-        Display display = new Display(
-                json ? new PrintWriter(OutputStream.nullOutputStream()) : out,
-                !json && console != null && console.isTerminal(),
-                Instant::now);
+        boolean terminal =
+                Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
+        Display display =
+                new Display(json ? new PrintWriter(Writer.nullWriter()) : out, !json && terminal, Instant::now);
         display.print(String.format(
                 Locale.ROOT,
                 "Sotto: %d organisations, %d rounds of %d steps; everything goes to %s",
@@ -92,9 +92,12 @@ final class DemoCommand implements Callable<Integer> {
                 plan.rounds(),
                 plan.steps(),
                 plan.output()));
-        try (Supervisor supervisor =
-                new Supervisor(Jvm.ofThisProcess(artefacts.leash()), plan.output().resolve("logs"))) {
-            Report report = new Demo(plan, artefacts, supervisor, display).run(federation -> {});
+        try (Supervisor supervisor = new Supervisor(
+                Jvm.ofThisProcess(artefacts.leash()), plan.output().resolve("logs"))) {
+            Instant began = Instant.now();
+            Demo demo = new Demo(plan, artefacts, supervisor, display);
+            Demo.Outcome outcome = demo.federate(demo.killing());
+            Report report = demo.report(outcome, Duration.between(began, Instant.now()));
             if (json) {
                 out.print(report.json());
                 out.flush();
@@ -146,7 +149,9 @@ final class DemoCommand implements Callable<Integer> {
                 seed,
                 checkpoint,
                 data.stream().map(Path::toAbsolutePath).toList(),
-                output.orElse(artefacts.root().resolve("target/demo")).toAbsolutePath().normalize(),
+                output.orElse(artefacts.root().resolve("target/demo"))
+                        .toAbsolutePath()
+                        .normalize(),
                 batchSize,
                 maxTokens,
                 learningRate);
@@ -185,15 +190,16 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private static void row(StringBuilder text, String name, Report.Score score) {
-        text.append(String.format(
-                Locale.ROOT, "%-26s %8.4f %8.1f%%%n", name, score.loss(), 100 * score.accuracy()));
+        text.append(String.format(Locale.ROOT, "%-26s %8.4f %8.1f%%%n", name, score.loss(), 100 * score.accuracy()));
     }
 
     private static void keep(DemoPlan plan, Supervisor supervisor, Display display)
             throws InterruptedException, Failure {
         display.print("broker and coordinator run on; an administrator's view: ./sotto admin status --coordinator "
                 + plan.output().resolve("federation") + "\nan organisation: ./sotto run --home "
-                + plan.output().resolve("organisations").resolve(plan.organisations().getFirst()) + " --base " + plan.base()
+                + plan.output()
+                        .resolve("organisations")
+                        .resolve(plan.organisations().getFirst()) + " --base " + plan.base()
                 + " --data …\nCtrl-C ends them");
         while (true) {
             Thread.sleep(500);

@@ -24,17 +24,15 @@ public final class Sandbox {
 
     /// The command line, for tests too: it ends no process.
     static CommandLine commandLine() {
-        return new CommandLine(new Sandbox())
-                .setExecutionExceptionHandler((exception, line, parsed) -> {
-                    Failure failure =
-                            switch (exception) {
-                                case Failure known -> known;
-                                case IOException io -> Failure.of(io);
-                                case InterruptedException _ -> Failure.failed("interrupted");
-                                default -> throw exception;
-                            };
-                    line.getErr().println("sotto " + line.getCommandName() + ": " + failure.sentence());
-                    return failure.exitCode();
-                });
+        return new CommandLine(new Sandbox()).setExecutionExceptionHandler((exception, line, parsed) -> {
+            Failure failure = switch (exception) {
+                case Failure known -> known;
+                case IOException io -> Failure.of(io);
+                case InterruptedException _ -> Failure.failed("interrupted");
+                default -> throw exception;
+            };
+            line.getErr().println("sotto " + line.getCommandName() + ": " + failure.sentence());
+            return failure.exitCode();
+        });
     }
 }

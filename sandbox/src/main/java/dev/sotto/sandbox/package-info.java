@@ -1,4 +1,5 @@
-/// The commands of the sandbox: `demo`, a whole federation on one machine, and `broker`, its Kafka broker.
+/// The commands of the sandbox: `demo`, a whole federation on one machine, and `broker`, its Kafka
+/// broker.
 @NullMarked
 package dev.sotto.sandbox;
 

@@ -212,7 +212,7 @@ final class Session implements AutoCloseable {
                             chain.head());
             my.journal().recordSigned(chain.round(), chain.attempt(), declined);
             outbox.say(key(MessageType.ROUND_DECLINED), declined);
-            my.events().phase("left-out", chain.round(), chain.attempt());
+            my.events().phase("declined", chain.round(), chain.attempt());
         }
     }
 

@@ -29,7 +29,8 @@ public final class Broker {
 
     /// Formats the folder if it is new and runs the broker until the process is asked to end.
     ///
-    /// @throws Failure if another broker holds the folder, a port is in use, or the folder cannot be formatted
+    /// @throws Failure if another broker holds the folder, a port is in use, or the folder cannot be
+    ///   formatted
     public static void run(BrokerSettings settings) throws IOException, Failure {
         Path folder = Files.createDirectories(settings.folder());
         hold(folder.resolve("lock"));
@@ -41,8 +42,8 @@ public final class Broker {
         kafka.Kafka.main(new String[] {file.toString()});
     }
 
-    /// Takes the folder for the life of this process. A second broker on a folder wrecks the first one before Kafka's own
-    /// lock stops it.
+    /// Takes the folder for the life of this process. A second broker on a folder wrecks the first one
+    /// before Kafka's own lock stops it.
     @SuppressWarnings("resource") // Held until the process ends.
     private static void hold(Path lock) throws IOException, Failure {
         FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -60,9 +61,7 @@ public final class Broker {
     private static void format(Path file) throws Failure {
         ByteArrayOutputStream said = new ByteArrayOutputStream();
         int exitCode = kafka.tools.StorageTool.execute(
-                new String[] {
-                    "format", "--ignore-formatted", "--standalone", "-t", CLUSTER_ID, "-c", file.toString()
-                },
+                new String[] {"format", "--ignore-formatted", "--standalone", "-t", CLUSTER_ID, "-c", file.toString()},
                 new PrintStream(said, true, StandardCharsets.UTF_8));
         if (exitCode != 0) {
             throw Failure.invalid("Kafka cannot format the folder of " + file + ": "

@@ -4,11 +4,11 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/// The settings of a single Kafka broker (KRaft, combined mode) that lets nobody in without a certificate of the
-/// federation's CA and lets nobody do what no access rule allows.
+/// The settings of a single Kafka broker (KRaft, combined mode) that lets nobody in without a certificate
+/// of the federation's CA and lets nobody do what no access rule allows.
 ///
-/// The small time-outs and buffers suit one broker on a shared machine. An operator's cluster keeps the security part
-/// and takes three brokers and Kafka's defaults for the rest.
+/// The small time-outs and buffers suit one broker on a shared machine. An operator's cluster keeps the
+/// security part and takes three brokers and Kafka's defaults for the rest.
 ///
 /// @param folder         where the log lives
 /// @param memberPort     the mutual TLS listener on 127.0.0.1
@@ -71,8 +71,11 @@ public record BrokerSettings(Path folder, int memberPort, int controllerPort, Pa
     /// The file `server.properties`, the same bytes for the same settings.
     public String file() {
         StringBuilder file = new StringBuilder();
-        properties().forEach((key, value) ->
-                file.append(key).append('=').append(value.replace("\\", "\\\\")).append('\n'));
+        properties()
+                .forEach((key, value) -> file.append(key)
+                        .append('=')
+                        .append(value.replace("\\", "\\\\"))
+                        .append('\n'));
         return file.toString();
     }
 }

@@ -21,9 +21,11 @@ public record Artefacts(Path root) {
                     .getCodeSource()
                     .getLocation()
                     .toURI());
-            Artefacts artefacts = new Artefacts(here.getParent().getParent().getParent());
+            Artefacts artefacts = new Artefacts(here.resolve("../../..").normalize());
             for (Path file : List.of(
-                    artefacts.participant().jar(), artefacts.coordinator().jar(), artefacts.broker().jar())) {
+                    artefacts.participant().jar(),
+                    artefacts.coordinator().jar(),
+                    artefacts.broker().jar())) {
                 if (!Files.exists(file)) {
                     throw Failure.invalid(file + " is not built; ./sotto mvn package -DskipTests");
                 }
@@ -48,8 +50,7 @@ public record Artefacts(Path root) {
 
     /// The broker.
     public Jvm.Program broker() {
-        return new Jvm.Program(
-                root.resolve("sandbox/target/sotto-sandbox.jar"), List.of("-Xmx512m", FEWER_COMPILERS));
+        return new Jvm.Program(root.resolve("sandbox/target/sotto-sandbox.jar"), List.of("-Xmx512m", FEWER_COMPILERS));
     }
 
     /// The agent that ends a child with its parent.

@@ -33,7 +33,8 @@ public record DataSets(Map<String, Path> files, Map<String, Integer> lines, Path
         return of(files, folder.resolve(EVALUATION));
     }
 
-    /// Deals the lines of `sources` to the organisations in turn; the last fifth, at most 100, is held out.
+    /// Deals the lines of `sources` to the organisations in turn; the last fifth, at most 100, is held
+    /// out.
     static DataSets dealt(List<String> organisations, List<Path> sources, Path folder) throws IOException, Failure {
         List<String> all = new ArrayList<>();
         for (Path source : sources) {
@@ -61,8 +62,8 @@ public record DataSets(Map<String, Path> files, Map<String, Integer> lines, Path
         return of(files, evaluation);
     }
 
-    /// One file per organisation, as they are; the held-out lines come from `evaluation.jsonl` if it is there, else
-    /// from the end of each file.
+    /// One file per organisation, as they are; the held-out lines come from `evaluation.jsonl` if it is
+    /// there, else from the end of each file.
     static DataSets given(Path source, Path folder) throws IOException, Failure {
         Files.createDirectories(folder);
         Map<String, Path> files = new TreeMap<>();
@@ -96,9 +97,11 @@ public record DataSets(Map<String, Path> files, Map<String, Integer> lines, Path
                     .toList();
         }
         for (String name : names) {
-            if (!name.matches("[a-z0-9-]{1,63}") || List.of("coordinator", "broker", "admin").contains(name)) {
-                throw Failure.invalid(folder.resolve(name + ".jsonl")
-                        + ": an organisation's name must match [a-z0-9-]{1,63} and not be coordinator, broker or admin");
+            if (!name.matches("[a-z0-9-]{1,63}")
+                    || List.of("coordinator", "broker", "admin").contains(name)) {
+                throw Failure.invalid(
+                        folder.resolve(name + ".jsonl")
+                                + ": an organisation's name must match [a-z0-9-]{1,63} and not be coordinator, broker or admin");
             }
         }
         if (names.size() < 3 || names.size() > 16) {

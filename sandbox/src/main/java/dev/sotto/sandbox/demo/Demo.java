@@ -22,7 +22,7 @@ import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
 /// Runs a federation from data to report.
@@ -34,18 +34,29 @@ public final class Demo {
     private static final int MOST_ATTEMPTS = 5;
     private static final String MARKER = ".sotto-demo";
 
-    /// Looks at the federation when its last round is closed and everything still runs.
+    /// What happens to the federation from outside, whenever an organisation says something.
     @FunctionalInterface
-    public interface Inspection {
-        /// Looks.
-        void of(Federation federation) throws IOException, InterruptedException, Failure;
+    public interface Interference {
+        /// May kill and start processes.
+        void on(Watch.Event event, Federation federation) throws IOException, InterruptedException, Failure;
     }
+
+    /// What the rounds left behind.
+    ///
+    /// @param status      of the coordinator after the last round
+    /// @param coordinates of the adapter
+    public record Outcome(Federation federation, DataSets data, JsonNode status, long coordinates) {}
 
     private final DemoPlan plan;
     private final Artefacts artefacts;
     private final Supervisor supervisor;
     private final Display display;
     private final Watch watch = new Watch();
+    private final Map<Long, Set<String>> closed = new HashMap<>();
+    private final Map<Long, Set<String>> verified = new HashMap<>();
+    private final Map<Long, Long> started = new TreeMap<>();
+    private final Set<String> told = new HashSet<>();
+    private long current;
 
     /// Starts nothing yet.
     public Demo(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Display display) {
@@ -77,11 +88,8 @@ public final class Demo {
         Files.createFile(output.resolve(MARKER));
     }
 
-    /// Runs it.
-    ///
-    /// @param inspection looks before the agents are stopped
-    public Report run(Inspection inspection) throws IOException, InterruptedException, Failure {
-        long began = System.nanoTime();
+    /// Runs the federation until every organisation has verified the last round. Everything is left running.
+    public Outcome federate(Interference interference) throws IOException, InterruptedException, Failure {
         DataSets data = data();
         Federation federation = new Federation(plan, artefacts, supervisor, watch, data);
         long coordinates = federation.create();
@@ -97,9 +105,40 @@ public final class Demo {
         for (String organisation : plan.organisations()) {
             federation.startAgent(organisation);
         }
-        rounds(federation);
-        JsonNode status = federation.status();
-        inspection.of(federation);
+        rounds(federation, interference);
+        return new Outcome(federation, data, federation.status(), coordinates);
+    }
+
+    /// Kills the plan's victim once it has dealt its shares, and starts it again.
+    public Interference killing() {
+        OptionalInt round = plan.killRound();
+        if (round.isEmpty()) {
+            display.say(
+                    "plan",
+                    plan.organisations().size() == 3
+                            ? "nobody is killed: three organisations tolerate no dropout"
+                            : "nobody is killed: after the only round it could not come back");
+            return (event, federation) -> {};
+        }
+        display.say(
+                "plan",
+                plan.victim() + " will be killed in round " + round.getAsInt() + ", after it has dealt its shares");
+        AtomicBoolean done = new AtomicBoolean();
+        return (event, federation) -> {
+            if (event.organisation().equals(plan.victim())
+                    && event.is("shares-dealt", round.getAsInt() - 1L)
+                    && done.compareAndSet(false, true)) {
+                federation.killAgent(plan.victim());
+                display.say("SIGKILL", plan.victim() + " is dead, its shares are dealt; it is started again");
+                federation.startAgent(plan.victim());
+            }
+        };
+    }
+
+    /// Stops the agents, compares the adapters, and writes the adapter and both reports.
+    public Report report(Outcome outcome, Duration before) throws IOException, InterruptedException, Failure {
+        long began = System.nanoTime();
+        Federation federation = outcome.federation();
         federation.stopAgents();
         Path adapter = plan.output().resolve("adapter");
         federation.run(
@@ -113,16 +152,15 @@ public final class Demo {
                         "--output",
                         adapter.toString()));
         display.say("baselines", "each organisation alone, and all data pooled: the same steps each");
-        Report.Evaluation evaluation = evaluate(federation, data, adapter);
         Report report = new Report(
-                data.lines(),
+                outcome.data().lines(),
                 "fedavg",
-                parameters(coordinates),
-                evaluation,
-                rounds(status),
-                aggregation(federation, status, coordinates),
+                parameters(outcome.coordinates()),
+                evaluate(federation, outcome.data(), adapter),
+                rounds(outcome.status()),
+                aggregation(federation, outcome.status(), outcome.coordinates()),
                 adapter.toString(),
-                (System.nanoTime() - began) / 1e9);
+                before.plusNanos(System.nanoTime() - began).toMillis() / 1e3);
         Files.writeString(plan.output().resolve("report.json"), report.json());
         Files.writeString(plan.output().resolve("report.html"), Page.of(report));
         return report;
@@ -157,23 +195,11 @@ public final class Demo {
 
     // ---- rounds ----
 
-    private void rounds(Federation federation) throws IOException, InterruptedException, Failure {
-        OptionalInt kill = plan.killRound();
-        display.say(
-                "plan",
-                kill.isPresent()
-                        ? plan.victim() + " will be killed in round " + kill.getAsInt() + ", after it has dealt its shares"
-                        : plan.organisations().size() == 3
-                                ? "nobody is killed: three organisations tolerate no dropout"
-                                : "nobody is killed: after the only round it could not come back");
-        Map<Long, Set<String>> verified = new HashMap<>();
-        Map<Long, Long> started = new TreeMap<>();
-        Set<String> told = new HashSet<>();
-        AtomicLong round = new AtomicLong();
-        boolean killed = false;
+    private void rounds(Federation federation, Interference interference)
+            throws IOException, InterruptedException, Failure {
         long last = System.nanoTime();
-        while (verified.getOrDefault((long) plan.rounds() - 1, Set.of()).isEmpty()
-                || !allVerified(verified, plan.rounds() - 1)) {
+        while (verified.getOrDefault((long) plan.rounds() - 1, Set.of()).size()
+                < plan.organisations().size()) {
             supervisor.check();
             List<Watch.Event> events = watch.take(200);
             if (!events.isEmpty()) {
@@ -183,76 +209,72 @@ public final class Demo {
                         + plan.output().resolve("logs"));
             }
             for (Watch.Event event : events) {
-                tell(event, verified, started, told, round);
-                if (!killed
-                        && kill.isPresent()
-                        && event.organisation().equals(plan.victim())
-                        && event.is("shares-dealt", kill.getAsInt() - 1L)) {
-                    killed = true;
-                    federation.killAgent(plan.victim());
-                    display.say("SIGKILL", plan.victim() + " is dead, its shares are dealt; it is started again");
-                    federation.startAgent(plan.victim());
-                }
+                tell(event);
+                interference.on(event, federation);
             }
-            display.live(round.get(), plan.rounds(), watch.places(), left(started, round.get()));
+            display.live(current, plan.rounds(), watch.places(), left());
         }
         display.clear();
     }
 
-    private boolean allVerified(Map<Long, Set<String>> verified, long round) {
-        return verified.getOrDefault(round, Set.of()).size() == plan.organisations().size();
-    }
-
-    private void tell(
-            Watch.Event event,
-            Map<Long, Set<String>> verified,
-            Map<Long, Long> started,
-            Set<String> told,
-            AtomicLong current)
-            throws Failure {
+    private void tell(Watch.Event event) throws Failure {
         JsonNode json = event.json();
         long round = json.path("round").asLong();
         switch (event.kind()) {
             case "phase" -> {
                 String phase = json.path("phase").asText();
-                current.set(Math.max(current.get(), round));
+                current = Math.max(current, round);
                 if (phase.equals("opened")) {
                     started.putIfAbsent(round, System.nanoTime());
                 }
                 String place = "round " + (round + 1) + "/" + plan.rounds();
-                if (List.of("opened", "training", "masked", "confirmed", "shares-revealed").contains(phase)
+                if (List.of("opened", "training", "masked", "confirmed", "shares-revealed")
+                                .contains(phase)
                         && told.add(round + "/" + json.path("attempt").asLong() + "/" + phase)) {
                     display.say(place, first(phase));
                 }
                 if (phase.equals("left-out")) {
                     display.say(place, event.organisation() + " sits this one out: its secrets died with it");
                 }
-                if (phase.equals("aborted") && told.add(round + "/" + json.path("attempt").asLong() + "/" + phase)) {
+                if (phase.equals("aborted")
+                        && told.add(round + "/" + json.path("attempt").asLong() + "/" + phase)) {
                     display.say(place, "attempt " + json.path("attempt").asLong() + " was aborted");
                     if (json.path("attempt").asLong() >= MOST_ATTEMPTS) {
                         throw Failure.failed("round " + (round + 1) + " was aborted " + MOST_ATTEMPTS + " times; see "
                                 + plan.output().resolve("logs"));
                     }
                 }
-                if (phase.equals("verified")) {
-                    Set<String> who = verified.computeIfAbsent(round, any -> new HashSet<>());
-                    who.add(event.organisation());
-                    if (who.size() == 1) {
+                if (phase.equals("closed")) {
+                    closed.computeIfAbsent(round, any -> new HashSet<>()).add(event.organisation());
+                    if (told.add(round + "/closed")) {
                         display.say(
                                 place,
                                 String.format(
                                         Locale.ROOT,
-                                        "closed after %.1f s, mean loss %.4f, version %d; members recompute it",
-                                        (System.nanoTime() - started.getOrDefault(round, System.nanoTime())) / 1e9,
-                                        json.path("meanLoss").asDouble(),
-                                        json.path("version").asLong()));
+                                        "closed after %.1f s; members fetch the new version and recompute it",
+                                        (System.nanoTime() - started.getOrDefault(round, System.nanoTime())) / 1e9));
+                    }
+                }
+                if (phase.equals("verified")) {
+                    Set<String> who = verified.computeIfAbsent(round, any -> new HashSet<>());
+                    who.add(event.organisation());
+                    if (who.equals(closed.get(round))) {
+                        display.say(
+                                place,
+                                String.format(
+                                        Locale.ROOT,
+                                        "version %d verified by %s; mean loss %.4f",
+                                        json.path("version").asLong(),
+                                        String.join(", ", who.stream().sorted().toList()),
+                                        json.path("meanLoss").asDouble()));
                     }
                 }
             }
             case "error" -> {
                 display.say(
                         event.organisation(),
-                        json.path("reason").asText() + ": " + json.path("detail").asText());
+                        json.path("reason").asText() + ": "
+                                + json.path("detail").asText());
                 if (json.path("reason").asText().equals("not-verified")) {
                     throw Failure.failed(event.organisation() + " could not verify a round: "
                             + json.path("detail").asText());
@@ -272,14 +294,15 @@ public final class Demo {
         };
     }
 
-    private Duration left(Map<Long, Long> started, long round) {
+    /// By the rounds so far.
+    private Duration left() {
         Long first = started.get(0L);
-        Long now = started.get(round);
-        if (first == null || now == null || round == 0) {
+        Long now = started.get(current);
+        if (first == null || now == null || current == 0) {
             return Duration.ZERO;
         }
-        long each = (now - first) / round;
-        return Duration.ofNanos(Math.max(0, each * (plan.rounds() - round) - (System.nanoTime() - now)));
+        long each = (now - first) / current;
+        return Duration.ofNanos(Math.max(0, each * (plan.rounds() - current) - (System.nanoTime() - now)));
     }
 
     // ---- what came of it ----
@@ -318,7 +341,8 @@ public final class Demo {
                 data.heldOut(), score(scores, "base"), alone, score(scores, "federated"), score(scores, "pooled"));
     }
 
-    /// As the federation's plan: so many rounds with fresh optimisers, the same rate, the same order of examples.
+    /// As the federation's plan: so many rounds with fresh optimisers, the same rate, the same order of
+    /// examples.
     private List<String> training() {
         return List.of(
                 "--base",
@@ -376,11 +400,12 @@ public final class Demo {
         for (JsonNode round : status.path("rounds")) {
             long number = round.path("round").asLong();
             List<Path> plain = new ArrayList<>();
-            round.path("survivors").forEach(id -> plain.add(federation.home(id.asText()).resolve("plain")));
+            round.path("survivors")
+                    .forEach(id -> plain.add(federation.home(id.asText()).resolve("plain")));
             sent += round.path("bytesUp").asDouble() / round.path("survivors").size() / coordinates;
             Path models = federation.home(plan.organisations().getFirst()).resolve("models");
             Path before = models.resolve("version-" + number + ".f32");
-            if (number == 0 || !Files.exists(before)) {
+            if (!Files.exists(before)) {
                 continue;
             }
             PlainSum.Difference difference = PlainSum.compare(
@@ -394,6 +419,7 @@ public final class Demo {
                 bound = difference.bound();
             }
         }
-        return new Report.Aggregation(ringBits, error, bound, sent / Math.max(1, status.path("rounds").size()));
+        return new Report.Aggregation(
+                ringBits, error, bound, sent / Math.max(1, status.path("rounds").size()));
     }
 }

@@ -53,9 +53,9 @@ public record DemoPlan(
         return NAMES.subList(0, count);
     }
 
-    /// The round, from 1, in which one organisation is killed: the third, or an earlier one if there are fewer than
-    /// four; none with one round (it could not come back) or three organisations (protocol §2: n = 3 tolerates no
-    /// dropout).
+    /// The round, from 1, in which one organisation is killed: the third, or an earlier one if there are
+    /// fewer than four; none with one round (it could not come back) or three organisations (protocol §2:
+    /// n = 3 tolerates no dropout).
     public OptionalInt killRound() {
         return organisations.size() == 3 || rounds == 1 ? OptionalInt.empty() : OptionalInt.of(Math.min(3, rounds - 1));
     }

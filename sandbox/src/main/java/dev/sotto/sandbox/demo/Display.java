@@ -8,7 +8,8 @@ import java.util.Map;
 import java.util.StringJoiner;
 import java.util.function.Supplier;
 
-/// What a person follows: a line for each thing that happened, and on a terminal one live line below them.
+/// What a person follows: a line for each thing that happened, and on a terminal one live line below
+/// them.
 ///
 /// Used by one thread.
 public final class Display {

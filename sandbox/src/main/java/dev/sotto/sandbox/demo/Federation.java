@@ -21,9 +21,10 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/// A federation of real processes on this machine: a broker, the coordinator, the organisations. Everything is done
-/// with the same commands that people use.
+/// A federation of real processes on this machine: a broker, the coordinator, the organisations.
+/// Everything is done with the same commands that people use.
 ///
 /// Used by one thread.
 public final class Federation {
@@ -42,6 +43,7 @@ public final class Federation {
     private final DataSets data;
     private final Map<String, Child> agents = new HashMap<>();
     private final List<Integer> ports;
+    private @Nullable Child coordinator;
 
     /// Starts nothing yet.
     public Federation(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Watch watch, DataSets data)
@@ -123,7 +125,7 @@ public final class Federation {
 
     /// Starts the broker and waits until it lets clients in.
     public void startBroker() throws IOException, InterruptedException, Failure {
-        start(
+        var _ = start(
                 artefacts.broker(),
                 "broker",
                 Broker.READY,
@@ -143,11 +145,8 @@ public final class Federation {
 
     /// Starts the coordinator and waits until it serves.
     public void startCoordinator() throws IOException, InterruptedException, Failure {
-        start(
-                artefacts.coordinator(),
-                "coordinator",
-                "listening on",
-                List.of("run", "--dir", folder().toString()));
+        coordinator = start(
+                artefacts.coordinator(), "coordinator", "listening on", List.of("run", "--dir", folder().toString()));
     }
 
     /// Invites every organisation and has each enrol, two at a time.
@@ -165,7 +164,8 @@ public final class Federation {
                     List.of("enroll", invite, "--home", home(organisation).toString(), "--json"));
             synchronized (fingerprints) {
                 fingerprints.put(
-                        organisation, JSON.readTree(said.getFirst()).path("fingerprint").asText());
+                        organisation,
+                        JSON.readTree(said.getFirst()).path("fingerprint").asText());
             }
             if (plan.organisations().size() == 3) {
                 // With three members none may be assumed to collude (protocol §2).
@@ -217,7 +217,14 @@ public final class Federation {
         watch.gone(organisation);
     }
 
-    /// Stops the agents, then the rest.
+    /// Kills the coordinator (SIGKILL).
+    public void killCoordinator() throws InterruptedException {
+        Child running = Objects.requireNonNull(coordinator);
+        supervisor.forget(running);
+        running.kill();
+    }
+
+    /// Stops the agents.
     public void stopAgents() throws InterruptedException {
         for (Child agent : agents.values()) {
             supervisor.forget(agent);
@@ -228,8 +235,8 @@ public final class Federation {
 
     /// What the coordinator shows an operator.
     public JsonNode status() throws IOException, InterruptedException, Failure {
-        return JSON.readTree(String.join(
-                "\n", run("status", List.of("admin", "status", "--coordinator", folder().toString()))));
+        return JSON.readTree(
+                String.join("\n", run("status", List.of("admin", "status", "--coordinator", folder().toString()))));
     }
 
     /// Runs a command of the participant to its end.
@@ -244,7 +251,7 @@ public final class Federation {
         return supervisor.run(name, program, arguments);
     }
 
-    private void start(
+    private Child start(
             dev.sotto.sandbox.process.Jvm.Program program, String name, String ready, List<String> arguments)
             throws IOException, InterruptedException, Failure {
         CountDownLatch up = new CountDownLatch(1);
@@ -260,5 +267,6 @@ public final class Federation {
                 throw Failure.failed(name + " is not ready after " + PATIENCE.toSeconds() + " s; see " + child.log());
             }
         }
+        return child;
     }
 }

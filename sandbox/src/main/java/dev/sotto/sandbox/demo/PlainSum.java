@@ -9,8 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/// Compares what the masked sum made of an adapter with what the plain updates would have made of it. Each
-/// organisation wrote its own plain update into its own folder; no one else in the federation reads them.
+/// Compares what the masked sum made of an adapter with what the plain updates would have made of it.
+/// Each organisation wrote its own plain update into its own folder; no one else in the federation reads
+/// them.
 public final class PlainSum {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -37,8 +38,9 @@ public final class PlainSum {
             JsonNode described = JSON.readTree(folder.resolve(name + ".json").toFile());
             float[] delta = floats(folder.resolve(name + ".f32"));
             double cap = described.path("weightCap").asDouble();
-            double weight =
-                    described.path("weighted").asBoolean() ? described.path("weight").asDouble() / cap : 1;
+            double weight = described.path("weighted").asBoolean()
+                    ? described.path("weight").asDouble() / cap
+                    : 1;
             total += weight;
             int at = 0;
             for (JsonNode tensor : described.path("tensors")) {

@@ -3,12 +3,13 @@ package dev.sotto.sandbox.demo;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 
 /// What the organisations' agents say: the events that came since, and where each stands.
 ///
@@ -50,7 +51,7 @@ public final class Watch {
     }
 
     private final Map<String, Place> places = new TreeMap<>();
-    private final Deque<Event> events = new ArrayDeque<>();
+    private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
 
     /// A line of an agent's output.
     public synchronized void line(String organisation, String line) {
@@ -61,44 +62,42 @@ public final class Watch {
             return;
         }
         Place before = places.getOrDefault(organisation, Place.FIRST);
-        Place after =
-                switch (json.path("event").asText()) {
-                    case "ready" -> before.in("ready");
-                    case "phase" ->
-                        new Place(
-                                json.path("round").asLong(),
-                                json.path("attempt").asLong(),
-                                json.path("phase").asText(),
-                                0,
-                                before.steps(),
-                                before.loss(),
-                                before.up(),
-                                before.down());
-                    case "progress" ->
-                        new Place(
-                                before.round(),
-                                before.attempt(),
-                                before.phase(),
-                                json.path("step").asInt(),
-                                json.path("steps").asInt(),
-                                json.path("loss").asDouble(),
-                                before.up(),
-                                before.down());
-                    case "bytes" ->
-                        new Place(
-                                before.round(),
-                                before.attempt(),
-                                before.phase(),
-                                before.step(),
-                                before.steps(),
-                                before.loss(),
-                                json.path("up").asLong(),
-                                json.path("down").asLong());
-                    default -> before;
-                };
+        Place after = switch (json.path("event").asText()) {
+            case "ready" -> before.in("ready");
+            case "phase" ->
+                new Place(
+                        json.path("round").asLong(),
+                        json.path("attempt").asLong(),
+                        json.path("phase").asText(),
+                        0,
+                        before.steps(),
+                        before.loss(),
+                        before.up(),
+                        before.down());
+            case "progress" ->
+                new Place(
+                        before.round(),
+                        before.attempt(),
+                        before.phase(),
+                        json.path("step").asInt(),
+                        json.path("steps").asInt(),
+                        json.path("loss").asDouble(),
+                        before.up(),
+                        before.down());
+            case "bytes" ->
+                new Place(
+                        before.round(),
+                        before.attempt(),
+                        before.phase(),
+                        before.step(),
+                        before.steps(),
+                        before.loss(),
+                        json.path("up").asLong(),
+                        json.path("down").asLong());
+            default -> before;
+        };
         places.put(organisation, after);
         events.add(new Event(organisation, json));
-        notifyAll();
     }
 
     /// The organisation's process is gone.
@@ -107,12 +106,13 @@ public final class Watch {
     }
 
     /// The events that nobody has taken yet; waits for one, at most that long.
-    public synchronized List<Event> take(long milliseconds) throws InterruptedException {
-        if (events.isEmpty()) {
-            wait(milliseconds);
+    public List<Event> take(long milliseconds) throws InterruptedException {
+        List<Event> taken = new ArrayList<>();
+        Event first = events.poll(milliseconds, TimeUnit.MILLISECONDS);
+        if (first != null) {
+            taken.add(first);
+            events.drainTo(taken);
         }
-        List<Event> taken = new ArrayList<>(events);
-        events.clear();
         return taken;
     }
 

@@ -4,9 +4,9 @@ import java.io.IOException;
 
 /// A Java agent that ends its process when standard input ends.
 ///
-/// The parent holds the other end of that pipe and never writes to it, so the operating system closes it when the parent
-/// ends in whatever way, SIGKILL included, and no child outlives the sandbox. The process first gets the time that a
-/// SIGTERM would give it; if its shutdown hangs, it is halted.
+/// The parent holds the other end of that pipe and never writes to it, so the operating system closes it
+/// when the parent ends in whatever way, SIGKILL included, and no child outlives the sandbox. The process
+/// first gets the time that a SIGTERM would give it; if its shutdown hangs, it is halted.
 public final class Leash {
     /// Exit code of a process whose parent is gone: as after SIGHUP.
     public static final int PARENT_GONE = 128 + 1;

@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-/// One child process. Its standard output goes line by line to a listener and to its log, its standard error to its
-/// log; the pipe to its standard input stays open as long as the parent lives.
+/// One child process. Its standard output goes line by line to a listener and to its log, its standard
+/// error to its log; the pipe to its standard input stays open as long as the parent lives.
 ///
 /// Thread-safe.
 public final class Child {
@@ -113,7 +113,8 @@ public final class Child {
         return endExpected;
     }
 
-    /// Runs `then` with the exit code when it has ended and all its output has been given to the listener.
+    /// Runs `then` with the exit code when it has ended and all its output has been given to the
+    /// listener.
     void onEnd(Consumer<Integer> then) {
         Thread _ = Thread.ofVirtual().name("end of " + name).start(() -> {
             try {
@@ -124,21 +125,21 @@ public final class Child {
         });
     }
 
-    /// That it ended with `exitCode`, in one sentence with the last lines of its log and where to read on.
+    /// That it ended with `exitCode`, in one sentence with the last lines of its log and where to read
+    /// on.
     ///
     /// Exit code 2 of a child means wrong input or a wrong machine, and stays so.
     public Failure died(int exitCode) {
         StringBuilder sentence = new StringBuilder(name);
-        sentence.append(exitCode > 128 ? " was ended by signal " + (exitCode - 128) : " ended with exit code " + exitCode);
+        sentence.append(
+                exitCode > 128 ? " was ended by signal " + (exitCode - 128) : " ended with exit code " + exitCode);
         List<String> last = lastLines();
         if (!last.isEmpty()) {
             sentence.append("; the last lines of its log:");
             last.forEach(line -> sentence.append("\n    ").append(line));
         }
         sentence.append("\n  all of it: ").append(log);
-        return exitCode == Failure.INVALID
-                ? Failure.invalid(sentence.toString())
-                : Failure.failed(sentence.toString());
+        return exitCode == Failure.INVALID ? Failure.invalid(sentence.toString()) : Failure.failed(sentence.toString());
     }
 
     /// The last lines of its log that are not empty.

@@ -4,13 +4,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// How a child JVM is started: the same Java as this process, the flags that Sotto uses everywhere, and the leash.
+/// How a child JVM is started: the same Java as this process, the flags that Sotto uses everywhere, and
+/// the leash.
 ///
 /// @param java  the `java` executable
 /// @param leash the jar of [dev.sotto.sandbox.leash.Leash]
 public record Jvm(Path java, Path leash) {
-    private static final List<String> FLAGS = List.of(
-            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC");
+    private static final List<String> FLAGS =
+            List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-XX:+UseSerialGC");
 
     /// A program in a jar.
     ///

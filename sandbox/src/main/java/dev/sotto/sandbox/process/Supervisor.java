@@ -11,11 +11,12 @@ import org.jspecify.annotations.Nullable;
 
 /// Starts child processes and sees to it that none is left behind.
 ///
-/// Every child is a JVM on a [leash][dev.sotto.sandbox.leash.Leash]: it ends when this process ends in whatever way. A
-/// shutdown hook stops them earlier, on exit, SIGINT, SIGTERM and SIGHUP. [#close] does so too.
+/// Every child is a JVM on a [leash][dev.sotto.sandbox.leash.Leash]: it ends when this process ends in
+/// whatever way. A shutdown hook stops them earlier, on exit, SIGINT, SIGTERM and SIGHUP. [#close] does
+/// so too.
 ///
-/// A long-running child ([#start]) that ends without having been asked to is a death: the first one is kept and
-/// [#check] throws it. Thread-safe.
+/// A long-running child ([#start]) that ends without having been asked to is a death: the first one is
+/// kept and [#check] throws it. Thread-safe.
 public final class Supervisor implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(4);
     private static final Duration AFTER_KILL = Duration.ofSeconds(2);
@@ -54,7 +55,8 @@ public final class Supervisor implements AutoCloseable {
         return run(name, program, arguments, line -> {});
     }
 
-    /// As [#run(String, Jvm.Program, List)], and `lines` gets each line of its standard output as it comes.
+    /// As [#run(String, Jvm.Program, List)], and `lines` gets each line of its standard output as it
+    /// comes.
     public List<String> run(String name, Jvm.Program program, List<String> arguments, Consumer<String> lines)
             throws IOException, InterruptedException, Failure {
         List<String> output = new ArrayList<>();
@@ -98,8 +100,7 @@ public final class Supervisor implements AutoCloseable {
         }
     }
 
-    private synchronized Child launch(
-            String name, Jvm.Program program, List<String> arguments, Consumer<String> lines)
+    private synchronized Child launch(String name, Jvm.Program program, List<String> arguments, Consumer<String> lines)
             throws IOException, Failure {
         if (closed) {
             throw Failure.failed("the sandbox is stopping, so " + name + " does not start");

@@ -61,7 +61,8 @@ final class Chart {
             text(svg, LEFT - 8, y + 15, "end", stack.label());
             double at = LEFT;
             for (int part = 0; part < stack.parts().size(); part++) {
-                double width = most <= 0 ? 0 : (WIDTH - LEFT - RIGHT) * stack.parts().get(part) / most;
+                double width =
+                        most <= 0 ? 0 : (WIDTH - LEFT - RIGHT) * stack.parts().get(part) / most;
                 rect(svg, at, y + 2, width, 18, part);
                 at += width;
             }
@@ -80,11 +81,7 @@ final class Chart {
         for (int tick = 0; tick <= 4; tick++) {
             double y = y(height, most, most * tick / 4);
             svg.append(String.format(
-                    Locale.ROOT,
-                    "<line class='grid' x1='60' x2='%d' y1='%.1f' y2='%.1f'/>",
-                    WIDTH - 40,
-                    y,
-                    y));
+                    Locale.ROOT, "<line class='grid' x1='60' x2='%d' y1='%.1f' y2='%.1f'/>", WIDTH - 40, y, y));
             text(svg, 52, y + 4, "end", String.format(Locale.ROOT, "%.1f", most * tick / 4));
         }
         for (int i = 0; i < values.size(); i++) {
@@ -148,11 +145,6 @@ final class Chart {
 
     private static void text(StringBuilder svg, double x, double y, String anchor, String text) {
         svg.append(String.format(
-                Locale.ROOT,
-                "<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>",
-                x,
-                y,
-                anchor,
-                escape(text)));
+                Locale.ROOT, "<text x='%.1f' y='%.1f' text-anchor='%s'>%s</text>", x, y, anchor, escape(text)));
     }
 }

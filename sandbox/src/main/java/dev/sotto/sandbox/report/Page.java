@@ -165,8 +165,10 @@ public final class Page {
                             + drop.path("phase").asText()));
             stacks.add(new Chart.Stack(
                     "round " + number(round),
-                    List.of((double) round.path("survivors").size(), (double) round.path("dropped").size())));
-            rows.add(List.of(number(round), String.valueOf(round.path("survivors").size()), lost.toString()));
+                    List.of((double) round.path("survivors").size(), (double)
+                            round.path("dropped").size())));
+            rows.add(List.of(
+                    number(round), String.valueOf(round.path("survivors").size()), lost.toString()));
         }
         section(
                 html,
@@ -206,6 +208,10 @@ public final class Page {
     }
 
     private static void paragraph(StringBuilder html, String style, String text) {
-        html.append("<p class='").append(style).append("'>").append(Chart.escape(text)).append("</p>");
+        html.append("<p class='")
+                .append(style)
+                .append("'>")
+                .append(Chart.escape(text))
+                .append("</p>");
     }
 }

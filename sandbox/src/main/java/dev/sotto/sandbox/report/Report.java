@@ -46,7 +46,8 @@ public record Report(
 
     /// Secure aggregation in figures.
     ///
-    /// @param maxErrorVsPlaintext largest difference of a coordinate to the plaintext mean, over all rounds
+    /// @param maxErrorVsPlaintext largest difference of a coordinate to the plaintext mean, over all
+    ///   rounds
     /// @param errorBound          what protocol §4 allows in the round of that difference
     /// @param bytesPerParameter   that a member sent for each coordinate of its update
     public record Aggregation(int ringBits, double maxErrorVsPlaintext, double errorBound, double bytesPerParameter) {}

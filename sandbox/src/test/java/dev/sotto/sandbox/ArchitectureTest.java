@@ -1,4 +1,4 @@
-package dev.sotto.participant;
+package dev.sotto.sandbox;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -13,14 +13,17 @@ import org.junit.jupiter.api.Test;
 /// The arrows between modules, and who may see which library.
 class ArchitectureTest {
     /// From the bottom up: a module sees only those before it, as far as [#SEEN] allows.
-    private static final List<String> MODULES = List.of("schemas", "crypto", "algorithms", "training", "participant");
+    private static final List<String> MODULES =
+            List.of("schemas", "crypto", "algorithms", "training", "participant", "coordinator", "sandbox");
 
     private static final List<List<String>> SEEN = List.of(
             List.of(),
             List.of("schemas"),
             List.of(),
             List.of("algorithms"),
-            List.of("schemas", "crypto", "algorithms", "training"));
+            List.of("schemas", "crypto", "algorithms", "training"),
+            List.of("schemas", "crypto", "algorithms"),
+            List.of());
 
     private final JavaClasses classes = new ClassFileImporter()
             .importPaths(MODULES.stream()
@@ -59,16 +62,22 @@ class ArchitectureTest {
 
     @Test
     void libraries_areSeenByOnePackageEach() {
-        only("dev.sotto.crypto.bc..", "org.bouncycastle..");
-        only("dev.sotto.training.djl..", "ai.djl..");
-        only("dev.sotto.schemas..", "com.google.protobuf..");
-        only("dev.sotto.participant.cli..", "picocli..");
+        only(
+                "org.bouncycastle..",
+                "dev.sotto.crypto.bc..",
+                "dev.sotto.coordinator.ca..",
+                "dev.sotto.participant.enrolment..");
+        only("ai.djl..", "dev.sotto.training.djl..");
+        only("com.google.protobuf..", "dev.sotto.schemas..");
+        only("picocli..", "dev.sotto.participant.cli..", "dev.sotto.coordinator", "dev.sotto.sandbox");
+        only("jakarta.ws.rs..", "dev.sotto.coordinator.rest..");
+        only("kafka..", "dev.sotto.sandbox.broker..");
     }
 
-    private void only(String seeing, String library) {
+    private void only(String library, String... seeing) {
         noClasses()
                 .that()
-                .resideOutsideOfPackage(seeing)
+                .resideOutsideOfPackages(seeing)
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage(library)

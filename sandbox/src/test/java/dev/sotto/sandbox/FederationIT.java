@@ -1,0 +1,242 @@
+package dev.sotto.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.sandbox.demo.Artefacts;
+import dev.sotto.sandbox.demo.Demo;
+import dev.sotto.sandbox.demo.DemoPlan;
+import dev.sotto.sandbox.demo.Display;
+import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.sandbox.process.Jvm;
+import dev.sotto.sandbox.process.Supervisor;
+import dev.sotto.sandbox.report.Report;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MessageType;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The demo's federation in small, with real processes: broker, coordinator, four organisations.
+@Timeout(420)
+class FederationIT {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void federation_withAKilledMember_leavesOnlyMaskedUpdatesOnTheBroker() throws Exception {
+        DemoPlan plan = plan(3, 4);
+        try (Supervisor supervisor = supervisor(plan)) {
+            Demo demo = demo(plan, supervisor);
+            Demo.Outcome outcome = demo.federate(demo.killing());
+
+            JsonNode rounds = outcome.status().path("rounds");
+            assertThat(rounds).hasSize(3);
+            assertThat(rounds.get(1).path("survivors")).hasSize(3);
+            assertThat(rounds.get(1).path("dropped").get(0).path("organisation").asText())
+                    .isEqualTo(plan.victim());
+            assertThat(rounds.get(2).path("survivors")).hasSize(4);
+            topicsHoldNothingPlain(plan, outcome.federation());
+            ownTopicsOnly(plan, outcome.federation());
+
+            Report report = demo.report(outcome, Duration.ZERO);
+            assertThat(report.aggregation().maxErrorVsPlaintext()).isPositive();
+            assertThat(report.aggregation().maxErrorVsPlaintext())
+                    .isLessThanOrEqualTo(report.aggregation().errorBound());
+            JsonNode written =
+                    JSON.readTree(plan.output().resolve("report.json").toFile());
+            for (String field : List.of(
+                    "/organisations/bank",
+                    "/algorithm",
+                    "/parameters/rounds",
+                    "/evaluation/base/loss",
+                    "/evaluation/alone/hospital/accuracy",
+                    "/evaluation/federated/accuracy",
+                    "/evaluation/pooled/loss",
+                    "/rounds/0/attempt",
+                    "/rounds/0/seconds",
+                    "/rounds/0/bytesUp",
+                    "/rounds/0/bytesDown",
+                    "/rounds/0/meanLoss",
+                    "/rounds/0/modelDigest",
+                    "/aggregation/ringBits",
+                    "/aggregation/maxErrorVsPlaintext",
+                    "/aggregation/errorBound",
+                    "/aggregation/bytesPerParameter",
+                    "/adapterPath")) {
+                assertThat(written.at(field).isMissingNode()).as(field).isFalse();
+            }
+            assertThat(plan.output().resolve("adapter/adapter_model.safetensors"))
+                    .exists();
+            assertThat(Files.readString(plan.output().resolve("report.html")))
+                    .contains("<svg")
+                    .doesNotContain("src=", "href=");
+        }
+    }
+
+    @Test
+    void coordinator_killedInMidRound_goesOnWhereTheLogEnds() throws Exception {
+        DemoPlan plan = plan(2, 4);
+        try (Supervisor supervisor = supervisor(plan)) {
+            AtomicBoolean training = new AtomicBoolean();
+            AtomicBoolean confirmed = new AtomicBoolean();
+            Demo.Outcome outcome = demo(plan, supervisor).federate((event, federation) -> {
+                boolean now = (event.is("training", 0) && training.compareAndSet(false, true))
+                        || (event.is("confirmed", 1) && confirmed.compareAndSet(false, true));
+                if (now) {
+                    federation.killCoordinator();
+                    federation.startCoordinator();
+                }
+            });
+
+            JsonNode rounds = outcome.status().path("rounds");
+            assertThat(rounds).hasSize(2);
+            for (JsonNode round : rounds) {
+                assertThat(round.path("survivors")).hasSize(4);
+                assertThat(round.path("attempt").asInt()).isOne();
+            }
+        }
+    }
+
+    private void topicsHoldNothingPlain(DemoPlan plan, Federation federation) throws Exception {
+        Needles needles = new Needles();
+        for (String organisation : plan.organisations()) {
+            Path home = federation.home(organisation);
+            for (Path plain : files(home.resolve("plain"), ".f32")) {
+                needles.floats(plain);
+                needles.encoded(plain, Path.of(plain.toString().replace(".f32", ".json")));
+            }
+            for (Path version : files(home.resolve("models"), ".f32")) {
+                needles.floats(version);
+            }
+            for (String secret : List.of("identity.key", "delivery.key", "draw.salt")) {
+                needles.secret(home.resolve(secret));
+            }
+            losses(plan.output().resolve("logs").resolve(organisation + ".log")).forEach(needles::number);
+        }
+        for (String secret : List.of("coordinator-identity.key", "round-secret.key")) {
+            needles.secret(federation.folder().resolve(secret));
+        }
+        assertThat(needles.count()).isGreaterThan(1_000_000);
+        Path anyPlain = files(federation.home("bank").resolve("plain"), ".f32").getFirst();
+        assertThat(needles.find(Files.readAllBytes(anyPlain)))
+                .as("the search finds what is there")
+                .isPresent();
+
+        Map<String, Integer> seen = new HashMap<>();
+        Topics.readAll(Topics.settings(
+                        federation.bootstrap(),
+                        federation.folder().resolve("tls.pem"),
+                        federation.folder().resolve("ca.pem")))
+                .forEach((topic, records) -> {
+                    for (ConsumerRecord<byte[], byte[]> record : records) {
+                        byte[] value = Objects.requireNonNullElse(record.value(), new byte[0]);
+                        assertThat(needles.find(value))
+                                .as(topic + " at " + record.offset())
+                                .isEmpty();
+                        seen.merge(type(topic, value), 1, Integer::sum);
+                    }
+                });
+        // 3 rounds of 4 and once 3 members, each of an adapter chunk and a scalar chunk.
+        assertThat(seen.get(MessageType.UPDATE_CHUNK.wireName())).isEqualTo(2 * (4 + 3 + 4));
+        assertThat(seen).containsKeys("models", "leader", MessageType.ROUND_CLOSED.wireName(), "RegistryEntry");
+    }
+
+    private static String type(String topic, byte[] value) {
+        String last = topic.substring(topic.lastIndexOf('.') + 1);
+        if (!topic.startsWith("sotto.") || last.equals("models") || last.equals("leader")) {
+            return last;
+        }
+        try {
+            return Envelope.decode(Bytes.of(value)).type().wireName();
+        } catch (dev.sotto.schemas.MalformedMessage e) {
+            throw new AssertionError(topic + " holds what is no message", e);
+        }
+    }
+
+    private void ownTopicsOnly(DemoPlan plan, Federation federation) {
+        String other =
+                "sotto." + Federation.ID + ".updates." + plan.organisations().get(1);
+        Path home = federation.home(plan.organisations().getFirst());
+        try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
+                Topics.settings(federation.bootstrap(), home.resolve("tls.pem"), home.resolve("ca.pem")),
+                new ByteArraySerializer(),
+                new ByteArraySerializer())) {
+            assertThatThrownBy(() -> producer.send(new ProducerRecord<>(other, new byte[1]))
+                            .get())
+                    .isInstanceOf(ExecutionException.class)
+                    .hasCauseInstanceOf(TopicAuthorizationException.class);
+        }
+    }
+
+    private static List<Double> losses(Path log) throws Exception {
+        List<Double> losses = new ArrayList<>();
+        for (String line : Files.readAllLines(log)) {
+            if (line.startsWith("{")) {
+                JsonNode event = JSON.readTree(line);
+                if (event.path("phase").asText().equals("trained")) {
+                    losses.add(event.path("loss").asDouble());
+                }
+            }
+        }
+        assertThat(losses).isNotEmpty();
+        return losses;
+    }
+
+    private static List<Path> files(Path folder, String end) throws Exception {
+        try (Stream<Path> all = Files.list(folder)) {
+            return all.filter(file -> file.toString().endsWith(end)).sorted().toList();
+        }
+    }
+
+    private DemoPlan plan(int rounds, int steps) throws Exception {
+        Path output = folder.resolve("demo");
+        Demo.clear(output);
+        return new DemoPlan(
+                DemoPlan.names(4),
+                rounds,
+                steps,
+                7,
+                Artefacts.ofThisBuild().demoBase(),
+                List.of(),
+                output,
+                8,
+                192,
+                0.003);
+    }
+
+    private static Supervisor supervisor(DemoPlan plan) throws Exception {
+        return new Supervisor(
+                Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()),
+                plan.output().resolve("logs"));
+    }
+
+    private static Demo demo(DemoPlan plan, Supervisor supervisor) throws Exception {
+        Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
+        return new Demo(plan, Artefacts.ofThisBuild(), supervisor, display);
+    }
+}
