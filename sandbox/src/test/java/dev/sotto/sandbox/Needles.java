@@ -12,8 +12,8 @@ import java.util.Base64;
 import java.util.Optional;
 import java.util.stream.LongStream;
 
-/// Eight-byte pieces of what nobody but its owner may see, looked for at every offset of other bytes. A piece occurs
-/// by chance with probability 2^-64 at each offset.
+/// Eight-byte pieces of what nobody but its owner may see, looked for at every offset of other bytes. A
+/// piece occurs by chance with probability 2^-64 at each offset.
 final class Needles {
     private final LongStream.Builder building = LongStream.builder();
     private long[] sorted = {};
@@ -31,8 +31,8 @@ final class Needles {
         }
     }
 
-    /// Three neighbouring coordinates of an update as it is encoded for the ring of 24 bits before masking: each was
-    /// rounded up or down.
+    /// Three neighbouring coordinates of an update as it is encoded for the ring of 24 bits before
+    /// masking: each was rounded up or down.
     void encoded(Path file, Path description) throws IOException {
         JsonNode described = new ObjectMapper().readTree(description.toFile());
         ByteBuffer delta = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);

@@ -1,13 +1,18 @@
 package dev.sotto.coordinator.director;
 
 import dev.sotto.crypto.fixedpoint.Totals;
-import dev.sotto.crypto.secagg.DirectorState;
-import dev.sotto.crypto.secagg.DirectorState.Phase;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SharesRouted;
+import dev.sotto.schemas.SurvivorsSealed;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -98,7 +103,7 @@ public final class Board {
     private boolean finished;
 
     /// A decision is in the log.
-    synchronized void decided(Message message, DirectorState after, Instant at) {
+    synchronized void decided(Message message, Instant at) {
         switch (message) {
             case RoundOpened opened -> {
                 open = opened;
@@ -121,32 +126,38 @@ public final class Board {
                 }
                 open = null;
             }
-            default -> moved(message.type(), after.phase(), at);
+            default -> moved(message, at);
         }
     }
 
-    private void moved(MessageType type, Phase after, Instant at) {
+    private void moved(Message message, Instant at) {
         RoundOpened opened = open;
         if (opened == null) {
             return;
         }
-        String before = phase;
-        switch (after) {
-            case Phase.Shares shares -> {
-                left(shares.roster().ids(), before);
+        switch (message) {
+            case RosterSealed roster -> {
+                left(roster.keysAdvertised().stream().map(Board::sender).toList());
                 enter("shares", at, opened.deadlines().shares());
             }
-            case Phase.Updates updates -> {
-                left(updates.routed().ids(), before);
+            case SharesRouted routed -> {
+                left(routed.dealers().stream().map(NamedHash::organisation).toList());
                 enter("training", at, opened.deadlines().training());
                 inRound.forEach(id -> places.put(id, "training"));
             }
-            case Phase.Confirmation confirmation -> {
-                left(confirmation.survivors().ids(), before);
+            case SurvivorsSealed survivors -> {
+                left(survivors.survivors().stream().map(NamedHash::organisation).toList());
                 enter("confirmation", at, opened.deadlines().confirmation());
             }
-            case Phase.Reveal reveal -> enter("reveal", at, opened.deadlines().reveal());
-            default -> phase = type.wireName();
+            default -> enter("reveal", at, opened.deadlines().reveal());
+        }
+    }
+
+    private static String sender(Bytes envelope) {
+        try {
+            return Envelope.decode(envelope).sender();
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the director verified it", e);
         }
     }
 
@@ -156,10 +167,10 @@ public final class Board {
         marks.put(next, at);
     }
 
-    private void left(List<String> still, String during) {
+    private void left(List<String> still) {
         for (String id : inRound) {
             if (!still.contains(id)) {
-                dropped.add(new Dropped(id, during));
+                dropped.add(new Dropped(id, phase));
                 places.put(id, "left out");
             }
         }

@@ -282,10 +282,15 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 remember(ModelKeys.parse(envelope.payload()));
             }
         }
-        int decisions = 0;
-        for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.leader(), 1)) {
-            step(new Input.Decision(Decided.parse(Bytes.of(record.value()))), Instant.ofEpochMilli(record.timestamp()));
-            decisions++;
+        List<ConsumerRecord<byte[], byte[]>> log = kafka.readToEnd(topics.leader(), 1);
+        int open = openAttempt(log);
+        for (int i = 0; i < log.size(); i++) {
+            Decided decided = Decided.parse(Bytes.of(log.get(i).value()));
+            Instant at = Instant.ofEpochMilli(log.get(i).timestamp());
+            if (i > open && decided.type() == MessageType.SHARES_ROUTED) {
+                feedShares();
+            }
+            step(i < open ? new Input.Ended(decided) : new Input.Decision(decided), at);
         }
         following = true;
         findVersion();
@@ -293,12 +298,47 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         LOG.infof(
                 "%d members, %d decisions in the log; %s",
                 registry.members().size(),
-                decisions,
-                decisions == 0
+                log.size(),
+                log.isEmpty()
                         ? "no round yet"
                         : "round " + chain.round() + " attempt " + chain.attempt()
                                 + (chain.open() ? " is open" : chain.closed() ? " is closed" : " was aborted"));
         routed().ifPresent(routed -> aggregator.begin(routed.roster().opened(), directory, opened));
+    }
+
+    /// Where the attempt begins that has not ended, or the log's size.
+    private static int openAttempt(List<ConsumerRecord<byte[], byte[]>> log) throws MalformedMessage {
+        int open = log.size();
+        for (int i = 0; i < log.size(); i++) {
+            switch (Decided.parse(Bytes.of(log.get(i).value())).type()) {
+                case ROUND_OPENED -> open = i;
+                case ROUND_CLOSED, ROUND_ABORTED -> open = log.size();
+                default -> {}
+            }
+        }
+        return open;
+    }
+
+    /// The decision U2 names shares by their hash: the machine must have seen them. Everything else that
+    /// members said in the open attempt comes again through the inboxes.
+    private void feedShares() {
+        if (!(state.phase() instanceof Phase.Shares shares)) {
+            return;
+        }
+        for (String member : shares.roster().ids()) {
+            for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.inbox(member), 1)) {
+                try {
+                    Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                    if (envelope.type() == MessageType.SHARES_DEALT && record.timestamp() >= opened.toEpochMilli()) {
+                        // What it would propose now is in the log already.
+                        state = machine.step(state, new Input.Received(envelope), opened)
+                                .state();
+                    }
+                } catch (MalformedMessage e) {
+                    // take() says so.
+                }
+            }
+        }
     }
 
     private void enter(Envelope envelope) {
@@ -347,8 +387,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private void step(Input input, Instant at) {
         RoundOpened opening = null;
         Message message = null;
-        if (input instanceof Input.Decision decision) {
-            message = parse(decision.decided());
+        if (input instanceof Input.Decision || input instanceof Input.Ended) {
+            message = parse(input instanceof Input.Decision now ? now.decided() : ((Input.Ended) input).decided());
             if (message instanceof RoundOpened open) {
                 opening = open;
                 directory = Objects.requireNonNull(registries.get(open.registryHead()), "an unknown registry head")
@@ -356,19 +396,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 machine = machine(directory);
             }
         }
-        Bytes t4 = state.phase() instanceof Phase.Reveal reveal
-                ? reveal.unmasking().t4()
-                : state.phase() instanceof Phase.Summing summing
-                        ? summing.unmasking().t4()
-                        : Bytes.EMPTY;
+        Bytes head = state.chain().head();
         DirectorState.Transition next = machine.step(state, input, at);
         state = next.state();
         if (message != null) {
-            board.decided(message, state, at);
+            next.outputs().forEach(RoundDirector::requireFolded);
+            board.decided(message, at);
             if (opening != null) {
                 opened = at;
             }
-            after(message, t4);
+            after(message, head);
             if (following
                     && state.phase() instanceof Phase.Updates updates
                     && message.type() == MessageType.SHARES_ROUTED) {
@@ -386,6 +423,13 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         }
     }
 
+    private static void requireFolded(Output output) {
+        if (output instanceof Output.Refused refused) {
+            throw new IllegalStateException(
+                    "the leader's log does not fold: " + refused.fault().getMessage());
+        }
+    }
+
     private static Message parse(Decided decided) {
         try {
             return Message.parse(decided.type(), decided.payload());
@@ -394,11 +438,12 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         }
     }
 
-    private void after(Message message, Bytes t4) {
+    /// @param before the chain's head before the message: T4 if it closes a round
+    private void after(Message message, Bytes before) {
         Chain chain = state.chain();
         switch (message) {
             case RoundClosed closed -> {
-                sealing = new Sealing(new RoundContext(settings.federation(), chain.round(), chain.attempt()), t4);
+                sealing = new Sealing(new RoundContext(settings.federation(), chain.round(), chain.attempt()), before);
                 closedVersion = closed.version();
                 closedDigest = closed.modelDigest();
                 if (chain.round() + 1 >= settings.rounds()) {

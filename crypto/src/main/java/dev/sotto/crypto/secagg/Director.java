@@ -87,7 +87,8 @@ public final class Director {
     public Transition step(DirectorState state, Input input, Instant now) {
         try {
             return switch (input) {
-                case Input.Decision decision -> decided(state, decision.decided(), now);
+                case Input.Decision decision -> decided(state, decision.decided(), Optional.of(now));
+                case Input.Ended ended -> decided(state, ended.decided(), Optional.empty());
                 case Input.Open open -> propose(state, open.message());
                 case Input.Received received -> tick(receive(state, received.envelope()), now);
                 case Input.Delivered delivered -> tick(delivered(state, delivered, now), now);
@@ -158,6 +159,7 @@ public final class Director {
                         new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, shares), reveal.ends()));
             }
             case Phase.Between between -> state;
+            case Phase.Past past -> state;
             case Phase.Summing summing -> state;
         };
     }
@@ -274,6 +276,7 @@ public final class Director {
                         : wait(state);
             case Phase.Reveal reveal -> revealed(state, reveal, now);
             case Phase.Between between -> wait(state);
+            case Phase.Past past -> wait(state);
             case Phase.Summing summing -> wait(state);
         };
     }
@@ -428,7 +431,8 @@ public final class Director {
 
     // ---- what was decided ----
 
-    private Transition decided(DirectorState state, Decided decided, Instant now) throws PeerMisbehaved {
+    /// @param now nothing for an attempt that has ended
+    private Transition decided(DirectorState state, Decided decided, Optional<Instant> now) throws PeerMisbehaved {
         if (!decided.transcript().equals(state.chain().head())) {
             // An earlier director's proposal, overtaken: the log keeps it, nobody signs it.
             return wait(state);
@@ -444,10 +448,30 @@ public final class Director {
                 ? state.chain().next(envelope, opened)
                 : state.chain().next(envelope);
         Map<Bytes, List<String>> sealed = new HashMap<>(state.sealed());
-        Phase phase = phase(state, message, chain.head(), now, sealed);
+        Phase phase = now.isPresent()
+                ? phase(state, message, chain.head(), now.get(), sealed)
+                : past(state.phase(), message, sealed);
         Set<String> silent = chain.open() ? state.silent() : Set.of();
         return new Transition(
                 new DirectorState(phase, chain, false, silent, sealed), List.of(new Output.Publish(envelope)));
+    }
+
+    private static Phase past(Phase before, Message message, Map<Bytes, List<String>> sealed) {
+        return switch (message) {
+            case RoundOpened opened -> new Phase.Past(opened);
+            case RoundClosed closed -> new Phase.Between();
+            case RoundAborted aborted -> new Phase.Between();
+            case SurvivorsSealed survivors
+            when before instanceof Phase.Past past -> {
+                sealed.put(
+                        past.opened().adapterDigest(),
+                        survivors.survivors().stream()
+                                .map(NamedHash::organisation)
+                                .toList());
+                yield before;
+            }
+            default -> before;
+        };
     }
 
     private Phase phase(DirectorState state, Message message, Bytes t, Instant now, Map<Bytes, List<String>> sealed)

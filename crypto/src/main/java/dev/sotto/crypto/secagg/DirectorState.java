@@ -42,6 +42,9 @@ public record DirectorState(
         /// No attempt is open.
         record Between() implements Phase {}
 
+        /// An attempt that is known to have ended is being folded.
+        record Past(RoundOpened opened) implements Phase {}
+
         /// Members advertise keys.
         record Keys(Opened opened, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
 
@@ -90,6 +93,10 @@ public record DirectorState(
 
         /// Time went by.
         record Tick() implements Input {}
+
+        /// A decision in the leader's log that belongs to an attempt whose end is in the log too. It is
+        /// folded without what members said, which need not be there any more.
+        record Ended(Decided decided) implements Input {}
 
         /// A decision came back from the leader's log. The step's `now` is that record's time.
         record Decision(Decided decided) implements Input {}

@@ -88,7 +88,8 @@ public final class Demo {
         Files.createFile(output.resolve(MARKER));
     }
 
-    /// Runs the federation until every organisation has verified the last round. Everything is left running.
+    /// Runs the federation until every organisation has verified the last round. Everything is left
+    /// running.
     public Outcome federate(Interference interference) throws IOException, InterruptedException, Failure {
         DataSets data = data();
         Federation federation = new Federation(plan, artefacts, supervisor, watch, data);
