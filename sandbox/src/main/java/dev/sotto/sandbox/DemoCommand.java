@@ -80,6 +80,7 @@ final class DemoCommand implements Callable<Integer> {
         Artefacts artefacts = Artefacts.ofThisBuild();
         DemoPlan plan = plan(artefacts);
         Demo.clear(plan.output());
+        artefacts.requireBuilt();
         PrintWriter out = spec.commandLine().getOut();
         boolean terminal =
                 Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);

@@ -139,6 +139,47 @@ class RoundTest {
         assertThat(federation.node(2).state).isInstanceOf(MemberState.Idle.class);
     }
 
+    @Test
+    void director_endedAttempts_foldFromDecisionsAlone() {
+        Federation federation = new Federation(4, 6);
+        federation.dies.put("org-a", MessageType.SHARES_DEALT);
+        federation.dies.put("org-b", MessageType.SHARES_DEALT);
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        federation.dies.clear();
+        federation.node(0).restart();
+        federation.node(1).restart();
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        DirectorState state = DirectorState.START;
+        List<Envelope> signed = new ArrayList<>();
+        for (var decided : federation.leader) {
+            var next = federation.director.step(state, new DirectorState.Input.Ended(decided), federation.now);
+            state = next.state();
+            next.outputs().forEach(output -> signed.add(((DirectorState.Output.Publish) output).envelope()));
+        }
+        assertThat(signed).isEqualTo(federation.control);
+        assertThat(state.chain()).isEqualTo(federation.state.chain());
+        assertThat(state.sealed()).isEqualTo(federation.state.sealed());
+    }
+
+    @Test
+    void member_readsEndedAttempts_foldsAndSaysNothing() {
+        Federation federation = new Federation(4, 8);
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        var node = federation.node(3);
+        MemberState state = new MemberState.Idle(Chain.START);
+        for (Envelope envelope : federation.control) {
+            var next = node.member.orElseThrow().step(state, new MemberInput.Missed(envelope));
+            state = next.state();
+            assertThat(next.outputs())
+                    .noneMatch(
+                            output -> output instanceof MemberOutput.Publish || output instanceof MemberOutput.Refused);
+        }
+        assertThat(state).isEqualTo(new MemberState.Idle(federation.state.chain()));
+    }
+
     /// A successor that folds the leader's log signs every message again, byte for byte.
     @Test
     void director_successorFoldsTheLeadersLog_signsTheSameBytes() {

@@ -14,25 +14,27 @@ public record Artefacts(Path root) {
     private static final String FEWER_COMPILERS = "-XX:TieredStopAtLevel=1";
 
     /// Of the build that this class comes from: `sandbox/target/…`.
-    public static Artefacts ofThisBuild() throws Failure {
+    public static Artefacts ofThisBuild() {
         try {
             Path here = Path.of(Artefacts.class
                     .getProtectionDomain()
                     .getCodeSource()
                     .getLocation()
                     .toURI());
-            Artefacts artefacts = new Artefacts(here.resolve("../../..").normalize());
-            for (Path file : List.of(
-                    artefacts.participant().jar(),
-                    artefacts.coordinator().jar(),
-                    artefacts.broker().jar())) {
-                if (!Files.exists(file)) {
-                    throw Failure.invalid(file + " is not built; ./sotto mvn package -DskipTests");
-                }
-            }
-            return artefacts;
+            return new Artefacts(here.resolve("../../..").normalize());
         } catch (URISyntaxException e) {
             throw new IllegalStateException("a code source is a file", e);
+        }
+    }
+
+    /// Says what is not built.
+    ///
+    /// @throws Failure naming the file and how to build it
+    public void requireBuilt() throws Failure {
+        for (Path file : List.of(participant().jar(), coordinator().jar(), broker().jar(), leash())) {
+            if (!Files.exists(file)) {
+                throw Failure.invalid(file + " is not built; ./sotto mvn package -DskipTests");
+            }
         }
     }
 

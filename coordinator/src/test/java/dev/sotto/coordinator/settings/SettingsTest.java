@@ -1,0 +1,79 @@
+package dev.sotto.coordinator.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sotto.algorithms.ServerOptimizer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SettingsTest {
+    private static final String GOOD = """
+            federation: north
+            bootstrapServers: kafka:9093
+            url: https://coordinator:8443
+            members: {atLeast: 4}
+            rounds: 3
+            aggregation: {maxColluders: 1}
+            deadlines: {keys: 60s, shares: 1m, training: 2h, confirmation: 60s, reveal: 60s}
+            stragglerGrace: 500ms
+            algorithm: {name: fedyogi}
+            training: {steps: 10, batchSize: 8, maxTokens: 128, learningRate: 0.001}
+            publicSeed: "%s"
+            adapter: layout.json
+            """.formatted("0".repeat(64));
+
+    @TempDir
+    Path folder;
+
+    @BeforeEach
+    void layout() throws Exception {
+        Files.writeString(folder.resolve("layout.json"), """
+                {"baseModelDigest":"%s","r":8,"alpha":16,"targetModules":["q_proj"],
+                 "tensors":[{"name":"a","shape":[8,16]},{"name":"b","shape":[16,8]}]}""".formatted("1".repeat(64)));
+    }
+
+    @Test
+    void goodFile_isRead_withDefaults() throws Exception {
+        Settings settings = read(GOOD);
+        assertThat(settings.optimizer()).isEqualTo(ServerOptimizer.of("fedyogi"));
+        assertThat(settings.aggregation().ringBits()).isEqualTo(24);
+        assertThat(settings.aggregation().maxColluders()).hasValue(1);
+        assertThat(settings.stragglerGrace()).isEqualTo(Duration.ofMillis(500));
+        assertThat(settings.deadlines().training()).isEqualTo(7200);
+        assertThat(settings.adapter().layout().size()).isEqualTo(256);
+        assertThat(settings.replicationFactor()).isEqualTo((short) 3);
+    }
+
+    @Test
+    void badValue_namesFileKeyValueAndWhatIsAllowed() {
+        refused("rounds: 3", "rounds: many", "rounds is 'many'", "1 to 100000");
+        refused("rounds: 3", "roundz: 3", "rounds is missing");
+        refused("rounds: 3", "rounds: 3\nround: 4", "unknown key 'round'");
+        refused("keys: 60s", "keys: soon", "deadlines", "keys is 'soon'", "60s");
+        refused("atLeast: 4", "atLeast: 2", "members", "atLeast is '2'", "3 to 255");
+        refused("name: fedyogi", "name: fedsgd", "algorithm", "name is 'fedsgd'");
+        refused("name: fedyogi", "name: scaffold", "SCAFFOLD");
+        refused("learningRate: 0.001", "learningRate: 7", "learningRate is '7'");
+        refused("https://coordinator:8443", "http://coordinator", "url", "https://HOST:PORT");
+        refused("steps: 10,", "steps: [,", "federation.yaml:");
+    }
+
+    private void refused(String good, String bad, String... parts) {
+        assertThat(GOOD).contains(good);
+        assertThatThrownBy(() -> read(GOOD.replace(good, bad)))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining("federation.yaml")
+                .hasMessageContainingAll(parts);
+    }
+
+    private Settings read(String text) throws Exception {
+        Path file = folder.resolve("federation.yaml");
+        Files.writeString(file, text);
+        return Settings.read(file);
+    }
+}

@@ -1,0 +1,91 @@
+package dev.sotto.crypto.secagg;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sotto.crypto.bc.BouncyCastlePrimitives;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.RegistryEntry;
+import dev.sotto.schemas.RoundDeclined;
+import java.util.Arrays;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class RegistryTest {
+    private static final Primitives PRIMITIVES = new BouncyCastlePrimitives();
+
+    private final Identity coordinator = new Identity(PRIMITIVES, "north", "coordinator", seed(1));
+    private final Directory directory = new Directory("north", coordinator.key(), Map.of(), Map.of());
+
+    @Test
+    void entries_inOrder_makeMembersAndAHashChain() throws PeerMisbehaved {
+        Envelope first = coordinator.sign(enrolled("acme", 2, 3), Registry.START.head());
+        Registry one = Registry.START.next(PRIMITIVES, directory, first);
+        assertThat(one.head()).isEqualTo(Enc.hash("sotto/1/RegistryEntry", Bytes.zeros(32), first.payload()));
+        assertThat(one.directory("north", coordinator.key()).members()).containsOnlyKeys("acme");
+        Registry two = one.next(
+                PRIMITIVES, directory, coordinator.sign(new RegistryEntry.Revoked("acme", "left"), one.head()));
+        assertThat(two.members()).isEmpty();
+        assertThat(two.revoked()).containsEntry("acme", "left");
+    }
+
+    @Test
+    void entry_ofAnotherSigner_isRefused() {
+        Identity impostor = new Identity(PRIMITIVES, "north", "coordinator", seed(9));
+        refused(Refusal.BAD_SIGNATURE, impostor.sign(enrolled("acme", 2, 3), Registry.START.head()));
+        Identity member = new Identity(PRIMITIVES, "north", "acme", seed(2));
+        refused(Refusal.UNKNOWN_SENDER, member.sign(new RoundDeclined("POLICY", "no"), Registry.START.head()));
+    }
+
+    @Test
+    void entry_thatSkipsOne_isRefused() {
+        refused(Refusal.OTHER_TRANSCRIPT, coordinator.sign(enrolled("acme", 2, 3), Enc.hash("another")));
+    }
+
+    @Test
+    void deliveryKey_thatItsOwnerDidNotSign_isRefused() {
+        try (Secret identity = seed(2);
+                Secret other = seed(4)) {
+            Bytes deliveryKey = PRIMITIVES.kemKey(seed(3));
+            Bytes signature = Registry.signDelivery(PRIMITIVES, other, "north", "acme", deliveryKey);
+            refused(
+                    Refusal.BAD_SIGNATURE,
+                    coordinator.sign(
+                            new RegistryEntry.Enrolled(
+                                    "acme", 1, "acme", PRIMITIVES.identityKey(identity), deliveryKey, signature, "1f"),
+                            Registry.START.head()));
+        }
+    }
+
+    private void refused(Refusal reason, Envelope envelope) {
+        assertThatThrownBy(() -> Registry.START.next(PRIMITIVES, directory, envelope))
+                .isInstanceOfSatisfying(
+                        PeerMisbehaved.class,
+                        fault -> assertThat(fault.reason()).isEqualTo(reason));
+    }
+
+    private static RegistryEntry enrolled(String organisation, int identitySeed, int deliverySeed) {
+        try (Secret identity = seed(identitySeed);
+                Secret delivery = seed(deliverySeed)) {
+            Bytes deliveryKey = PRIMITIVES.kemKey(delivery);
+            return new RegistryEntry.Enrolled(
+                    organisation,
+                    1,
+                    organisation,
+                    PRIMITIVES.identityKey(identity),
+                    deliveryKey,
+                    Registry.signDelivery(PRIMITIVES, identity, "north", organisation, deliveryKey),
+                    "1f");
+        }
+    }
+
+    private static Secret seed(int value) {
+        byte[] bytes = new byte[32];
+        Arrays.fill(bytes, (byte) value);
+        return Secret.take(bytes);
+    }
+}

@@ -1,0 +1,109 @@
+package dev.sotto.participant.home;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Deadlines;
+import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.VectorLayout;
+import dev.sotto.training.checkpoint.InvalidFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class PolicyTest {
+    private static final Bytes BASE = Bytes.zeros(32);
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void template_isReadAndAllowsAnOrdinaryRound() throws Exception {
+        assertThat(read(Policy.TEMPLATE).refuses(round(10, 8, "q_proj", "classes", 1), BASE.hex(), 100))
+                .isEmpty();
+    }
+
+    @Test
+    void round_thatBreaksARule_isRefusedByItsName() throws Exception {
+        Policy policy = read(Policy.TEMPLATE);
+        refused(policy, round(1, 8, "q_proj", "classes", 1), 100, "fewestSteps 2");
+        refused(policy, round(10_001, 8, "q_proj", "classes", 1), 100, "mostSteps 10000");
+        refused(policy, round(10, 65, "q_proj", "classes", 1), 100, "mostRank 64");
+        refused(policy, round(10, 8, "lm_head", "classes", 1), 100, "target module lm_head");
+        refused(policy, round(10, 8, "q_proj", "exact", 1), 100, "weighting exact");
+        refused(policy, round(10, 8, "q_proj", "classes", 21), 100, "mostAttempts 20");
+        refused(policy, round(10, 8, "q_proj", "classes", 1), 15, "fewestExamples 16");
+        refused(
+                read(Policy.TEMPLATE.replace("longestSeconds: 86400", "longestSeconds: 60")),
+                round(10, 8, "q_proj", "classes", 1),
+                100,
+                "longestSeconds 60");
+        refused(
+                read(Policy.TEMPLATE.replace("baseModels: []", "baseModels: [" + "a".repeat(64) + "]")),
+                round(10, 8, "q_proj", "classes", 1),
+                100,
+                "baseModels");
+        assertThat(policy.refuses(round(10, 8, "q_proj", "classes", 1), "b".repeat(64), 100))
+                .hasValueSatisfying(why -> assertThat(why).contains(BASE.hex()).contains("b".repeat(64)));
+    }
+
+    @Test
+    void file_withABadKey_namesItAndWhatIsAllowed() {
+        wrong("mostRank: 64", "mostRank: big", "mostRank is \"big\"", "1 to 4096");
+        wrong("mostRank: 64", "mostRnak: 64", "mostRank is missing");
+        wrong("mostRank: 64", "mostRank: 64\nmuch: 1", "unknown key 'much'");
+        wrong("verify: all", "verify: some", "verify", "[all, never]");
+        wrong("[uniform, classes]", "[uniform, guess]", "weightings", "guess");
+        wrong("[uniform, classes]", "[uniform", "line");
+    }
+
+    private void wrong(String good, String bad, String... parts) {
+        assertThatThrownBy(() -> read(Policy.TEMPLATE.replace(good, bad)))
+                .isInstanceOf(InvalidFile.class)
+                .hasMessageContaining("policy.yaml")
+                .hasMessageContainingAll(parts);
+    }
+
+    private static void refused(Policy policy, RoundOpened round, long examples, String reason) {
+        assertThat(policy.refuses(round, BASE.hex(), examples))
+                .hasValueSatisfying(why -> assertThat(why).contains(reason));
+    }
+
+    private Policy read(String text) throws Exception {
+        Path file = folder.resolve("policy.yaml");
+        Files.writeString(file, text);
+        return Policy.read(file);
+    }
+
+    private static RoundOpened round(int steps, int rank, String module, String weighting, long attempt) {
+        return new RoundOpened(
+                0,
+                attempt,
+                Bytes.zeros(Limits.NONCE),
+                List.of("a", "b", "c", "d"),
+                3,
+                1,
+                1,
+                3,
+                24,
+                List.of(new VectorLayout("adapter", true, List.of(new TensorLayout("t", List.of(4, 4), 0)))),
+                1024,
+                weighting,
+                new Deadlines(60, 60, 3600, 60, 60),
+                BASE,
+                0,
+                Bytes.zeros(32),
+                new TrainingPlan(
+                        "fedavg", "sft", "alpaca", rank, 16, List.of(module), steps, 8, 128, 1e-3, 0, 1, 0, 1e-3),
+                Bytes.zeros(32),
+                Bytes.zeros(Limits.XWING_PUBLIC_KEY),
+                Bytes.zeros(32),
+                Bytes.zeros(32));
+    }
+}
