@@ -113,7 +113,6 @@ final class InitCommand implements Callable<Integer> {
                 url: %s
                 replicationFactor: 3
                 partitions: 4
-                modelsKept: 5
 
                 # A round needs that many members that have approved each other; then all of them take part.
                 members:

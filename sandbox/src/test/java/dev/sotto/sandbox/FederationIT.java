@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.Demo;
 import dev.sotto.sandbox.demo.DemoPlan;
 import dev.sotto.sandbox.demo.Display;
 import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.sandbox.failure.Failure;
 import dev.sotto.sandbox.process.Jvm;
 import dev.sotto.sandbox.process.Supervisor;
 import dev.sotto.sandbox.report.Report;
@@ -18,11 +20,13 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,6 +67,7 @@ class FederationIT {
             assertThat(rounds.get(2).path("survivors")).hasSize(4);
             topicsHoldNothingPlain(plan, outcome.federation());
             ownTopicsOnly(plan, outcome.federation());
+            enrolmentIsForTheInvited(outcome.federation());
 
             Report report = demo.report(outcome, Duration.ZERO);
             assertThat(report.aggregation().maxErrorVsPlaintext()).isPositive();
@@ -123,6 +128,43 @@ class FederationIT {
         }
     }
 
+    @Test
+    void memberThatRefuses_isShownToTheOperator_andOneThatIsRevokedMayDoNothing() throws Exception {
+        DemoPlan plan = plan(1, 4);
+        try (Supervisor supervisor = supervisor(plan)) {
+            Demo.Outcome outcome = demo(plan, supervisor)
+                    .federate(
+                            federation -> {
+                                Path policy = federation.home("bank").resolve("policy.yaml");
+                                String strict = Files.readString(policy).replace("mostSteps: 10000", "mostSteps: 3");
+                                Files.writeString(policy, strict);
+                            },
+                            (event, federation) -> {});
+            Federation federation = outcome.federation();
+
+            assertThat(outcome.status().at("/rounds/0/survivors")).hasSize(3);
+            JsonNode declined = outcome.status().at("/declined/0");
+            assertThat(declined.path("organisation").asText()).isEqualTo("bank");
+            assertThat(declined.path("reason").asText()).isEqualTo("POLICY");
+            assertThat(declined.path("detail").asText()).contains("steps 4").contains("mostSteps 3");
+
+            federation.run(
+                    "revoke",
+                    List.of(
+                            "admin",
+                            "revoke",
+                            "bank",
+                            "--reason",
+                            "left the federation",
+                            "--coordinator",
+                            federation.folder().toString()));
+            assertThat(federation.status().path("members"))
+                    .anyMatch(member -> member.path("organisation").asText().equals("bank")
+                            && member.path("state").asText().equals("revoked"));
+            mayNotWrite(federation, "bank", "sotto." + Federation.ID + ".inbox.bank");
+        }
+    }
+
     private void topicsHoldNothingPlain(DemoPlan plan, Federation federation) throws Exception {
         Needles needles = new Needles();
         for (String organisation : plan.organisations()) {
@@ -180,18 +222,80 @@ class FederationIT {
     }
 
     private void ownTopicsOnly(DemoPlan plan, Federation federation) {
-        String other =
-                "sotto." + Federation.ID + ".updates." + plan.organisations().get(1);
-        Path home = federation.home(plan.organisations().getFirst());
+        mayNotWrite(
+                federation,
+                plan.organisations().getFirst(),
+                "sotto." + Federation.ID + ".updates." + plan.organisations().get(1));
+    }
+
+    private static void mayNotWrite(Federation federation, String organisation, String topic) {
+        Path home = federation.home(organisation);
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
                 Topics.settings(federation.bootstrap(), home.resolve("tls.pem"), home.resolve("ca.pem")),
                 new ByteArraySerializer(),
                 new ByteArraySerializer())) {
-            assertThatThrownBy(() -> producer.send(new ProducerRecord<>(other, new byte[1]))
+            assertThatThrownBy(() -> producer.send(new ProducerRecord<>(topic, new byte[1]))
                             .get())
                     .isInstanceOf(ExecutionException.class)
                     .hasCauseInstanceOf(TopicAuthorizationException.class);
         }
+    }
+
+    /// One invite, one organisation, one coordinator.
+    private void enrolmentIsForTheInvited(Federation federation) throws Exception {
+        String invite = federation
+                .run(
+                        "invite-late",
+                        List.of(
+                                "admin",
+                                "invite",
+                                "late",
+                                "--coordinator",
+                                federation.folder().toString()))
+                .getFirst();
+        JsonNode said = JSON.readTree(Base64.getUrlDecoder().decode(invite.substring("sotto1.".length())));
+        String otherCa = changed(said, "c", "0".repeat(64));
+        assertThatThrownBy(() -> enroll(federation, otherCa, "other-ca"))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("its CA is not the one in the invite");
+        String otherToken = changed(said, "t", "A".repeat(43));
+        assertThatThrownBy(() -> enroll(federation, otherToken, "other-token"))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("this is not the invite for late");
+        enroll(federation, invite, "late");
+        assertThatThrownBy(() -> enroll(federation, invite, "twice"))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("there is no invite for organisation 'late'");
+        // A member's certificate is not the administrator's.
+        Path impostor = Files.createDirectories(folder.resolve("impostor"));
+        for (String file : List.of("federation.yaml", "ca.pem")) {
+            Files.copy(federation.folder().resolve(file), impostor.resolve(file));
+        }
+        Files.copy(federation.home("bank").resolve("tls.pem"), impostor.resolve("admin.pem"));
+        assertThatThrownBy(() ->
+                        federation.run("impostor", List.of("admin", "status", "--coordinator", impostor.toString())))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("needs the certificate CN=admin");
+    }
+
+    private void enroll(Federation federation, String invite, String name) throws Exception {
+        var _ = federation.run(
+                "enroll-" + name,
+                List.of(
+                        "enroll",
+                        invite,
+                        "--home",
+                        folder.resolve("enroll-" + name).toString()));
+    }
+
+    private static String changed(JsonNode invite, String field, String value) {
+        return "sotto1."
+                + Base64.getUrlEncoder()
+                        .withoutPadding()
+                        .encodeToString(((ObjectNode) invite.deepCopy())
+                                .put(field, value)
+                                .toString()
+                                .getBytes(StandardCharsets.UTF_8));
     }
 
     private static List<Double> losses(Path log) throws Exception {

@@ -29,7 +29,6 @@ import java.util.regex.Pattern;
 /// @param url               where members enrol
 /// @param partitions        of `models` and of each `updates` topic
 /// @param replicationFactor of every topic
-/// @param modelsKept        versions that stay readable
 /// @param membersAtLeast    how many mutually approved members a round needs; then all of them take part
 /// @param rounds            after which the federation is done
 /// @param aggregation       of secure aggregation
@@ -45,7 +44,6 @@ public record Settings(
         URI url,
         int partitions,
         short replicationFactor,
-        int modelsKept,
         int membersAtLeast,
         long rounds,
         Aggregation aggregation,
@@ -103,7 +101,6 @@ public record Settings(
         String url = top.text("url", Pattern.compile("https://[^/\\s]+:[0-9]{1,5}"), "https://HOST:PORT");
         int partitions = (int) top.integer("partitions", 1, 256, 4);
         short replication = (short) top.integer("replicationFactor", 1, 7, 3);
-        int kept = (int) top.integer("modelsKept", 2, 1000, 5);
         Section members = top.section("members");
         int atLeast = (int) members.integer("atLeast", 3, 255);
         members.done();
@@ -131,7 +128,6 @@ public record Settings(
                 URI.create(url),
                 partitions,
                 replication,
-                kept,
                 atLeast,
                 rounds,
                 aggregation,

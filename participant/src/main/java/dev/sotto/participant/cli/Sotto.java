@@ -3,9 +3,12 @@ package dev.sotto.participant.cli;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.djl.NativeLibraryUnavailable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
@@ -42,7 +45,10 @@ public final class Sotto {
     /// The command line, with one clear sentence for every failure that a person can cause.
     public static CommandLine commandLine() {
         CommandLine line = new CommandLine(new Sotto());
-        line.setExecutionExceptionHandler((failure, failed, result) -> {
+        line.setExecutionExceptionHandler((thrown, failed, result) -> {
+            Exception failure = thrown instanceof UncheckedIOException unchecked
+                    ? Objects.requireNonNullElse(unchecked.getCause(), thrown)
+                    : thrown;
             failed.getErr().println("sotto: " + sentence(failure));
             return failure instanceof InvalidFile
                             || failure instanceof NativeLibraryUnavailable
@@ -59,6 +65,7 @@ public final class Sotto {
             case NoSuchFileException missing -> missing.getFile() + ": there is no such file";
             case AccessDeniedException denied -> denied.getFile() + ": may not be read or written";
             case FileSystemException other -> String.valueOf(other.getMessage());
+            case IOException io -> String.valueOf(io.getMessage());
             case Failed failed -> String.valueOf(failed.getMessage());
             case InvalidFile invalid -> String.valueOf(invalid.getMessage());
             case NativeLibraryUnavailable unavailable -> String.valueOf(unavailable.getMessage());

@@ -34,6 +34,13 @@ public final class Demo {
     private static final int MOST_ATTEMPTS = 5;
     private static final String MARKER = ".sotto-demo";
 
+    /// Changes the organisations' folders when they are members and not yet running.
+    @FunctionalInterface
+    public interface Preparation {
+        /// Changes them.
+        void of(Federation federation) throws IOException, InterruptedException, Failure;
+    }
+
     /// What happens to the federation from outside, whenever an organisation says something.
     @FunctionalInterface
     public interface Interference {
@@ -54,6 +61,7 @@ public final class Demo {
     private final Watch watch = new Watch();
     private final Map<Long, Set<String>> closed = new HashMap<>();
     private final Map<Long, Set<String>> verified = new HashMap<>();
+    private final Map<Long, Set<String>> declined = new HashMap<>();
     private final Map<Long, Long> started = new TreeMap<>();
     private final Set<String> told = new HashSet<>();
     private long current;
@@ -91,6 +99,12 @@ public final class Demo {
     /// Runs the federation until every organisation has verified the last round. Everything is left
     /// running.
     public Outcome federate(Interference interference) throws IOException, InterruptedException, Failure {
+        return federate(federation -> {}, interference);
+    }
+
+    /// As [#federate(Interference)], after a preparation.
+    public Outcome federate(Preparation preparation, Interference interference)
+            throws IOException, InterruptedException, Failure {
         DataSets data = data();
         Federation federation = new Federation(plan, artefacts, supervisor, watch, data);
         long coordinates = federation.create();
@@ -103,6 +117,7 @@ public final class Demo {
         display.say("enrolment", String.join(", ", fingerprints.keySet()) + ": keys made by each, certificates issued");
         federation.approve(fingerprints);
         display.say("peers", "each has compared and approved the others' fingerprints");
+        preparation.of(federation);
         for (String organisation : plan.organisations()) {
             federation.startAgent(organisation);
         }
@@ -199,8 +214,7 @@ public final class Demo {
     private void rounds(Federation federation, Interference interference)
             throws IOException, InterruptedException, Failure {
         long last = System.nanoTime();
-        while (verified.getOrDefault((long) plan.rounds() - 1, Set.of()).size()
-                < plan.organisations().size()) {
+        while (!done(plan.rounds() - 1L)) {
             supervisor.check();
             List<Watch.Event> events = watch.take(200);
             if (!events.isEmpty()) {
@@ -216,6 +230,14 @@ public final class Demo {
             display.live(current, plan.rounds(), watch.places(), left());
         }
         display.clear();
+    }
+
+    /// Everybody has verified the round, or has declined it.
+    private boolean done(long round) {
+        Set<String> who = new HashSet<>(verified.getOrDefault(round, Set.of()));
+        boolean any = !who.isEmpty();
+        who.addAll(declined.getOrDefault(round, Set.of()));
+        return any && who.size() == plan.organisations().size();
     }
 
     private void tell(Watch.Event event) throws Failure {
@@ -235,7 +257,10 @@ public final class Demo {
                     display.say(place, first(phase));
                 }
                 if (phase.equals("left-out")) {
-                    display.say(place, event.organisation() + " sits this one out: its secrets died with it");
+                    display.say(
+                            place,
+                            event.organisation() + " sits this one out: "
+                                    + json.path("detail").asText());
                 }
                 if (phase.equals("aborted")
                         && told.add(round + "/" + json.path("attempt").asLong() + "/" + phase)) {
@@ -244,6 +269,9 @@ public final class Demo {
                         throw Failure.failed("round " + (round + 1) + " was aborted " + MOST_ATTEMPTS + " times; see "
                                 + plan.output().resolve("logs"));
                     }
+                }
+                if (phase.equals("declined")) {
+                    declined.computeIfAbsent(round, any -> new HashSet<>()).add(event.organisation());
                 }
                 if (phase.equals("closed")) {
                     closed.computeIfAbsent(round, any -> new HashSet<>()).add(event.organisation());

@@ -37,8 +37,8 @@ public record Report(
 
     /// On the held-out examples.
     ///
-    /// @param loss     mean over response tokens
-    /// @param accuracy share of response tokens that the model puts first
+    /// @param loss     mean cross entropy per response token, in nats
+    /// @param accuracy share of examples whose every response token is the most probable one
     public record Score(double loss, double accuracy) {}
 
     /// Every adapter's score on the same held-out examples.
