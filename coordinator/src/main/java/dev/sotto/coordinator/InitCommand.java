@@ -25,7 +25,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `sotto coordinator init`: the folder of a new federation. Starts nothing.
+/// `sotto admin init`: the folder of a new federation. Starts nothing.
 @Command(
         name = "init",
         description = "Make the folder of a new federation: CA, keys, certificates, federation.yaml.",

@@ -152,6 +152,7 @@ class FederationIT {
                     "revoke",
                     List.of(
                             "admin",
+                            "members",
                             "revoke",
                             "bank",
                             "--reason",
@@ -249,6 +250,7 @@ class FederationIT {
                         List.of(
                                 "admin",
                                 "invite",
+                                "create",
                                 "late",
                                 "--coordinator",
                                 federation.folder().toString()))

@@ -22,15 +22,9 @@ import picocli.CommandLine.Spec;
 /// `sotto admin`: what the federation's administrator asks of the coordinator.
 @Command(
         name = "admin",
-        description = "Administer a federation: invites, members, rounds.",
+        description = "Administer a federation: invites, members, rounds; init makes a new one.",
         mixinStandardHelpOptions = true,
-        subcommands = {
-            AdminCommand.InviteOne.class,
-            AdminCommand.Invites.class,
-            AdminCommand.Members.class,
-            AdminCommand.Revoke.class,
-            AdminCommand.Status.class
-        })
+        subcommands = {AdminCommand.Invite.class, AdminCommand.Members.class, AdminCommand.Status.class})
 final class AdminCommand implements Runnable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -39,8 +33,7 @@ final class AdminCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new CommandLine.ParameterException(
-                spec.commandLine(), "which one: invite, invites, members, revoke or status?");
+        throw new CommandLine.ParameterException(spec.commandLine(), "which one: init, invite, members or status?");
     }
 
     /// The folder with the administrator's certificate.
@@ -74,8 +67,24 @@ final class AdminCommand implements Runnable {
     }
 
     /// `sotto admin invite`.
-    @Command(name = "invite", description = "Invite an organisation, once.", mixinStandardHelpOptions = true)
-    static final class InviteOne implements Callable<Integer> {
+    @Command(
+            name = "invite",
+            description = "Invites: create, list, revoke.",
+            mixinStandardHelpOptions = true,
+            subcommands = {CreateInvite.class, ListInvites.class, RevokeInvite.class})
+    static final class Invite implements Runnable {
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public void run() {
+            throw new CommandLine.ParameterException(spec.commandLine(), "which one: create, list or revoke?");
+        }
+    }
+
+    /// `sotto admin invite create`.
+    @Command(name = "create", description = "Invite an organisation, once.", mixinStandardHelpOptions = true)
+    static final class CreateInvite implements Callable<Integer> {
         @Parameters(paramLabel = "ORGANISATION", description = "Its id, [a-z0-9-]{1,63}.")
         private String organisation = "";
 
@@ -98,32 +107,57 @@ final class AdminCommand implements Runnable {
         }
     }
 
-    /// `sotto admin invites`.
-    @Command(name = "invites", description = "Invites that were not used.", mixinStandardHelpOptions = true)
-    static final class Invites implements Callable<Integer> {
+    /// `sotto admin invite list`.
+    @Command(name = "list", description = "Invites that were not used.", mixinStandardHelpOptions = true)
+    static final class ListInvites implements Callable<Integer> {
         @Mixin
         private Connection connection = new Connection();
-
-        @Option(names = "--remove", paramLabel = "ORGANISATION", description = "Void this one instead.")
-        private java.util.Optional<String> remove = java.util.Optional.empty();
 
         @Spec
         private CommandSpec spec = CommandSpec.create();
 
         @Override
         public Integer call() throws Exception {
-            if (remove.isPresent()) {
-                var _ = connection.send("DELETE", "/admin/invites/" + remove.get(), MissingNode.getInstance());
-            } else {
-                print(spec, connection.send("GET", "/admin/invites", MissingNode.getInstance()));
-            }
+            print(spec, connection.send("GET", "/admin/invites", MissingNode.getInstance()));
+            return 0;
+        }
+    }
+
+    /// `sotto admin invite revoke`.
+    @Command(name = "revoke", description = "Void an invite.", mixinStandardHelpOptions = true)
+    static final class RevokeInvite implements Callable<Integer> {
+        @Parameters(paramLabel = "ORGANISATION", description = "Its id.")
+        private String organisation = "";
+
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Override
+        public Integer call() throws Exception {
+            var _ = connection.send("DELETE", "/admin/invites/" + organisation, MissingNode.getInstance());
             return 0;
         }
     }
 
     /// `sotto admin members`.
-    @Command(name = "members", description = "Who is and was a member.", mixinStandardHelpOptions = true)
-    static final class Members implements Callable<Integer> {
+    @Command(
+            name = "members",
+            description = "Members: list, revoke.",
+            mixinStandardHelpOptions = true,
+            subcommands = {ListMembers.class, RevokeMember.class})
+    static final class Members implements Runnable {
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public void run() {
+            throw new CommandLine.ParameterException(spec.commandLine(), "which one: list or revoke?");
+        }
+    }
+
+    /// `sotto admin members list`.
+    @Command(name = "list", description = "Who is and was a member.", mixinStandardHelpOptions = true)
+    static final class ListMembers implements Callable<Integer> {
         @Mixin
         private Connection connection = new Connection();
 
@@ -137,9 +171,9 @@ final class AdminCommand implements Runnable {
         }
     }
 
-    /// `sotto admin revoke`.
+    /// `sotto admin members revoke`.
     @Command(name = "revoke", description = "End a membership at once.", mixinStandardHelpOptions = true)
-    static final class Revoke implements Callable<Integer> {
+    static final class RevokeMember implements Callable<Integer> {
         @Parameters(paramLabel = "ORGANISATION", description = "Its id.")
         private String organisation = "";
 

@@ -17,10 +17,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `sotto layout`: what a federation trains, for `sotto coordinator init`, which sees no model.
+/// `sotto layout`: what a federation trains, for `sotto admin init`, which sees no model.
 @Command(
         name = "layout",
-        description = "Describe an adapter for a base model, for `sotto coordinator init`.",
+        description = "Describe an adapter for a base model, for `sotto admin init`.",
         mixinStandardHelpOptions = true)
 final class LayoutCommand implements Callable<Integer> {
     @Option(names = "--base", required = true, description = "Checkpoint folder of the base model.")

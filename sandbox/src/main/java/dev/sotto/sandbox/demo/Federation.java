@@ -157,7 +157,7 @@ public final class Federation {
         Pairs.forEach(plan.organisations(), organisation -> {
             String invite = run(
                             "invite-" + organisation,
-                            List.of("admin", "invite", organisation, "--coordinator", folder().toString()))
+                            List.of("admin", "invite", "create", organisation, "--coordinator", folder().toString()))
                     .getFirst();
             List<String> said = run(
                     "enroll-" + organisation,
