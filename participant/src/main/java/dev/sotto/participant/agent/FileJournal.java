@@ -1,6 +1,7 @@
 package dev.sotto.participant.agent;
 
 import dev.sotto.crypto.secagg.Journal;
+import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -96,7 +97,7 @@ public final class FileJournal implements Journal {
             }
             channel.force(true);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(Home.at(file, e));
         }
     }
 

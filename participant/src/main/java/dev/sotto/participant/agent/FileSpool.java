@@ -1,6 +1,7 @@
 package dev.sotto.participant.agent;
 
 import dev.sotto.crypto.secagg.Spool;
+import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -48,7 +49,7 @@ final class FileSpool implements Spool {
                 int _ = channel.write(bytes);
             }
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(Home.at(file, e));
         }
     }
 
@@ -60,7 +61,7 @@ final class FileSpool implements Spool {
             }
             Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(Home.at(file, e));
         }
     }
 
@@ -80,7 +81,7 @@ final class FileSpool implements Spool {
                 receiver.chunk(number, Envelope.decode(Bytes.of(in.readNBytes(size))));
             }
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(Home.at(file, e));
         } catch (MalformedMessage e) {
             throw new UncheckedIOException(new IOException(file + " is damaged: " + e.getMessage(), e));
         }
@@ -91,7 +92,7 @@ final class FileSpool implements Spool {
             Files.deleteIfExists(part);
             Files.deleteIfExists(file);
         } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(Home.at(file, e));
         }
     }
 }

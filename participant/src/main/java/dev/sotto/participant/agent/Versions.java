@@ -9,7 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -81,13 +80,10 @@ public final class Versions {
     }
 
     static void writeFloats(Path file, float[] values) throws IOException {
-        Files.createDirectories(file.toAbsolutePath().getParent());
         ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES))
                 .order(ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(values);
-        Path fresh = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(fresh, bytes.array());
-        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        Home.write(file, bytes.array());
     }
 
     private static long number(Path file) {

@@ -2,7 +2,9 @@ package dev.sotto.participant.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.schemas.Topics;
+import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.data.Example;
+import dev.sotto.training.data.JsonLines;
 import dev.sotto.training.demo.DemoText;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,8 +13,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -22,7 +26,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "data",
         description =
-                "Generate the demo's data: one file per organisation, no one with all categories, and evaluation.jsonl.",
+                "Generate the demo's data: one file per organisation, no one with all categories, and evaluation.jsonl; or check"
+                        + " files.",
         mixinStandardHelpOptions = true)
 final class DataCommand implements Callable<Integer> {
     @Option(names = "--organisations", defaultValue = "4", description = "3 to 16 (default ${DEFAULT-VALUE}).")
@@ -37,14 +42,31 @@ final class DataCommand implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "1", description = "Decides all lines (default ${DEFAULT-VALUE}).")
     long seed;
 
-    @Option(names = "--output", required = true, description = "Folder to write to.")
-    Path output = Path.of("");
+    /// One or the other.
+    static final class Task {
+        @Option(names = "--output", description = "Folder to write to.")
+        Optional<Path> output = Optional.empty();
+
+        @Option(names = "--check", arity = "1..*", description = "Generate nothing; check these files instead.")
+        List<Path> check = List.of();
+    }
+
+    @ArgGroup(multiplicity = "1")
+    Task task = new Task();
 
     @Spec
     CommandSpec spec = CommandSpec.create();
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InvalidFile {
+        for (Path file : task.check) {
+            int examples = JsonLines.read(file).size();
+            spec.commandLine().getOut().println(file + ": " + examples + " examples");
+        }
+        if (task.output.isEmpty()) {
+            return 0;
+        }
+        Path output = task.output.get();
         if (!given.isEmpty()) {
             organisations = given.size();
         }

@@ -10,6 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -158,10 +159,29 @@ public record Home(Path path) {
 
     /// Writes a record as JSON, whole or not at all.
     public static void writeJson(Path file, Object value) throws IOException {
-        Files.createDirectories(file.toAbsolutePath().getParent());
+        write(file, JSON.writeValueAsBytes(value));
+    }
+
+    /// Writes a file, whole or not at all.
+    public static void write(Path file, byte[] content) throws IOException {
         Path fresh = file.resolveSibling(file.getFileName() + ".new");
-        Files.write(fresh, JSON.writeValueAsBytes(value));
-        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        try {
+            Files.createDirectories(file.toAbsolutePath().getParent());
+            Files.write(fresh, content);
+            Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw at(file, e);
+        }
+    }
+
+    /// The same failure with the file's name: a full disk does not tell it.
+    public static FileSystemException at(Path file, IOException e) {
+        if (e instanceof FileSystemException named) {
+            return named;
+        }
+        FileSystemException named = new FileSystemException(file.toString(), null, e.getMessage());
+        named.initCause(e);
+        return named;
     }
 
     /// Reads a record from JSON.

@@ -132,7 +132,8 @@ public record DataSets(Map<String, Path> files, Map<String, Integer> lines, Path
                     throw Failure.invalid(file + ":" + number + ": is no JSON object");
                 }
             } catch (JsonProcessingException e) {
-                throw Failure.invalid(file + ":" + number + ": is no JSON: " + e.getOriginalMessage());
+                throw Failure.invalid(file + ":" + number + ": is no JSON: "
+                        + e.getOriginalMessage().replaceAll(" \\(start marker.*", ""));
             }
             lines.add(line);
         }

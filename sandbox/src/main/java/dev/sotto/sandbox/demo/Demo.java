@@ -185,6 +185,7 @@ public final class Demo {
     private DataSets data() throws IOException, InterruptedException, Failure {
         Path folder = plan.output().resolve("data");
         DataSets data;
+        check();
         if (plan.data().isEmpty()) {
             supervisor.run(
                     "data",
@@ -207,6 +208,26 @@ public final class Demo {
         data.lines().forEach((id, lines) -> sizes.add(id + " " + lines));
         display.say("data", String.join(", ", sizes) + " examples, private; " + data.heldOut() + " held out");
         return data;
+    }
+
+    /// Every line, as training will read it, before anything is started.
+    private void check() throws IOException, InterruptedException, Failure {
+        List<String> command = new ArrayList<>(List.of("data", "--check"));
+        for (Path source : plan.data()) {
+            if (Files.isDirectory(source)) {
+                try (Stream<Path> files = Files.list(source)) {
+                    files.map(Path::toString)
+                            .filter(file -> file.endsWith(".jsonl"))
+                            .sorted()
+                            .forEach(command::add);
+                }
+            } else {
+                command.add(source.toString());
+            }
+        }
+        if (command.size() > 2) {
+            supervisor.run("data", artefacts.participant(), command);
+        }
     }
 
     // ---- rounds ----

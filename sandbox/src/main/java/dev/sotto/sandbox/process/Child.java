@@ -23,6 +23,8 @@ import java.util.function.Consumer;
 /// Thread-safe.
 public final class Child {
     private static final int LAST_LINES = 8;
+    /// How Sotto's programs begin the sentence that says what is wrong.
+    private static final String SENTENCE = "sotto: ";
 
     private final String name;
     private final Path log;
@@ -130,10 +132,14 @@ public final class Child {
     ///
     /// Exit code 2 of a child means wrong input or a wrong machine, and stays so.
     public Failure died(int exitCode) {
+        List<String> last = lastLines();
+        if (exitCode == Failure.INVALID && !last.isEmpty() && last.getLast().startsWith(SENTENCE)) {
+            return Failure.invalid(
+                    name + ": " + last.getLast().substring(SENTENCE.length()) + " (its log: " + log + ")");
+        }
         StringBuilder sentence = new StringBuilder(name);
         sentence.append(
                 exitCode > 128 ? " was ended by signal " + (exitCode - 128) : " ended with exit code " + exitCode);
-        List<String> last = lastLines();
         if (!last.isEmpty()) {
             sentence.append("; the last lines of its log:");
             last.forEach(line -> sentence.append("\n    ").append(line));
@@ -142,12 +148,13 @@ public final class Child {
         return exitCode == Failure.INVALID ? Failure.invalid(sentence.toString()) : Failure.failed(sentence.toString());
     }
 
-    /// The last lines of its log that are not empty.
+    /// The last lines of its log that are for people.
     public List<String> lastLines() {
         Deque<String> last = new ArrayDeque<>();
         try (BufferedReader reader = Files.newBufferedReader(log, StandardCharsets.ISO_8859_1)) {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
-                if (!line.isBlank()) {
+                // Events are for programs.
+                if (!line.isBlank() && !line.startsWith("{")) {
                     last.addLast(line);
                     if (last.size() > LAST_LINES) {
                         last.removeFirst();

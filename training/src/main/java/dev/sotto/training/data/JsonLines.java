@@ -49,7 +49,9 @@ public final class JsonLines {
         try {
             json = JSON.readTree(line);
         } catch (JsonProcessingException e) {
-            throw new InvalidFile(file, "line " + number + " is no JSON: " + e.getOriginalMessage());
+            throw new InvalidFile(
+                    file,
+                    "line " + number + " is no JSON: " + e.getOriginalMessage().replaceAll(" \\(start marker.*", ""));
         }
         String asked = field(file, number, json, ASKED);
         String input = json.path("input").asText("");
