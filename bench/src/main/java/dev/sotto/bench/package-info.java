@@ -1,0 +1,5 @@
+/// Benchmarks: `./sotto bench`.
+@NullMarked
+package dev.sotto.bench;
+
+import org.jspecify.annotations.NullMarked;
