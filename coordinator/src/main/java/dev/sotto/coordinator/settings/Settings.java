@@ -188,8 +188,8 @@ public record Settings(
         } catch (IllegalArgumentException e) {
             throw section.bad("name", name, String.valueOf(e.getMessage()));
         }
-        if (optimizer == ServerOptimizer.SCAFFOLD) {
-            throw section.bad("name", name, "another algorithm: SCAFFOLD's control vector does not travel yet");
+        if (optimizer == ServerOptimizer.SCAFFOLD || optimizer == ServerOptimizer.FEDPROX) {
+            throw section.bad("name", name, "another algorithm: members cannot do the client's side of this one yet");
         }
         return optimizer;
     }
