@@ -31,6 +31,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
@@ -105,12 +106,12 @@ class FederationIT {
     }
 
     @Test
-    void coordinator_killedInMidRound_goesOnWhereTheLogEnds() throws Exception {
+    void coordinator_killedInMidRoundAmongJunk_goesOnWhereTheLogEnds() throws Exception {
         DemoPlan plan = plan(2, 4);
         try (Supervisor supervisor = supervisor(plan)) {
             AtomicBoolean training = new AtomicBoolean();
             AtomicBoolean confirmed = new AtomicBoolean();
-            Demo.Outcome outcome = demo(plan, supervisor).federate((event, federation) -> {
+            Demo.Outcome outcome = demo(plan, supervisor).federate(this::writeJunk, (event, federation) -> {
                 boolean now = (event.is("training", 0) && training.compareAndSet(false, true))
                         || (event.is("confirmed", 1) && confirmed.compareAndSet(false, true));
                 if (now) {
@@ -163,6 +164,24 @@ class FederationIT {
                     .anyMatch(member -> member.path("organisation").asText().equals("bank")
                             && member.path("state").asText().equals("revoked"));
             mayNotWrite(federation, "bank", "sotto." + Federation.ID + ".inbox.bank");
+        }
+    }
+
+    /// A member may write into its own topics whatever it likes; nobody stumbles over it.
+    private void writeJunk(Federation federation) {
+        Path home = federation.home("bank");
+        byte[] random = new byte[5000];
+        new SplittableRandom(1).nextBytes(random);
+        try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
+                Topics.settings(federation.bootstrap(), home.resolve("tls.pem"), home.resolve("ca.pem")),
+                new ByteArraySerializer(),
+                new ByteArraySerializer())) {
+            for (String topic : List.of("inbox", "updates")) {
+                for (byte[] junk : new byte[][] {null, {}, {10}, {10, 127}, random}) {
+                    var _ = producer.send(new ProducerRecord<>("sotto." + Federation.ID + "." + topic + ".bank", junk));
+                }
+            }
+            producer.flush();
         }
     }
 

@@ -209,7 +209,7 @@ final class Aggregator implements AutoCloseable {
     private void take(ConsumerRecord<byte[], byte[]> record, Change change) {
         Attempt now = attempt;
         String organisation = record.topic().substring(topics.updatesPrefix().length());
-        if (now == null) {
+        if (now == null || record.value() == null) {
             return;
         }
         Manifest manifest = now.manifests().get(organisation);

@@ -275,6 +275,9 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
             enter(Envelope.decode(Bytes.of(record.value())));
         }
+        for (String member : registry.members().keySet()) {
+            readApprovals(member);
+        }
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.control(), 1)) {
             Envelope envelope = Envelope.decode(Bytes.of(record.value()));
             said.add(Enc.sha256(envelope.encode()));
@@ -304,6 +307,21 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                         : "round " + chain.round() + " attempt " + chain.attempt()
                                 + (chain.open() ? " is open" : chain.closed() ? " is closed" : " was aborted"));
         routed().ifPresent(routed -> aggregator.begin(routed.roster().opened(), directory, opened));
+    }
+
+    /// Before a round can be opened: with only some of the approvals its cohort would be smaller than need be.
+    private void readApprovals(String member) {
+        for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.inbox(member), 1)) {
+            try {
+                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                if (envelope.type() == MessageType.PEERS_APPROVED
+                        && envelope.sender().equals(member)) {
+                    approved(envelope);
+                }
+            } catch (MalformedMessage e) {
+                // take() says so.
+            }
+        }
     }
 
     /// Where the attempt begins that has not ended, or the log's size.
@@ -582,7 +600,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     // ---- what members send ----
 
     private void take(ConsumerRecord<byte[], byte[]> record) {
-        if (!record.topic().startsWith(topics.inboxPrefix())) {
+        if (!record.topic().startsWith(topics.inboxPrefix()) || record.value() == null) {
             return;
         }
         String organisation = record.topic().substring(topics.inboxPrefix().length());

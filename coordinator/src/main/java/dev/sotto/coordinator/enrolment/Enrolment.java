@@ -97,16 +97,20 @@ public final class Enrolment {
         } catch (CertificateAuthority.BadRequest e) {
             throw new Refused(400, String.valueOf(e.getMessage()));
         }
-        RegistryEntry.Enrolled before = writer.registry().members().get(organisation);
-        access.admit(organisation, principal);
-        writer.append(new RegistryEntry.Enrolled(
+        RegistryEntry.Enrolled entry = new RegistryEntry.Enrolled(
                 organisation,
                 generation,
                 principal,
                 request.identityKey(),
                 request.deliveryKey(),
                 request.deliverySignature(),
-                issued.serial()));
+                issued.serial());
+        if (!Registry.isDeliverySigned(primitives, federation, entry)) {
+            throw new Refused(400, "deliverySignature is not the identity key's over the delivery key");
+        }
+        RegistryEntry.Enrolled before = writer.registry().members().get(organisation);
+        access.admit(organisation, principal);
+        writer.append(entry);
         if (before != null && !before.principal().equals(principal)) {
             access.expel(before.principal());
         }

@@ -79,7 +79,8 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /// Every record that some partitions of a topic hold now, in each partition's order.
+    /// Every record that some partitions of a topic hold now, in each partition's order. One without a value says
+    /// nothing, whoever wrote it, and is left out.
     public List<ConsumerRecord<byte[], byte[]>> readToEnd(String topic, int partitions) {
         List<TopicPartition> assigned = new ArrayList<>();
         for (int p = 0; p < partitions; p++) {
@@ -91,7 +92,11 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
             reader.seekToBeginning(assigned);
             Map<TopicPartition, Long> ends = reader.endOffsets(assigned);
             while (ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
-                reader.poll(POLL).forEach(records::add);
+                reader.poll(POLL).forEach(record -> {
+                    if (record.value() != null) {
+                        records.add(record);
+                    }
+                });
             }
         }
         return records;

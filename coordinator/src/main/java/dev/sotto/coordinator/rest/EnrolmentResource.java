@@ -12,6 +12,7 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.core.MediaType;
 import java.io.IOException;
 import java.util.Base64;
+import org.jspecify.annotations.Nullable;
 
 /// `POST /enrolment`: an invited organisation becomes a member.
 @Path("/enrolment")
@@ -45,7 +46,10 @@ public class EnrolmentResource {
     @POST
     @jakarta.ws.rs.Consumes(MediaType.APPLICATION_JSON)
     @jakarta.ws.rs.Produces(MediaType.APPLICATION_JSON)
-    public Granted enrol(JsonNode body) throws Refused, IOException {
+    public Granted enrol(@Nullable JsonNode body) throws Refused, IOException {
+        if (body == null) {
+            throw new Refused(400, "the request must be a JSON object");
+        }
         String organisation = text(body, "organisation");
         Bytes csr;
         try {

@@ -49,9 +49,7 @@ public record Registry(
         TreeMap<String, String> nextRevoked = new TreeMap<>(revoked);
         switch (entry) {
             case RegistryEntry.Enrolled enrolled -> {
-                Bytes signed =
-                        deliverySigned(coordinator.federation(), enrolled.organisation(), enrolled.deliveryKey());
-                if (!primitives.verify(enrolled.identityKey(), signed, enrolled.deliverySignature())) {
+                if (!isDeliverySigned(primitives, coordinator.federation(), enrolled)) {
                     throw Roster.coordinator(
                             Refusal.BAD_SIGNATURE,
                             "the registry holds a delivery key that " + enrolled.organisation() + " did not sign");
@@ -76,6 +74,12 @@ public record Registry(
             deliveryKeys.put(id, member.deliveryKey());
         });
         return new Directory(federation, coordinatorKey, keys, deliveryKeys);
+    }
+
+    /// Whether the delivery key of an entry is signed by its identity key.
+    public static boolean isDeliverySigned(Primitives primitives, String federation, RegistryEntry.Enrolled enrolled) {
+        Bytes signed = deliverySigned(federation, enrolled.organisation(), enrolled.deliveryKey());
+        return primitives.verify(enrolled.identityKey(), signed, enrolled.deliverySignature());
     }
 
     /// Signs a delivery key with its owner's identity.

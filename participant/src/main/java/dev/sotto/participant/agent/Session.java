@@ -219,6 +219,9 @@ final class Session implements AutoCloseable {
     // ---- what the coordinator says ----
 
     private void take(ConsumerRecord<byte[], byte[]> record, boolean inTime) throws IOException, InvalidFile {
+        if (record.value() == null) {
+            return;
+        }
         bytesDown += record.value().length;
         Envelope envelope;
         try {

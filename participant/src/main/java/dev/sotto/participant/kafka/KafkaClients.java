@@ -75,7 +75,8 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /// Every record that a topic holds now and that is not older than `since`, in each partition's order.
+    /// Every record that a topic holds now and that is not older than `since`, in each partition's order. One
+    /// without a value says nothing, whoever wrote it, and is left out.
     public static List<ConsumerRecord<byte[], byte[]>> read(
             Consumer<byte[], byte[]> reader, String topic, Instant since) {
         List<TopicPartition> partitions = new ArrayList<>();
@@ -91,7 +92,11 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         }
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
         while (ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
-            reader.poll(POLL).forEach(records::add);
+            reader.poll(POLL).forEach(record -> {
+                if (record.value() != null) {
+                    records.add(record);
+                }
+            });
         }
         return records;
     }
