@@ -18,6 +18,7 @@ import dev.sotto.sandbox.report.Report;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
@@ -28,9 +29,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -106,26 +109,49 @@ class FederationIT {
     }
 
     @Test
-    void coordinator_killedInMidRoundAmongJunk_goesOnWhereTheLogEnds() throws Exception {
+    void federation_withCrashesJunkAndALostDisk_closesEveryRoundAtOnce() throws Exception {
         DemoPlan plan = plan(2, 4);
         try (Supervisor supervisor = supervisor(plan)) {
             AtomicBoolean training = new AtomicBoolean();
+            AtomicBoolean lost = new AtomicBoolean();
             AtomicBoolean confirmed = new AtomicBoolean();
             Demo.Outcome outcome = demo(plan, supervisor).federate(this::writeJunk, (event, federation) -> {
-                boolean now = (event.is("training", 0) && training.compareAndSet(false, true))
-                        || (event.is("confirmed", 1) && confirmed.compareAndSet(false, true));
-                if (now) {
+                if (event.is("training", 0) && training.compareAndSet(false, true)
+                        || event.is("confirmed", 1) && confirmed.compareAndSet(false, true)) {
                     federation.killCoordinator();
                     federation.startCoordinator();
+                }
+                if (event.organisation().equals(plan.victim())
+                        && event.is("shares-dealt", 1)
+                        && lost.compareAndSet(false, true)) {
+                    federation.killAgent(plan.victim());
+                    for (Path file : files(federation.home(plan.victim()).resolve("journal"), "")) {
+                        Files.delete(file);
+                    }
+                    federation.startAgent(plan.victim());
                 }
             });
 
             JsonNode rounds = outcome.status().path("rounds");
             assertThat(rounds).hasSize(2);
+            assertThat(rounds.get(0).path("survivors")).hasSize(4);
+            assertThat(rounds.get(1).path("survivors")).hasSize(3);
             for (JsonNode round : rounds) {
-                assertThat(round.path("survivors")).hasSize(4);
                 assertThat(round.path("attempt").asInt()).isOne();
             }
+            Federation federation = outcome.federation();
+            // Its own messages in the log told it what its journal had forgotten: it sent the same bytes again.
+            Set<Bytes> keys = new HashSet<>();
+            for (ConsumerRecord<byte[], byte[]> record : Objects.requireNonNull(Topics.readAll(Topics.settings(
+                            federation.bootstrap(),
+                            federation.folder().resolve("tls.pem"),
+                            federation.folder().resolve("ca.pem")))
+                    .get("sotto." + Federation.ID + ".inbox." + plan.victim()))) {
+                if (type(record.topic(), record.value()).equals(MessageType.KEYS_ADVERTISED.wireName())) {
+                    keys.add(Bytes.of(record.value()));
+                }
+            }
+            assertThat(keys).as("one in each round").hasSize(2);
         }
     }
 
@@ -333,7 +359,7 @@ class FederationIT {
         return losses;
     }
 
-    private static List<Path> files(Path folder, String end) throws Exception {
+    private static List<Path> files(Path folder, String end) throws IOException {
         try (Stream<Path> all = Files.list(folder)) {
             return all.filter(file -> file.toString().endsWith(end)).sorted().toList();
         }

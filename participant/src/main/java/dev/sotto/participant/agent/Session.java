@@ -137,8 +137,18 @@ final class Session implements AutoCloseable {
         tellPeers();
         List<ConsumerRecord<byte[], byte[]>> history = KafkaClients.read(logs, topics.control(), Instant.EPOCH);
         int open = openAttempt(history);
+        Rebuild rebuild = new Rebuild(my.journal(), own());
         for (int i = 0; i < history.size(); i++) {
+            rebuild.before(history.get(i), state.chain());
             take(history.get(i), i >= open);
+        }
+        if (rebuild.restored() > 0) {
+            my.events()
+                    .error(
+                            "journal",
+                            "it lacked " + rebuild.restored()
+                                    + " messages that this organisation had sent: its disk was"
+                                    + " lost or set back; they are in it again");
         }
         sitOut();
         TopicPartition control = new TopicPartition(topics.control(), 0);
@@ -165,6 +175,24 @@ final class Session implements AutoCloseable {
         outbox.close();
         reader.close();
         logs.close();
+    }
+
+    /// What this organisation has said in rounds, as the log has it.
+    private List<Envelope> own() {
+        List<Envelope> own = new ArrayList<>();
+        String id = my.membership().organisation();
+        for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topics.inbox(id), Instant.EPOCH)) {
+            try {
+                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                var _ = directory.verify(my.primitives(), envelope, envelope.transcript());
+                if (envelope.sender().equals(id)) {
+                    own.add(envelope);
+                }
+            } catch (MalformedMessage | PeerMisbehaved e) {
+                // Not said by it: an older identity of the organisation, or damage.
+            }
+        }
+        return own;
     }
 
     /// Where in the history the attempt begins that has not ended, or its size.

@@ -75,8 +75,8 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /// Every record that a topic holds now and that is not older than `since`, in each partition's order. One
-    /// without a value says nothing, whoever wrote it, and is left out.
+    /// Every record that a topic holds now and that is not older than `since`, in each partition's order.
+    /// One without a value says nothing, whoever wrote it, and is left out.
     public static List<ConsumerRecord<byte[], byte[]>> read(
             Consumer<byte[], byte[]> reader, String topic, Instant since) {
         List<TopicPartition> partitions = new ArrayList<>();
