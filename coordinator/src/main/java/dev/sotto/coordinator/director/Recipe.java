@@ -36,11 +36,6 @@ final class Recipe {
                 optimiser);
     }
 
-    /// How many coordinates the adapter has.
-    int size() {
-        return Math.toIntExact(settings.adapter().layout().size());
-    }
-
     /// The message that opens the attempt after `chain`.
     ///
     /// @param roundKey     of that attempt and nonce

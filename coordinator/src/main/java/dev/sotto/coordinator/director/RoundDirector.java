@@ -6,16 +6,11 @@ import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.Totals;
-import dev.sotto.crypto.mask.RoundContext;
-import dev.sotto.crypto.model.ModelAssembly;
-import dev.sotto.crypto.model.ModelCipher;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.primitive.Enc;
-import dev.sotto.crypto.primitive.InvalidKey;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
-import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Chain;
 import dev.sotto.crypto.secagg.Director;
 import dev.sotto.crypto.secagg.DirectorState;
@@ -36,7 +31,6 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.ModelKeys;
 import dev.sotto.schemas.PeersApproved;
 import dev.sotto.schemas.RegistryEntry;
@@ -44,12 +38,11 @@ import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
-import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.Topics;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -90,6 +83,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private final Clock clock;
     private final Consumer<Throwable> fatal;
     private final Recipe recipe;
+    private final Versions versions;
     private final Board board = new Board();
     private final Aggregator aggregator;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
@@ -100,24 +94,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private final Map<String, Integer> generations = new HashMap<>();
     private final Map<String, PeersApproved> approvals = new TreeMap<>();
     private final Set<Bytes> said = new HashSet<>();
-    private final Map<Long, Set<String>> keyed = new HashMap<>();
     private Optional<Writer> writer = Optional.empty();
     private volatile Registry registry = Registry.START;
     private DirectorState state = DirectorState.START;
     private Director machine;
     private Directory directory;
-    private ModelVersion version;
-    private Sealing sealing;
-    private long closedVersion;
-    private Bytes closedDigest;
     private Instant opened = Instant.MAX;
     private Instant notBefore = Instant.MIN;
     private Duration brokerAhead = Duration.ZERO;
     private boolean following;
     private volatile Instant lastTick = Instant.MIN;
-
-    /// How a version's chunks are encrypted: the context and T4 from which its key follows.
-    private record Sealing(RoundContext context, Bytes t4) {}
 
     /// Starts nothing yet.
     ///
@@ -139,9 +125,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         this.clock = clock;
         this.fatal = fatal;
         this.recipe = new Recipe(settings);
-        this.version = recipe.firstVersion();
-        this.closedDigest = version.digest(settings.federation());
-        this.sealing = new Sealing(new RoundContext(settings.federation(), 0, 0), closedDigest);
+        this.versions = new Versions(settings, secrets, primitives, randomness, recipe.firstVersion());
         registries.put(registry.head(), registry);
         this.directory =
                 registry.directory(settings.federation(), secrets.identity().key());
@@ -282,7 +266,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
             Envelope envelope = Envelope.decode(Bytes.of(record.value()));
             said.add(Enc.sha256(envelope.encode()));
             if (envelope.type() == MessageType.MODEL_KEYS) {
-                remember(ModelKeys.parse(envelope.payload()));
+                versions.given(ModelKeys.parse(envelope.payload()));
             }
         }
         List<ConsumerRecord<byte[], byte[]>> log = kafka.readToEnd(topics.leader(), 1);
@@ -309,7 +293,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         routed().ifPresent(routed -> aggregator.begin(routed.roster().opened(), directory, opened));
     }
 
-    /// Before a round can be opened: with only some of the approvals its cohort would be smaller than need be.
+    /// Before a round can be opened: with only some of the approvals its cohort would be smaller than
+    /// need be.
     private void readApprovals(String member) {
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.inbox(member), 1)) {
             try {
@@ -373,31 +358,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         }
     }
 
-    private void remember(ModelKeys keys) {
-        Set<String> receivers = keyed.computeIfAbsent(keys.version(), any -> new HashSet<>());
-        keys.boxes().forEach(box -> receivers.add(box.organisation()));
-    }
-
     /// Reads the present version back from `models`; publishes version 0 if it is not there.
-    private void findVersion() {
-        try (Secret key = modelKey(sealing)) {
-            ModelAssembly assembly =
-                    new ModelAssembly(key, settings.federation(), closedVersion, closedDigest, recipe.size());
-            for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.models(), settings.partitions())) {
-                Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(record.value())));
-                if (whole.isPresent()) {
-                    version = whole.get();
-                    return;
-                }
-            }
-        } catch (MalformedMessage e) {
-            throw new IllegalStateException(topics.models() + ": " + e.getMessage(), e);
+    private void findVersion() throws MalformedMessage {
+        if (versions.find(kafka.readToEnd(topics.models(), settings.partitions()))) {
+            return;
         }
-        if (closedVersion != 0) {
-            throw new IllegalStateException(topics.models() + " lacks chunks of version " + closedVersion
+        if (versions.expected() != 0) {
+            throw new IllegalStateException(topics.models() + " lacks chunks of version " + versions.expected()
                     + ", which the last closed round made, or round-secret.key is another one");
         }
-        writeAll(chunks(version, sealing));
+        writeAll(versions.chunks());
     }
 
     // ---- the machine ----
@@ -461,9 +431,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         Chain chain = state.chain();
         switch (message) {
             case RoundClosed closed -> {
-                sealing = new Sealing(new RoundContext(settings.federation(), chain.round(), chain.attempt()), before);
-                closedVersion = closed.version();
-                closedDigest = closed.modelDigest();
+                versions.closed(closed, chain.round(), chain.attempt(), before);
                 if (chain.round() + 1 >= settings.rounds()) {
                     board.finish();
                 }
@@ -525,7 +493,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private void unmask(Unmasking unmasking, Unmasker unmasker) {
         board.summing(now());
         var _ = aggregator
-                .finish(unmasking.survivors(), unmasker, version, settings.optimizer()::step)
+                .finish(unmasking.survivors(), unmasker, versions.present(), settings.optimizer()::step)
                 .whenComplete((summed, failure) -> later(() -> {
                     unmasker.close();
                     if (failure instanceof AggregateOutOfRange) {
@@ -546,12 +514,12 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private void publish(Unmasking unmasking, Aggregator.Summed summed) {
         Chain chain = state.chain();
         ModelVersion next = summed.next();
-        Sealing how =
-                new Sealing(new RoundContext(settings.federation(), chain.round(), chain.attempt()), unmasking.t4());
-        writeAll(chunks(next, how));
-        keys(next, how, List.copyOf(registry.members().keySet()));
+        versions.made(next, chain.round(), chain.attempt(), unmasking.t4());
+        List<Writer.Entry> chunks = versions.chunks();
+        writeAll(chunks);
+        chunks.forEach(chunk -> board.bytesDown(chunk.value().size()));
+        giveKeys(registry.members().keySet());
         board.summed(next.header().made().map(ModelHeader.Made::totals).orElse(new Totals(0, 0, 0, 0, 0, 0)));
-        version = next;
         step(
                 new Input.Close(
                         next.version(),
@@ -560,41 +528,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 now());
     }
 
-    private List<Writer.Entry> chunks(ModelVersion of, Sealing how) {
-        List<Bytes> plain = of.chunks();
-        List<Writer.Entry> entries = new ArrayList<>();
-        try (Secret key = modelKey(how)) {
-            for (int i = 0; i < plain.size(); i++) {
-                Bytes chunk = ModelCipher.seal(key, settings.federation(), of.version(), i, plain.size(), plain.get(i))
-                        .encode();
-                entries.add(
-                        new Writer.Entry(topics.models(), i % settings.partitions(), of.version() + "/" + i, chunk));
-                board.bytesDown(chunk.size());
-            }
-        }
-        return entries;
-    }
-
-    private Secret modelKey(Sealing how) {
-        return how.context().modelKey(secrets.roundSecret(), how.t4());
-    }
-
-    private void keys(ModelVersion of, Sealing how, List<String> receivers) {
-        Bytes digest = of.digest(settings.federation());
-        List<SealedBox> boxes = new ArrayList<>();
-        try (Secret key = modelKey(how)) {
-            for (String receiver : receivers) {
-                Bytes deliveryKey =
-                        Objects.requireNonNull(registry.members().get(receiver)).deliveryKey();
-                Bytes info = RoundContext.modelInfo(settings.federation(), digest, of.version(), receiver);
-                boxes.add(new SealedBox(receiver, primitives.seal(deliveryKey, info, key, randomness)));
-            }
-        } catch (InvalidKey e) {
-            throw new IllegalStateException("delivery keys were checked at enrolment", e);
-        }
-        ModelKeys keys = new ModelKeys(of.version(), digest, how.t4(), boxes);
-        say(secrets.identity().sign(keys, digest));
-        remember(keys);
+    private void giveKeys(Collection<String> receivers) {
+        ModelKeys keys = versions.keys(registry.members(), receivers);
+        say(secrets.identity().sign(keys, keys.modelDigest()));
+        versions.given(keys);
     }
 
     // ---- what members send ----
@@ -707,16 +644,15 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                     + " are needed (members.atLeast)");
             return;
         }
-        List<String> without = cohort.stream()
-                .filter(id -> !keyed.getOrDefault(version.version(), Set.of()).contains(id))
-                .toList();
+        List<String> without = versions.without(cohort);
         if (!without.isEmpty()) {
-            keys(version, sealing, without);
+            giveKeys(without);
         }
         Bytes nonce = randomness.bytes(32);
         long round = Recipe.round(chain);
         Bytes roundKey = machine.roundKey(round, Recipe.attempt(chain), nonce);
-        RoundOpened message = recipe.opened(chain, cohort, version, nonce, secrets.keyId(), roundKey, registry.head());
+        RoundOpened message =
+                recipe.opened(chain, cohort, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
         try {
             step(new Input.Open(message), now());
         } catch (IllegalArgumentException e) {

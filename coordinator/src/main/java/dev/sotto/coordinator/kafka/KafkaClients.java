@@ -79,8 +79,8 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         return new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
-    /// Every record that some partitions of a topic hold now, in each partition's order. One without a value says
-    /// nothing, whoever wrote it, and is left out.
+    /// Every record that some partitions of a topic hold now, in each partition's order. One without a
+    /// value says nothing, whoever wrote it, and is left out.
     public List<ConsumerRecord<byte[], byte[]>> readToEnd(String topic, int partitions) {
         List<TopicPartition> assigned = new ArrayList<>();
         for (int p = 0; p < partitions; p++) {
