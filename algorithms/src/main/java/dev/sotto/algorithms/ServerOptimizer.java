@@ -14,8 +14,8 @@ public enum ServerOptimizer {
     FEDAVG(0, true),
     /// As [#FEDAVG]; the client adds μ/2 ‖w − w_g‖² to its loss.
     FEDPROX(0, true),
-    /// As [#FEDAVG]; [#control] moves c.
-    SCAFFOLD(0, true),
+    /// As [#FEDAVG]; c += Σ(c_k⁺ − c_k)/N, N all members.
+    SCAFFOLD(1, true),
     /// m = Δ in round 0, else β1 m + (1 − β1) Δ; w += m.
     FEDAVGM(1, true),
     /// v += Δ²; w += η Δ/(√v + τ).
@@ -57,9 +57,14 @@ public enum ServerOptimizer {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /// How many vectors of the adapter's length the server keeps: m before v.
+    /// How many vectors of the adapter's length the server keeps: m before v; SCAFFOLD's c.
     public int stateVectors() {
         return stateVectors;
+    }
+
+    /// Whether members send a second vector, Σ(c_k⁺ − c_k).
+    public boolean hasControl() {
+        return this == SCAFFOLD;
     }
 
     /// Whether Δ is the mean weighted by examples, or the plain mean.
@@ -78,11 +83,19 @@ public enum ServerOptimizer {
 
     /// One step on a slice, in place.
     ///
-    /// @param w     the adapter
-    /// @param delta Δ, as long as `w`
-    /// @param state as [#initialState] made it
-    /// @param round from 0
-    public void step(float[] w, double[] delta, float[][] state, long round) {
+    /// @param w       the adapter
+    /// @param decoded Δ, as long as `w`; after it, where [#hasControl], Σ(c_k⁺ − c_k) over the survivors
+    /// @param state   as [#initialState] made it
+    /// @param round   from 0
+    /// @param members N: all members, not only the survivors
+    public void step(float[] w, List<double[]> decoded, float[][] state, long round, int members) {
+        double[] delta = decoded.getFirst();
+        if (hasControl()) {
+            double[] moved = decoded.get(1);
+            for (int i = 0; i < w.length; i++) {
+                state[0][i] = (float) (state[0][i] + moved[i] / members);
+            }
+        }
         for (int i = 0; i < w.length; i++) {
             w[i] = (float) (w[i]
                     + switch (this) {
@@ -115,13 +128,4 @@ public enum ServerOptimizer {
         return next;
     }
 
-    /// SCAFFOLD's server side on a slice: c += Σ(c_k⁺ − c_k)/N.
-    ///
-    /// @param sum     Σ(c_k⁺ − c_k) over the survivors
-    /// @param members N: all members, not only the survivors
-    public static void control(float[] c, double[] sum, int members) {
-        for (int i = 0; i < c.length; i++) {
-            c[i] = (float) (c[i] + sum[i] / members);
-        }
-    }
 }

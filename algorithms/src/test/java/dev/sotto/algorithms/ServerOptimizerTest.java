@@ -58,7 +58,6 @@ class ServerOptimizerTest {
             String name = optimizer.wireName();
             float[] w = vector(name + "/init/");
             float[][] state = optimizer.initialState(w.length);
-            float[] c = new float[w.length];
             for (int round = 0; round < about.get("rounds").asInt(); round++) {
                 String at = name + "/r" + round + "/";
                 JsonNode cohort = about.get(at + "cohort");
@@ -83,11 +82,15 @@ class ServerOptimizerTest {
                         controls[i] += moved[i];
                     }
                 }
-                optimizer.step(w, delta, state, round);
+                optimizer.step(
+                        w,
+                        List.of(delta, controls),
+                        state,
+                        round,
+                        about.get("clients").asInt());
                 assertClose(w, vector(at + "global/"), at + "global");
-                if (optimizer == ServerOptimizer.SCAFFOLD) {
-                    ServerOptimizer.control(c, controls, about.get("clients").asInt());
-                    assertClose(c, vector(at + "c/"), at + "c");
+                if (optimizer.hasControl()) {
+                    assertClose(state[0], vector(at + "c/"), at + "c");
                 }
             }
         }
@@ -107,13 +110,14 @@ class ServerOptimizerTest {
             float[] whole = {1, 2, 3, 4};
             double[] delta = {0.5, -1, 0, 1e-3};
             float[][] state = optimizer.initialState(4);
-            optimizer.step(whole, delta, state, 0);
-            optimizer.step(whole, delta, state, 1);
+            optimizer.step(whole, List.of(delta, delta), state, 0, 5);
+            optimizer.step(whole, List.of(delta, delta), state, 1, 5);
             for (int i = 0; i < 4; i++) {
                 float[] one = {i + 1};
                 float[][] own = optimizer.initialState(1);
-                optimizer.step(one, new double[] {delta[i]}, own, 0);
-                optimizer.step(one, new double[] {delta[i]}, own, 1);
+                List<double[]> slice = List.of(new double[] {delta[i]}, new double[] {delta[i]});
+                optimizer.step(one, slice, own, 0, 5);
+                optimizer.step(one, slice, own, 1, 5);
                 assertThat(one[0]).isEqualTo(whole[i]);
             }
         }

@@ -22,6 +22,7 @@ public sealed interface Message
                 Complaint,
                 ChannelOpened,
                 Disputed,
+                SurvivorsLifted,
                 PeersApproved,
                 RegistryEntry,
                 ModelKeys {
@@ -54,6 +55,7 @@ public sealed interface Message
             case COMPLAINT -> Complaint.parse(payload);
             case CHANNEL_OPENED -> ChannelOpened.parse(payload);
             case DISPUTED -> Disputed.parse(payload);
+            case SURVIVORS_LIFTED -> SurvivorsLifted.parse(payload);
             case PEERS_APPROVED -> PeersApproved.parse(payload);
             case REGISTRY_ENTRY -> RegistryEntry.parse(payload);
             case MODEL_KEYS -> ModelKeys.parse(payload);

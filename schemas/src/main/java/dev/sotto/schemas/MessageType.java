@@ -23,6 +23,7 @@ public enum MessageType {
     COMPLAINT("Complaint", false),
     CHANNEL_OPENED("ChannelOpened", false),
     DISPUTED("Disputed", false),
+    SURVIVORS_LIFTED("SurvivorsLifted", false),
     PEERS_APPROVED("PeersApproved", false),
     REGISTRY_ENTRY("RegistryEntry", true),
     MODEL_KEYS("ModelKeys", true);

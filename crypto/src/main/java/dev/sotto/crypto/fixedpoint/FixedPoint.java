@@ -84,11 +84,27 @@ public final class FixedPoint {
     /// @param totals of the same sum
     /// @throws AggregateOutOfRange if a coordinate exceeds what its survivors can have made
     public double[] mean(byte[] packed, int index, Totals totals) throws AggregateOutOfRange {
+        return layout.weighted()
+                ? decode(packed, index, totals, weightCap, (double) quotient * totals.weight())
+                : decode(packed, index, totals, 1, (double) quotient * totals.survivors());
+    }
+
+    /// The decoded sum of chunk `index` of an unmasked sum of an unweighted vector: (s·r)/Q.
+    ///
+    /// @param totals of the same sum
+    /// @throws AggregateOutOfRange if a coordinate exceeds what its survivors can have made
+    public double[] sum(byte[] packed, int index, Totals totals) throws AggregateOutOfRange {
+        return decode(packed, index, totals, 1, (double) quotient);
+    }
+
+    /// (s·r·factor)/divisor.
+    private double[] decode(byte[] packed, int index, Totals totals, double factor, double divisor)
+            throws AggregateOutOfRange {
         long first = (long) index * ring.chunkCoordinates();
-        double[] mean = new double[ring.chunkSize(layout.size(), index)];
+        double[] decoded = new double[ring.chunkSize(layout.size(), index)];
         long bound = bound(totals);
         int tensor = tensorAt(first);
-        for (int i = 0; i < mean.length; i++) {
+        for (int i = 0; i < decoded.length; i++) {
             while (first + i >= tensorEnds[tensor]) {
                 tensor++;
             }
@@ -98,11 +114,9 @@ public final class FixedPoint {
                 throw new AggregateOutOfRange("the sum at coordinate " + (first + i) + " of " + layout.name() + " is "
                         + s + ", honest members stay within ±" + bound);
             }
-            mean[i] = layout.weighted()
-                    ? (s * range * weightCap) / ((double) quotient * totals.weight())
-                    : (s * range) / ((double) quotient * totals.survivors());
+            decoded[i] = (s * range * factor) / divisor;
         }
-        return mean;
+        return decoded;
     }
 
     /// The largest |Σq| of honest survivors: min(⌈Q·W/weightCap⌉ + |U3|, |U3|·Q), or |U3|·Q if

@@ -5,6 +5,7 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
+import java.util.Optional;
 
 /// Where a reader of `control` stands: the fold of every message that the coordinator signed, in log
 /// order.
@@ -14,21 +15,23 @@ import dev.sotto.schemas.RoundOpened;
 /// @param attempt of the last attempt, 0 at first
 /// @param closed  whether the last attempt was closed, rather than aborted
 /// @param open    whether it has not ended
-public record Chain(Bytes head, long round, long attempt, boolean closed, boolean open) {
+/// @param last    the last message: evidence against a coordinator that told others something else
+public record Chain(Bytes head, long round, long attempt, boolean closed, boolean open, Optional<Envelope> last) {
     /// Before any message.
-    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false);
+    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false, Optional.empty());
 
     /// The chain after a verified envelope.
     Chain next(Envelope envelope) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
         boolean ends = envelope.type() == MessageType.ROUND_CLOSED || envelope.type() == MessageType.ROUND_ABORTED;
-        return new Chain(t, round, attempt, ends ? envelope.type() == MessageType.ROUND_CLOSED : closed, !ends);
+        boolean nowClosed = ends ? envelope.type() == MessageType.ROUND_CLOSED : closed;
+        return new Chain(t, round, attempt, nowClosed, !ends, Optional.of(envelope));
     }
 
     /// The chain after a verified `RoundOpened`.
     Chain next(Envelope envelope, RoundOpened opened) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
-        return new Chain(t, opened.round(), opened.attempt(), closed, true);
+        return new Chain(t, opened.round(), opened.attempt(), closed, true, Optional.of(envelope));
     }
 
     /// Whether this is the next round's first attempt, or the next attempt of a round that was aborted.

@@ -11,8 +11,10 @@ import dev.sotto.crypto.secagg.DirectorState.Output;
 import dev.sotto.crypto.secagg.DirectorState.Phase;
 import dev.sotto.crypto.secagg.DirectorState.Transition;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.ChannelOpened;
 import dev.sotto.schemas.Complaint;
 import dev.sotto.schemas.Decided;
+import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
@@ -25,6 +27,7 @@ import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SharesRouted;
+import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.UnmaskRequested;
 import java.time.Duration;
@@ -32,7 +35,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,6 +51,9 @@ import java.util.TreeMap;
 ///
 /// The caller owns the secrets given here. Not thread-safe.
 public final class Director {
+    private static final String COMPLAINT = "Complaint";
+    private static final String NEEDS_LIFT = "NeedsLift";
+
     private final Primitives primitives;
     private final Identity coordinator;
     private final Directory directory;
@@ -90,7 +95,7 @@ public final class Director {
                 case Input.Decision decision -> decided(state, decision.decided(), Optional.of(now));
                 case Input.Ended ended -> decided(state, ended.decided(), Optional.empty());
                 case Input.Open open -> propose(state, open.message());
-                case Input.Received received -> tick(receive(state, received.envelope()), now);
+                case Input.Received received -> received(state, received.envelope(), now);
                 case Input.Delivered delivered -> tick(delivered(state, delivered, now), now);
                 case Input.Tick tick -> tick(state, now);
                 case Input.Close close -> close(state, close);
@@ -103,23 +108,28 @@ public final class Director {
 
     // ---- what members send ----
 
+    private Transition received(DirectorState state, Envelope envelope, Instant now) throws PeerMisbehaved {
+        String who = envelope.sender();
+        return switch (envelope.type()) {
+            case ROUND_DECLINED ->
+                state.chain().open()
+                                && directory.verify(
+                                                primitives,
+                                                envelope,
+                                                state.chain().head())
+                                        instanceof RoundDeclined
+                        ? tick(state.silent(who), now)
+                        : wait(state);
+            case COMPLAINT -> tick(complaint(state, envelope), now);
+            case CHANNEL_OPENED -> judge(state, envelope);
+            case SURVIVORS_LIFTED -> lifted(state, envelope);
+            case DISPUTED -> disputed(state, envelope);
+            default -> tick(receive(state, envelope), now);
+        };
+    }
+
     private DirectorState receive(DirectorState state, Envelope envelope) throws PeerMisbehaved {
         String who = envelope.sender();
-        switch (envelope.type()) {
-            case ROUND_DECLINED -> {
-                if (state.chain().open()
-                        && directory.verify(primitives, envelope, state.chain().head()) instanceof RoundDeclined) {
-                    Set<String> silent = new HashSet<>(state.silent());
-                    silent.add(who);
-                    return new DirectorState(state.phase(), state.chain(), state.deciding(), silent, state.sealed());
-                }
-                return state;
-            }
-            case COMPLAINT -> {
-                return complaint(state, envelope);
-            }
-            default -> {}
-        }
         return switch (state.phase()) {
             case Phase.Keys keys -> {
                 once(keys.received(), envelope);
@@ -159,6 +169,7 @@ public final class Director {
                         new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, shares), reveal.ends()));
             }
             case Phase.Between between -> state;
+            case Phase.Judging judging -> state;
             case Phase.Past past -> state;
             case Phase.Summing summing -> state;
         };
@@ -199,6 +210,61 @@ public final class Director {
                 updates.ends()));
     }
 
+    /// A complainant has opened its channel key: who lied, the dealer or the complainant.
+    private Transition judge(DirectorState state, Envelope envelope) throws PeerMisbehaved {
+        if (!(state.phase() instanceof Phase.Judging judging)
+                || !envelope.sender().equals(judging.complainant())
+                || !(directory.verify(primitives, envelope, state.chain().head()) instanceof ChannelOpened opened)) {
+            return wait(state);
+        }
+        String liar =
+                liar(primitives, judging.routed(), judging.complainant(), judging.accused(), opened.channelSeed());
+        return judged(state, judging, liar);
+    }
+
+    /// Who lied once a complainant has opened its channel key: the dealer or the complainant. Anyone can tell.
+    ///
+    /// @param routed      U2 of the aborted attempt
+    /// @param complainant who complained about `accused`
+    /// @param channelSeed as it published it
+    public static String liar(
+            Primitives primitives, Routed routed, String complainant, String accused, Bytes channelSeed) {
+        try (Secret seed = Secret.take(channelSeed.toArray())) {
+            if (!primitives
+                    .kemKey(seed)
+                    .equals(routed.roster().member(complainant).channelKey())) {
+                return complainant;
+            }
+            ReceivedShares.open(primitives, routed, accused, complainant, seed).close();
+            return complainant;
+        } catch (PeerMisbehaved fault) {
+            return accused;
+        }
+    }
+
+    private static Transition judged(DirectorState state, Phase.Judging judging, String liar) {
+        return new Transition(
+                state.judged(liar), List.of(new Output.Judged(liar, judging.complainant(), judging.accused())));
+    }
+
+    private Transition lifted(DirectorState state, Envelope envelope) throws PeerMisbehaved {
+        SurvivorsLifted claimed;
+        try {
+            claimed = SurvivorsLifted.parse(envelope.payload());
+        } catch (MalformedMessage e) {
+            throw new PeerMisbehaved(Refusal.MALFORMED, envelope.sender(), String.valueOf(e.getMessage()));
+        }
+        var _ = directory.verify(primitives, envelope, claimed.adapterDigest());
+        return wait(state.lifted(envelope.sender(), claimed));
+    }
+
+    private Transition disputed(DirectorState state, Envelope envelope) throws PeerMisbehaved {
+        // Over whatever transcript it had: that it is another one may be what it says.
+        return directory.verify(primitives, envelope, envelope.transcript()) instanceof Disputed disputed
+                ? new Transition(state, List.of(new Output.Disputed(envelope.sender(), disputed.reason())))
+                : wait(state);
+    }
+
     private DirectorState delivered(DirectorState state, Input.Delivered input, Instant now) {
         if (!(state.phase() instanceof Phase.Updates updates)) {
             return state;
@@ -228,7 +294,9 @@ public final class Director {
         if (infeasible.isPresent()) {
             throw new IllegalArgumentException(infeasible.get());
         }
-        if (state.deciding() || !state.chain().isNext(message)) {
+        if (state.deciding()
+                || state.phase() instanceof Phase.Judging
+                || !state.chain().isNext(message)) {
             return new Transition(state, List.of());
         }
         return decide(state, message);
@@ -236,9 +304,7 @@ public final class Director {
 
     private Transition decide(DirectorState state, Message message) {
         Decided decided = new Decided(message.type(), state.chain().head(), message.encode());
-        return new Transition(
-                new DirectorState(state.phase(), state.chain(), true, state.silent(), state.sealed()),
-                List.of(new Output.Decide(decided)));
+        return new Transition(state.deciding(true), List.of(new Output.Decide(decided)));
     }
 
     private Transition tick(DirectorState state, Instant now) {
@@ -276,6 +342,8 @@ public final class Director {
                         : wait(state);
             case Phase.Reveal reveal -> revealed(state, reveal, now);
             case Phase.Between between -> wait(state);
+            case Phase.Judging judging ->
+                now.isBefore(judging.ends()) ? wait(state) : judged(state, judging, judging.complainant());
             case Phase.Past past -> wait(state);
             case Phase.Summing summing -> wait(state);
         };
@@ -327,7 +395,7 @@ public final class Director {
         if (updates.complaint().isPresent()) {
             return abort(
                     state,
-                    "Complaint",
+                    COMPLAINT,
                     updates.complaint().get().sender() + " could not open a share that was dealt to it",
                     List.of(updates.complaint().get().encode()));
         }
@@ -344,9 +412,7 @@ public final class Director {
             if (updates.delivered().keySet().containsAll(before)) {
                 return decide(state, survivors(updates, before));
             }
-            return all
-                    ? abort(state, "NeedsLift", "the same survivors " + before + " did not all deliver", List.of())
-                    : wait(state);
+            return all || graceOver ? sealAnother(state, updates, before) : wait(state);
         }
         return all || graceOver
                 ? enough(
@@ -355,6 +421,49 @@ public final class Director {
                         opened.fewest(),
                         survivors(updates, updates.delivered().keySet()))
                 : wait(state);
+    }
+
+    /// Other survivors than before on the same adapter: only where the operators of all who were in both
+    /// sets have lifted the rule for exactly this pair.
+    private Transition sealAnother(DirectorState state, Phase.Updates updates, List<String> before) {
+        Opened opened = updates.routed().roster().opened();
+        Map<String, SurvivorsLifted> lifted =
+                state.lifted().getOrDefault(opened.message().adapterDigest(), Map.of());
+        Set<String> delivered = updates.delivered().keySet();
+        Optional<List<String>> allowed = lifted.values().stream()
+                .filter(lift -> lift.confirmed().equals(before))
+                .map(SurvivorsLifted::allowed)
+                .filter(set -> set.size() >= opened.fewest()
+                        && delivered.containsAll(set)
+                        && unlifted(lifted, before, set).isEmpty())
+                .findFirst();
+        if (allowed.isPresent()) {
+            return decide(state, survivors(updates, allowed.get()));
+        }
+        List<String> possible = List.copyOf(delivered);
+        if (possible.size() < opened.fewest()) {
+            return enough(state, possible.size(), opened.fewest(), survivors(updates, possible));
+        }
+        return abort(
+                state,
+                NEEDS_LIFT,
+                "survivors " + before + " were sealed on this adapter, now " + possible + " delivered; to seal "
+                        + "these instead, the operators of " + unlifted(lifted, before, possible)
+                        + " must run: sotto lift " + String.join(",", possible),
+                List.of());
+    }
+
+    private static List<String> unlifted(
+            Map<String, SurvivorsLifted> lifted, List<String> before, List<String> wanted) {
+        return wanted.stream()
+                .filter(before::contains)
+                .filter(member -> {
+                    SurvivorsLifted lift = lifted.get(member);
+                    return lift == null
+                            || !lift.confirmed().equals(before)
+                            || !lift.allowed().equals(wanted);
+                })
+                .toList();
     }
 
     private static Message survivors(Phase.Updates updates, Collection<String> ids) {
@@ -452,8 +561,10 @@ public final class Director {
                 ? phase(state, message, chain.head(), now.get(), sealed)
                 : past(state.phase(), message, sealed);
         Set<String> silent = chain.open() ? state.silent() : Set.of();
+        Optional<String> liar = message instanceof RoundOpened ? Optional.empty() : state.liar();
         return new Transition(
-                new DirectorState(phase, chain, false, silent, sealed), List.of(new Output.Publish(envelope)));
+                new DirectorState(phase, chain, false, silent, sealed, state.lifted(), liar),
+                List.of(new Output.Publish(envelope)));
     }
 
     private static Phase past(Phase before, Message message, Map<Bytes, List<String>> sealed) {
@@ -525,6 +636,9 @@ public final class Director {
                         now.plusSeconds(opened.deadlines().reveal()));
             }
             case RoundClosed closed -> new Phase.Between();
+            case RoundAborted aborted
+            when state.phase() instanceof Phase.Updates updates && isComplaint(aborted) ->
+                judging(updates.routed(), aborted, now);
             case RoundAborted aborted -> new Phase.Between();
             default ->
                 throw new IllegalStateException("the leader's log decides "
@@ -533,23 +647,23 @@ public final class Director {
         };
     }
 
-    /// Judges a complaint once the complainant has opened its channel key: who lied, the dealer or the
-    /// complainant.
-    ///
-    /// @param routed      U2 of the aborted attempt
-    /// @param complainant who complained about `accused`
-    /// @param channelSeed as it published it
-    public static String liar(
-            Primitives primitives, Routed routed, String complainant, String accused, Bytes channelSeed) {
-        Roster roster = routed.roster();
-        try (Secret seed = Secret.take(channelSeed.toArray())) {
-            if (!primitives.kemKey(seed).equals(roster.member(complainant).channelKey())) {
-                return complainant;
-            }
-            ReceivedShares.open(primitives, routed, accused, complainant, seed).close();
-            return complainant;
-        } catch (PeerMisbehaved fault) {
-            return accused;
+    /// Whether an abort leaves a complaint to be judged: its attempt is over, but not yet without
+    /// consequence for the next one.
+    public static boolean isComplaint(RoundAborted aborted) {
+        return aborted.reason().equals(COMPLAINT);
+    }
+
+    private static Phase judging(Routed routed, RoundAborted aborted, Instant now) {
+        try {
+            Envelope complaint = Envelope.decode(aborted.evidence().getFirst());
+            return new Phase.Judging(
+                    routed,
+                    complaint.sender(),
+                    Complaint.parse(complaint.payload()).accused(),
+                    now.plusSeconds(
+                            routed.roster().opened().message().deadlines().shares()));
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the leader's log holds what no director writes", e);
         }
     }
 

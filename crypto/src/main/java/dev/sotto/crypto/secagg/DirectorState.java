@@ -5,7 +5,10 @@ import dev.sotto.schemas.Decided;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SurvivorsLifted;
 import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,26 +24,64 @@ import java.util.SortedMap;
 /// @param silent   members that declined or were refused in this attempt: nobody waits for them
 /// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the
 ///   same
+/// @param lifted   what operators of members allowed since, by adapter and member
+/// @param liar     who lied about a share in the attempt before: the next one leaves it out
 public record DirectorState(
-        Phase phase, Chain chain, boolean deciding, Set<String> silent, Map<Bytes, List<String>> sealed) {
+        Phase phase,
+        Chain chain,
+        boolean deciding,
+        Set<String> silent,
+        Map<Bytes, List<String>> sealed,
+        Map<Bytes, Map<String, SurvivorsLifted>> lifted,
+        Optional<String> liar) {
     /// Before any message.
     public static final DirectorState START =
-            new DirectorState(new Phase.Between(), Chain.START, false, Set.of(), Map.of());
+            new DirectorState(new Phase.Between(), Chain.START, false, Set.of(), Map.of(), Map.of(), Optional.empty());
 
     /// Copies the collections.
     public DirectorState {
         silent = Set.copyOf(silent);
         sealed = Map.copyOf(sealed);
+        lifted = Map.copyOf(lifted);
     }
 
     DirectorState with(Phase next) {
-        return new DirectorState(next, chain, deciding, silent, sealed);
+        return new DirectorState(next, chain, deciding, silent, sealed, lifted, liar);
+    }
+
+    DirectorState deciding(boolean now) {
+        return new DirectorState(phase, chain, now, silent, sealed, lifted, liar);
+    }
+
+    DirectorState silent(String member) {
+        Set<String> more = new HashSet<>(silent);
+        more.add(member);
+        return new DirectorState(phase, chain, deciding, more, sealed, lifted, liar);
+    }
+
+    DirectorState lifted(String member, SurvivorsLifted allowed) {
+        Map<Bytes, Map<String, SurvivorsLifted>> more = new HashMap<>(lifted);
+        Map<String, SurvivorsLifted> ofAdapter = new HashMap<>(more.getOrDefault(allowed.adapterDigest(), Map.of()));
+        ofAdapter.put(member, allowed);
+        more.put(allowed.adapterDigest(), Map.copyOf(ofAdapter));
+        return new DirectorState(phase, chain, deciding, silent, sealed, more, liar);
+    }
+
+    DirectorState judged(String lied) {
+        return new DirectorState(new Phase.Between(), chain, deciding, silent, sealed, lifted, Optional.of(lied));
     }
 
     /// The part of an attempt. What was verified is a field of the phase that needs it.
     public sealed interface Phase {
         /// No attempt is open.
         record Between() implements Phase {}
+
+        /// The attempt was aborted for a complaint: whoever complained opens its channel key, so that all see
+        /// who lied.
+        ///
+        /// @param routed U2 of that attempt
+        /// @param ends   when silence counts against the complainant
+        record Judging(Routed routed, String complainant, String accused, Instant ends) implements Phase {}
 
         /// An attempt that is known to have ended is being folded.
         record Past(RoundOpened opened) implements Phase {}
@@ -120,6 +161,16 @@ public record DirectorState(
 
         /// Publish on `control`; safe to repeat after a restart, byte for byte the same.
         record Publish(Envelope envelope) implements Output {}
+
+        /// A complaint is decided.
+        ///
+        /// @param liar the dealer who sealed something else than it committed to, or whoever complained
+        ///   without reason
+        record Judged(String liar, String complainant, String accused) implements Output {}
+
+        /// A member has published evidence that it was told something else than others, or that a closed round
+        /// does not recompute.
+        record Disputed(String member, String reason) implements Output {}
 
         /// A member's message broke a rule.
         record Refused(PeerMisbehaved fault) implements Output {}

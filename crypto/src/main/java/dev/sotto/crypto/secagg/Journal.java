@@ -3,6 +3,7 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.SurvivorsLifted;
 import java.util.List;
 import java.util.Optional;
 
@@ -20,7 +21,13 @@ public interface Journal {
     /// The survivors confirmed on an adapter, ids ascending.
     Optional<List<String>> confirmed(Bytes adapterDigest);
 
-    /// Records the survivors before the confirmation leaves.
+    /// The one further set that the member's operator allowed on an adapter.
+    Optional<SurvivorsLifted> lifted(Bytes adapterDigest);
+
+    /// Records what the operator allowed, before it is said. Once per adapter.
+    void recordLifted(SurvivorsLifted lifted);
+
+    /// Records the survivors before the confirmation leaves; the last one recorded counts.
     void recordConfirmed(Bytes adapterDigest, List<String> survivors);
 
     /// The message of one type that was signed in an attempt.

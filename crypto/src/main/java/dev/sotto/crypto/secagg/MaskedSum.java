@@ -4,13 +4,13 @@ import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.VectorLayout;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /// The running sum of masked chunks of one attempt. Nothing is kept per member but which chunks it has
 /// added.
@@ -18,17 +18,26 @@ import java.util.Set;
 /// Memory is the size of one packed update, whatever the number of members. Not thread-safe.
 public final class MaskedSum {
     private final RoundOpened opened;
-    private final Map<String, List<byte[]>> sums = new HashMap<>();
+    private final Sample sample;
+    private final Map<String, SortedMap<Integer, byte[]>> sums = new HashMap<>();
     private final Map<String, Set<String>> added = new HashMap<>();
 
     /// Zero.
     public MaskedSum(Opened opened) {
+        this(opened, new Sample.All());
+    }
+
+    /// Zero, for the chunks of a sample only: others are ignored.
+    public MaskedSum(Opened opened, Sample sample) {
         this.opened = opened.message();
+        this.sample = sample;
         for (VectorLayout vector : this.opened.layout()) {
             Ring ring = Parameters.ring(this.opened, vector);
-            List<byte[]> chunks = new ArrayList<>();
+            SortedMap<Integer, byte[]> chunks = new TreeMap<>();
             for (int index = 0; index < ring.chunks(vector.size()); index++) {
-                chunks.add(new byte[ring.chunkSize(vector.size(), index) * ring.wordBytes()]);
+                if (sample.holds(vector.name(), index)) {
+                    chunks.put(index, new byte[ring.chunkSize(vector.size(), index) * ring.wordBytes()]);
+                }
             }
             sums.put(vector.name(), chunks);
         }
@@ -36,7 +45,8 @@ public final class MaskedSum {
 
     /// Adds a chunk that [Manifest#chunk] has verified. A duplicate is ignored.
     public void add(String member, UpdateChunk chunk) {
-        if (added.computeIfAbsent(member, key -> new HashSet<>()).add(place(chunk))) {
+        if (sample.holds(chunk.vector(), chunk.index())
+                && added.computeIfAbsent(member, key -> new HashSet<>()).add(place(chunk))) {
             byte[] masked = chunk.masked().toArray();
             ring(chunk).add(sum(chunk), 0, masked, masked.length);
         }
@@ -52,7 +62,7 @@ public final class MaskedSum {
 
     /// Whether every chunk of a member is in.
     public boolean isComplete(String member) {
-        int all = sums.values().stream().mapToInt(List::size).sum();
+        int all = sums.values().stream().mapToInt(Map::size).sum();
         return added.getOrDefault(member, Set.of()).size() == all;
     }
 
@@ -77,10 +87,8 @@ public final class MaskedSum {
             throw new IllegalStateException("the sum holds " + members() + ", not all of " + survivors.ids());
         }
         for (VectorLayout vector : opened.layout()) {
-            List<byte[]> chunks = Objects.requireNonNull(sums.get(vector.name()));
-            for (int index = 0; index < chunks.size(); index++) {
-                unmasker.unmask(vector, index, chunks.get(index));
-            }
+            SortedMap<Integer, byte[]> chunks = Objects.requireNonNull(sums.get(vector.name()));
+            chunks.forEach((index, packed) -> unmasker.unmask(vector, index, packed));
         }
         added.clear();
         return new UnmaskedSum(survivors, Map.copyOf(sums));
@@ -91,7 +99,8 @@ public final class MaskedSum {
     }
 
     private byte[] sum(UpdateChunk chunk) {
-        return Objects.requireNonNull(sums.get(chunk.vector())).get(chunk.index());
+        SortedMap<Integer, byte[]> chunks = Objects.requireNonNull(sums.get(chunk.vector()));
+        return Objects.requireNonNull(chunks.get(chunk.index()));
     }
 
     private Ring ring(UpdateChunk chunk) {

@@ -22,6 +22,7 @@ import dev.sotto.crypto.shamir.Shamir;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.ChannelOpened;
 import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.KeysAdvertised;
 import dev.sotto.schemas.Limits;
@@ -39,6 +40,7 @@ import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsConfirmed;
+import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.UnmaskRequested;
@@ -110,6 +112,9 @@ public final class Member {
             case MemberInput.Missed missed -> read(state, missed.envelope(), List.of(), false);
             case MemberInput.Trained trained -> trained(state, trained);
             case MemberInput.GaveUp gaveUp -> gaveUp(state, gaveUp);
+            case MemberInput.Lift lift -> lift(state, lift.lifted());
+            case MemberInput.Dispute dispute ->
+                new Transition(state, dispute(state.chain(), state.chain().last(), dispute.fault()));
         };
     }
 
@@ -144,7 +149,15 @@ public final class Member {
             };
         } catch (PeerMisbehaved fault) {
             state.close();
-            return decline(chain, fault);
+            Transition declined = decline(chain, fault);
+            if (fault.reason() != Refusal.OTHER_TRANSCRIPT) {
+                return declined;
+            }
+            // A peer has signed another transcript of this attempt: the message before this one was not
+            // the same for both, and two such messages are the proof.
+            List<MemberOutput> outputs = new ArrayList<>(declined.outputs());
+            outputs.addAll(dispute(chain, state.chain().last(), fault));
+            return new Transition(declined.state(), outputs);
         }
     }
 
@@ -497,7 +510,9 @@ public final class Member {
         }
         Bytes adapter = state.routed().roster().opened().message().adapterDigest();
         Optional<List<String>> before = journal.confirmed(adapter);
-        if (before.isPresent() && !before.get().equals(survivors.ids())) {
+        if (before.isPresent()
+                && !before.get().equals(survivors.ids())
+                && !isLifted(adapter, before.get(), survivors.ids())) {
             throw Roster.coordinator(
                     Refusal.OTHER_SURVIVORS,
                     "confirmed " + before.get() + " on this adapter, will not confirm " + survivors.ids());
@@ -506,6 +521,35 @@ public final class Member {
         Envelope sent = sign(chain, new SurvivorsConfirmed());
         return new Transition(
                 new MemberState.Confirmed(chain, survivors, state.shares()), List.of(new MemberOutput.Publish(sent)));
+    }
+
+    private boolean isLifted(Bytes adapter, List<String> confirmed, List<String> wanted) {
+        return journal.lifted(adapter)
+                .filter(lifted ->
+                        lifted.confirmed().equals(confirmed) && lifted.allowed().equals(wanted))
+                .isPresent();
+    }
+
+    /// Signed over the adapter's digest, so that saying it again gives the same bytes.
+    private Transition lift(MemberState state, SurvivorsLifted lifted) {
+        Optional<SurvivorsLifted> before = journal.lifted(lifted.adapterDigest());
+        Optional<List<String>> confirmed = journal.confirmed(lifted.adapterDigest());
+        if (before.isPresent() && !before.get().equals(lifted)) {
+            return notLifted(
+                    state, "the rule was lifted once for " + before.get().allowed() + "; it cannot be lifted again");
+        }
+        if (before.isEmpty()) {
+            if (confirmed.isEmpty() || !confirmed.get().equals(lifted.confirmed())) {
+                return notLifted(state, "this member has not confirmed " + lifted.confirmed() + " on that adapter");
+            }
+            journal.recordLifted(lifted);
+        }
+        Envelope said = identity.sign(lifted, lifted.adapterDigest());
+        return new Transition(state, List.of(new MemberOutput.Publish(said)));
+    }
+
+    private static Transition notLifted(MemberState state, String why) {
+        return new Transition(state, List.of(new MemberOutput.NotLifted(why)));
     }
 
     /// Step 9 and 10: never both kinds of share for one member.
@@ -590,6 +634,19 @@ public final class Member {
         return new Transition(
                 new MemberState.Bystander(chain, detail),
                 List.of(new MemberOutput.Refused(fault), new MemberOutput.Publish(declined)));
+    }
+
+    /// Publishes the coordinator's message that this member holds, once per attempt.
+    private List<MemberOutput> dispute(Chain chain, Optional<Envelope> held, PeerMisbehaved fault) {
+        if (journal.signed(chain.round(), chain.attempt(), MessageType.DISPUTED).isPresent()) {
+            return List.of();
+        }
+        // One that fills an envelope by itself is named by the log alone.
+        List<Bytes> evidence =
+                held.map(Envelope::encode).filter(bytes -> bytes.size() < Limits.ENVELOPE - Limits.DETAIL).stream()
+                        .toList();
+        return List.of(
+                new MemberOutput.Publish(sign(chain, new Disputed(fault.reason().name(), evidence))));
     }
 
     /// Signs and records before anything can leave. A type is signed once per attempt: a machine that

@@ -1,6 +1,7 @@
 package dev.sotto.crypto.secagg;
 
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.SurvivorsLifted;
 import java.util.List;
 
 /// What can happen to a member.
@@ -33,4 +34,12 @@ public sealed interface MemberInput {
     ///
     /// @param reason at most 256 characters, public
     record GaveUp(String reason, String detail) implements MemberInput {}
+
+    /// The member's operator lets it confirm one further set on one adapter, knowing what the difference
+    /// of two sums tells.
+    record Lift(SurvivorsLifted lifted) implements MemberInput {}
+
+    /// Recomputing the round that was closed last gave something else: the member says so, with the
+    /// coordinator's message.
+    record Dispute(PeerMisbehaved fault) implements MemberInput {}
 }

@@ -19,6 +19,9 @@ public sealed interface MemberOutput {
     /// Delete the spool: the update is spent and was not used.
     record DeleteSpool() implements MemberOutput {}
 
+    /// The operator's lift does not apply; nothing was recorded or said.
+    record NotLifted(String why) implements MemberOutput {}
+
     /// A message broke a rule; tell the operator.
     record Refused(PeerMisbehaved fault) implements MemberOutput {}
 

@@ -5,17 +5,19 @@ import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.UpdateChunk;
 import java.util.Collection;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /// A member recomputes a closed round from the log: every signature, the sum bit for bit, the server's
-/// step, the new digest (protocol §5, "Anyone in the federation may recompute"). All chunks are checked;
-/// a random sample is not offered yet.
+/// step, the new digest (protocol §5, "Anyone in the federation may recompute"), on all chunks or on a
+/// sample of them.
 public final class Recomputation {
     private Recomputation() {}
 
@@ -24,20 +26,23 @@ public final class Recomputation {
     /// @param unmasking the verified round, as [MemberOutput.Closed] gave it
     /// @param roundSeed as it gave that too
     /// @param inboxes   every `UpdateManifest` and `SharesRevealed` of the attempt
-    /// @param chunks    every `UpdateChunk` of the survivors
+    /// @param chunks    every `UpdateChunk` of the survivors that the sample holds; others are ignored
+    /// @param sample    which chunks are looked at; of a part the digest of the sum is not checked
     /// @param before    the version that the round started from, verified
+    /// @param next      the version that the round is said to have made
     /// @param step      the plan's server optimiser
-    /// @return the version that the round must have made
     /// @throws PeerMisbehaved blaming the coordinator if anything differs, or a member whose message is
     ///   not what it signed
-    public static ModelVersion check(
+    public static void check(
             Primitives primitives,
             Directory directory,
             Unmasking unmasking,
             Secret roundSeed,
             Collection<Envelope> inboxes,
             Iterable<Envelope> chunks,
+            Sample sample,
             ModelVersion before,
+            ModelVersion next,
             UnmaskedSum.ServerStep step,
             RoundClosed closed)
             throws PeerMisbehaved {
@@ -74,10 +79,10 @@ public final class Recomputation {
         if (revealed.size() < opened.message().threshold()) {
             throw Roster.coordinator(Refusal.TOO_FEW, "closed with " + revealed.size() + " members' shares in the log");
         }
-        MaskedSum sum = new MaskedSum(opened);
+        MaskedSum sum = new MaskedSum(opened, sample);
         for (Envelope envelope : chunks) {
             Manifest manifest = manifests.get(envelope.sender());
-            if (manifest != null) {
+            if (manifest != null && sampled(sample, envelope)) {
                 sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
             }
         }
@@ -89,17 +94,29 @@ public final class Recomputation {
         }
         try (Unmasker unmasker = Unmasker.rebuild(primitives, unmasking, revealed)) {
             UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
-            if (!unmasked.digest().equals(closed.aggregateDigest())) {
+            if (sample instanceof Sample.All && !unmasked.digest().equals(closed.aggregateDigest())) {
                 throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
             }
-            ModelVersion next = unmasked.next(before, step);
-            if (next.version() != closed.version()
+            boolean agrees = sample instanceof Sample.All
+                    ? unmasked.next(before, step).digest(opened.federation()).equals(closed.modelDigest())
+                    : unmasked.agrees(before, next, step);
+            if (!agrees
+                    || closed.version() != before.version() + 1
                     || !next.digest(opened.federation()).equals(closed.modelDigest())) {
                 throw Roster.coordinator(Refusal.OTHER_RESULT, "its new version is not the server's step on the sum");
             }
-            return next;
         } catch (AggregateOutOfRange e) {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "closed on a sum out of range: " + e.getMessage());
+        }
+    }
+
+    /// Without verifying anything: what it says of its place is checked with the chunk.
+    private static boolean sampled(Sample sample, Envelope envelope) {
+        try {
+            UpdateChunk chunk = UpdateChunk.parse(envelope.payload());
+            return sample.holds(chunk.vector(), chunk.index());
+        } catch (MalformedMessage e) {
+            return false;
         }
     }
 }

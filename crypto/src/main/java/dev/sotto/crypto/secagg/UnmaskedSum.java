@@ -8,50 +8,53 @@ import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.Digests;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.SortedMap;
 
-/// The sum of the survivors' encoded updates, in plain: all that anyone learns of a round.
+/// The sum of the survivors' encoded updates, in plain: all that anyone learns of a round. Of a sample of its chunks
+/// when a member recomputes only those.
 public final class UnmaskedSum {
-    /// The server optimiser: element-wise on the adapter, in place.
+    /// The server's step: element-wise, in place, on the whole vectors or on the same slice of each.
     @FunctionalInterface
     public interface ServerStep {
         /// One step.
         ///
         /// @param adapter   w, changed
-        /// @param mean      Δ
+        /// @param decoded   each vector of the layout but `scalars`: the mean, of `control` the sum
         /// @param optimiser the server's own vectors, changed
         /// @param round     from 0
-        void step(float[] adapter, double[] mean, float[][] optimiser, long round);
+        void step(float[] adapter, List<double[]> decoded, float[][] optimiser, long round);
     }
 
     private final Survivors survivors;
     private final RoundOpened opened;
-    private final Map<String, List<byte[]>> chunks;
+    private final Map<String, SortedMap<Integer, byte[]>> chunks;
 
-    UnmaskedSum(Survivors survivors, Map<String, List<byte[]>> chunks) {
+    UnmaskedSum(Survivors survivors, Map<String, SortedMap<Integer, byte[]>> chunks) {
         this.survivors = survivors;
         this.opened = survivors.routed().roster().opened().message();
         this.chunks = chunks;
     }
 
-    /// Its digest (protocol §10).
+    /// Its digest (protocol §10); of a whole sum only.
     public Bytes digest() {
         List<Bytes> hashes = new ArrayList<>();
         for (VectorLayout vector : opened.layout()) {
-            for (byte[] chunk : chunks(vector)) {
-                hashes.add(Enc.sha256(chunk, 0, chunk.length));
-            }
+            chunks(vector).forEach((index, chunk) -> hashes.add(Enc.sha256(chunk, 0, chunk.length)));
         }
         return Digests.aggregate(survivors.t3(), hashes);
     }
@@ -60,64 +63,136 @@ public final class UnmaskedSum {
     ///
     /// @throws AggregateOutOfRange if no honest members can have made it
     public Totals totals() throws AggregateOutOfRange {
-        byte[] scalars = Objects.requireNonNull(chunks.get(Scalars.NAME)).getFirst();
+        SortedMap<Integer, byte[]> scalars = Objects.requireNonNull(chunks.get(Scalars.NAME));
         return Scalars.decode(
-                scalars, Weighting.of(opened.weighting()), survivors.ids().size(), opened.weightCap());
+                Objects.requireNonNull(scalars.get(0)),
+                Weighting.of(opened.weighting()),
+                survivors.ids().size(),
+                opened.weightCap());
     }
 
-    /// The decoded mean of a vector.
+    /// The decoded mean of a vector, of `control` the sum; of a whole sum only.
     ///
     /// @throws AggregateOutOfRange if a coordinate is one that no honest members can have made
-    public double[] mean(VectorLayout vector) throws AggregateOutOfRange {
-        FixedPoint codec = codec(vector);
+    public double[] decoded(VectorLayout vector) throws AggregateOutOfRange {
         Totals totals = totals();
-        double[] mean = new double[Math.toIntExact(vector.size())];
+        double[] decoded = new double[Math.toIntExact(vector.size())];
         int at = 0;
-        for (int index = 0; index < chunks(vector).size(); index++) {
-            double[] part = codec.mean(chunks(vector).get(index), index, totals);
-            System.arraycopy(part, 0, mean, at, part.length);
+        for (int index : chunks(vector).keySet()) {
+            double[] part = decoded(vector, index, totals);
+            System.arraycopy(part, 0, decoded, at, part.length);
             at += part.length;
         }
-        return mean;
+        return decoded;
     }
 
-    /// The next version: the server's step on `before`, and the header that fixes the next ranges.
-    ///
-    /// The vector `adapter` is stepped; SCAFFOLD's `control` is not supported yet.
+    private double[] decoded(VectorLayout vector, int index, Totals totals) throws AggregateOutOfRange {
+        byte[] packed = Objects.requireNonNull(chunks(vector).get(index));
+        return vector.name().equals(NextLayout.CONTROL)
+                ? codec(vector).sum(packed, index, totals)
+                : codec(vector).mean(packed, index, totals);
+    }
+
+    /// The next version: the server's step on `before`, and the header that fixes the next ranges. Of a whole sum only.
     ///
     /// @throws AggregateOutOfRange if the sum cannot be one of honest members
     public ModelVersion next(ModelVersion before, ServerStep step) throws AggregateOutOfRange {
-        Totals totals = totals();
-        List<ModelHeader.Tensor> tensors = new ArrayList<>();
-        for (VectorLayout vector : opened.layout()) {
-            if (!vector.name().equals(Scalars.NAME)) {
-                List<BigInteger> squares =
-                        new ArrayList<>(Collections.nCopies(vector.tensors().size(), BigInteger.ZERO));
-                for (int index = 0; index < chunks(vector).size(); index++) {
-                    codec(vector).addSquares(chunks(vector).get(index), index, squares);
-                }
-                for (int i = 0; i < squares.size(); i++) {
-                    TensorLayout tensor = vector.tensors().get(i);
-                    tensors.add(new ModelHeader.Tensor(
-                            vector.name(), tensor.name(), tensor.rangeExponent(), squares.get(i)));
-                }
-            }
-        }
-        VectorLayout adapter = opened.layout().getFirst();
         float[] stepped = before.adapter().clone();
         List<float[]> optimiser =
                 before.optimiser().stream().map(float[]::clone).toList();
-        step.step(stepped, mean(adapter), optimiser.toArray(new float[0][]), opened.round());
-        ModelHeader header = new ModelHeader(
-                Optional.of(new ModelHeader.Made(
-                        opened.round(),
-                        opened.ringBits(),
-                        codec(adapter).quotient(),
-                        opened.weightCap(),
-                        totals,
-                        tensors)),
-                before.header().coordinates());
+        List<double[]> decoded = new ArrayList<>();
+        for (VectorLayout vector : trained()) {
+            decoded.add(decoded(vector));
+        }
+        step.step(stepped, decoded, optimiser.toArray(new float[0][]), opened.round());
+        ModelHeader header =
+                new ModelHeader(Optional.of(made(totals())), before.header().coordinates());
         return new ModelVersion(before.version() + 1, header, stepped, optimiser);
+    }
+
+    /// Whether `next` is what the server's step makes of `before`, as far as this sample of chunks shows: its
+    /// coordinates bit for bit, the totals, and every S to which it can only add.
+    ///
+    /// @throws AggregateOutOfRange if the sum cannot be one of honest members
+    public boolean agrees(ModelVersion before, ModelVersion next, ServerStep step) throws AggregateOutOfRange {
+        ModelHeader.Made here = made(totals());
+        if (next.header().made().isEmpty() || !isPart(here, next.header().made().get())) {
+            return false;
+        }
+        VectorLayout adapter = opened.layout().getFirst();
+        Ring ring = Parameters.ring(opened, adapter);
+        for (int index : chunks(adapter).keySet()) {
+            int from = index * ring.chunkCoordinates();
+            int to = from + ring.chunkSize(adapter.size(), index);
+            float[] stepped = Arrays.copyOfRange(before.adapter(), from, to);
+            float[][] optimiser = slices(before.optimiser(), from, to);
+            List<double[]> decoded = new ArrayList<>();
+            for (VectorLayout vector : trained()) {
+                decoded.add(decoded(vector, index, here.totals()));
+            }
+            step.step(stepped, decoded, optimiser, opened.round());
+            if (!Arrays.equals(stepped, Arrays.copyOfRange(next.adapter(), from, to))
+                    || !Arrays.deepEquals(optimiser, slices(next.optimiser(), from, to))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static float[][] slices(List<float[]> vectors, int from, int to) {
+        return vectors.stream()
+                .map(vector -> Arrays.copyOfRange(vector, from, to))
+                .toArray(float[][]::new);
+    }
+
+    private static boolean isPart(ModelHeader.Made part, ModelHeader.Made whole) {
+        if (part.round() != whole.round()
+                || part.ringBits() != whole.ringBits()
+                || part.quotient() != whole.quotient()
+                || part.weightCap() != whole.weightCap()
+                || !part.totals().equals(whole.totals())
+                || part.tensors().size() != whole.tensors().size()) {
+            return false;
+        }
+        for (int i = 0; i < part.tensors().size(); i++) {
+            ModelHeader.Tensor one = part.tensors().get(i);
+            ModelHeader.Tensor other = whole.tensors().get(i);
+            if (!one.vector().equals(other.vector())
+                    || !one.name().equals(other.name())
+                    || one.rangeExponent() != other.rangeExponent()
+                    || one.squares().compareTo(other.squares()) > 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// What the chunks that are here say of the round.
+    private ModelHeader.Made made(Totals totals) {
+        List<ModelHeader.Tensor> tensors = new ArrayList<>();
+        for (VectorLayout vector : trained()) {
+            FixedPoint codec = codec(vector);
+            List<BigInteger> squares =
+                    new ArrayList<>(Collections.nCopies(vector.tensors().size(), BigInteger.ZERO));
+            chunks(vector).forEach((index, packed) -> codec.addSquares(packed, index, squares));
+            for (int i = 0; i < squares.size(); i++) {
+                TensorLayout tensor = vector.tensors().get(i);
+                tensors.add(
+                        new ModelHeader.Tensor(vector.name(), tensor.name(), tensor.rangeExponent(), squares.get(i)));
+            }
+        }
+        return new ModelHeader.Made(
+                opened.round(),
+                opened.ringBits(),
+                codec(opened.layout().getFirst()).quotient(),
+                opened.weightCap(),
+                totals,
+                tensors);
+    }
+
+    /// Every vector but the scalars.
+    private List<VectorLayout> trained() {
+        return opened.layout().subList(0, opened.layout().size() - 1);
     }
 
     private FixedPoint codec(VectorLayout vector) {
@@ -125,7 +200,7 @@ public final class UnmaskedSum {
                 Parameters.ring(opened, vector), vector, opened.cohort().size(), opened.weightCap());
     }
 
-    private List<byte[]> chunks(VectorLayout vector) {
+    private SortedMap<Integer, byte[]> chunks(VectorLayout vector) {
         return Objects.requireNonNull(chunks.get(vector.name()));
     }
 }

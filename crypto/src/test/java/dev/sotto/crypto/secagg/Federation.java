@@ -19,6 +19,7 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.UpdateChunk;
@@ -56,6 +57,8 @@ final class Federation {
     final Director director;
     final Map<String, Node> nodes = new TreeMap<>();
     final List<PeerMisbehaved> refusedByDirector = new ArrayList<>();
+    final List<Output.Judged> judgements = new ArrayList<>();
+    final List<Output.Disputed> disputes = new ArrayList<>();
     final List<Envelope> control = new ArrayList<>();
     final List<Envelope> inboxes = new ArrayList<>();
     final List<dev.sotto.schemas.Decided> leader = new ArrayList<>();
@@ -72,6 +75,9 @@ final class Federation {
     final Map<String, MessageType> dies = new HashMap<>();
     Optional<Totals> totals = Optional.empty();
     double[] mean = {};
+    /// All but the scalars.
+    List<VectorLayout> vectors = List.of(ADAPTER);
+    UnmaskedSum.ServerStep step = FEDAVG;
 
     /// One member with its own disk.
     final class Node {
@@ -161,6 +167,7 @@ final class Federation {
                 case MemberOutput.Refused fault -> refused.add(fault.fault());
                 case MemberOutput.Closed closed -> spool.clear();
                 case MemberOutput.Aborted aborted -> spool.clear();
+                case MemberOutput.NotLifted notLifted -> {}
             }
         }
     }
@@ -200,11 +207,22 @@ final class Federation {
     }
 
     Update randomUpdate() {
-        float[] values = new float[(int) ADAPTER.size()];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextDouble(-0.3, 0.3);
+        Map<String, float[]> all = new HashMap<>();
+        for (VectorLayout vector : vectors) {
+            float[] values = new float[(int) vector.size()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) random.nextDouble(-0.3, 0.3);
+            }
+            all.put(vector.name(), values);
         }
-        return new Update(Map.of("adapter", values), 1 + random.nextInt(CAP), random.nextDouble(5), 100, 1000);
+        return new Update(all, 1 + random.nextInt(CAP), random.nextDouble(5), 100, 1000);
+    }
+
+    /// The layout of a round.
+    private List<VectorLayout> layout() {
+        List<VectorLayout> layout = new ArrayList<>(vectors);
+        layout.add(Scalars.layout(Weighting.CLASSES));
+        return layout;
     }
 
     RoundOpened next(int maxDropouts, Bytes adapterDigest) {
@@ -223,7 +241,7 @@ final class Federation {
                 c,
                 Math.max(3, c + 2),
                 24,
-                List.of(ADAPTER, Scalars.layout(Weighting.CLASSES)),
+                layout(),
                 CAP,
                 "classes",
                 new Deadlines(10, 10, 100, 10, 10),
@@ -249,7 +267,8 @@ final class Federation {
             while (!pending.isEmpty()) {
                 direct(pending.removeFirst());
             }
-            if (!state.chain().open() && !state.deciding()) {
+            boolean judging = state.phase() instanceof DirectorState.Phase.Judging;
+            if (!state.chain().open() && !state.deciding() && !judging) {
                 return;
             }
             now = now.plusSeconds(1);
@@ -272,6 +291,8 @@ final class Federation {
                     nodes.values().forEach(node -> node.read(publish.envelope()));
                 }
                 case Output.Refused fault -> refusedByDirector.add(fault.fault());
+                case Output.Judged judged -> judgements.add(judged);
+                case Output.Disputed disputed -> disputes.add(disputed);
                 case Output.Unmask unmask -> {
                     try (Unmasker unmasker = unmask.unmasker()) {
                         pending.add(sum(unmask.unmasking(), unmasker));
@@ -283,19 +304,15 @@ final class Federation {
         }
     }
 
-    private static final UnmaskedSum.ServerStep FEDAVG = (adapter, mean, optimiser, round) -> {
+    private static final UnmaskedSum.ServerStep FEDAVG = (adapter, decoded, optimiser, round) -> {
         for (int i = 0; i < adapter.length; i++) {
-            adapter[i] = (float) (adapter[i] + mean[i]);
+            adapter[i] = (float) (adapter[i] + decoded.getFirst()[i]);
         }
     };
 
     /// The version that the open round starts from.
     ModelVersion version = new ModelVersion(
             0, new ModelHeader(Optional.empty(), ADAPTER.size()), new float[(int) ADAPTER.size()], List.of());
-
-    static UnmaskedSum.ServerStep fedAvg() {
-        return FEDAVG;
-    }
 
     /// Every chunk in the log.
     List<Envelope> chunks() {
@@ -318,8 +335,8 @@ final class Federation {
         }
         UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
         totals = Optional.of(unmasked.totals());
-        mean = unmasked.mean(ADAPTER);
-        ModelVersion next = unmasked.next(version, FEDAVG);
+        mean = unmasked.decoded(vectors.getFirst());
+        ModelVersion next = unmasked.next(version, step);
         before = version;
         version = next;
         return new Input.Close(next.version(), next.digest(NAME), unmasked.digest());
@@ -352,6 +369,7 @@ final class Federation {
     static final class MemoryJournal implements Journal {
         private final Map<List<Long>, List<Envelope>> signed = new HashMap<>();
         private final Map<Bytes, List<String>> confirmed = new HashMap<>();
+        private final Map<Bytes, SurvivorsLifted> lifted = new HashMap<>();
 
         @Override
         public List<Envelope> signed(long round, long attempt) {
@@ -367,6 +385,16 @@ final class Federation {
         @Override
         public Optional<List<String>> confirmed(Bytes adapterDigest) {
             return Optional.ofNullable(confirmed.get(adapterDigest));
+        }
+
+        @Override
+        public Optional<SurvivorsLifted> lifted(Bytes adapterDigest) {
+            return Optional.ofNullable(lifted.get(adapterDigest));
+        }
+
+        @Override
+        public void recordLifted(SurvivorsLifted allowed) {
+            lifted.put(allowed.adapterDigest(), allowed);
         }
 
         @Override

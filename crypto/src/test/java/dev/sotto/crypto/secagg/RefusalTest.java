@@ -9,6 +9,7 @@ import dev.sotto.crypto.secagg.DirectorState.Phase;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.ChannelOpened;
 import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.KeysAdvertised;
 import dev.sotto.schemas.MalformedMessage;
@@ -23,6 +24,7 @@ import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsConfirmed;
+import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.UnmaskRequested;
 import dev.sotto.schemas.UpdateChunk;
@@ -510,12 +512,64 @@ class RefusalTest {
                 .map(message -> ((ChannelOpened) message).channelSeed())
                 .findFirst()
                 .orElseThrow();
-        assertThat(Director.liar(Federation.PRIMITIVES, routed[0], VICTIM, "org-a", seed))
-                .isEqualTo("org-a");
+        assertThat(federation.judgements).containsExactly(new DirectorState.Output.Judged("org-a", VICTIM, "org-a"));
+        assertThat(federation.state.liar()).contains("org-a");
         assertThat(Director.liar(Federation.PRIMITIVES, routed[0], VICTIM, "org-c", seed))
                 .isEqualTo(VICTIM);
         assertThat(Director.liar(Federation.PRIMITIVES, routed[0], VICTIM, "org-a", Bytes.zeros(32)))
                 .isEqualTo(VICTIM);
+    }
+
+    @Test
+    void complaint_withoutReason_isHeldAgainstTheComplainant() {
+        // The victim's channel opens what org-a sealed; it complained all the same.
+        federation.open(federation.next(1, ADAPTER_0));
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Routed routed = ((Phase.Updates) federation.state.phase()).routed();
+        Envelope complaint = victim().identity.sign(new Complaint("org-a", "SEALED_SHARE"), routed.t2());
+        federation.direct(new DirectorState.Input.Received(complaint));
+        federation.run();
+        assertThat(federation.judgements).containsExactly(new DirectorState.Output.Judged(VICTIM, VICTIM, "org-a"));
+    }
+
+    @Test
+    void complaint_channelNeverOpened_isHeldAgainstTheComplainantWhenTimeIsUp() {
+        federation.open(federation.next(1, ADAPTER_0));
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Routed routed = ((Phase.Updates) federation.state.phase()).routed();
+        federation.dead.add(VICTIM);
+        Envelope complaint = victim().identity.sign(new Complaint("org-a", "SEALED_SHARE"), routed.t2());
+        federation.direct(new DirectorState.Input.Received(complaint));
+        federation.run();
+        assertThat(federation.state.liar()).contains(VICTIM);
+        // It is left out of one attempt only.
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.direct(federation.pending.removeFirst());
+        federation.direct(federation.pending.removeFirst());
+        assertThat(federation.state.liar()).isEmpty();
+    }
+
+    @Test
+    void director_complaintNotJudgedYet_opensNothing() {
+        federation.open(federation.next(1, ADAPTER_0));
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Routed routed = ((Phase.Updates) federation.state.phase()).routed();
+        federation.dead.add(VICTIM);
+        federation.direct(new DirectorState.Input.Received(
+                victim().identity.sign(new Complaint("org-a", "SEALED_SHARE"), routed.t2())));
+        while (!(federation.state.phase() instanceof Phase.Judging)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Chain before = federation.state.chain();
+        federation.direct(new DirectorState.Input.Open(federation.next(1, ADAPTER_0)));
+        assertThat(federation.state.deciding()).isFalse();
+        assertThat(federation.state.chain()).isEqualTo(before);
     }
 
     // 6 UpdateManifest and chunks
@@ -653,8 +707,8 @@ class RefusalTest {
                 .noneMatch(envelope -> envelope.type() == MessageType.SURVIVORS_CONFIRMED);
     }
 
-    @Test
-    void director_retryWhereOneOfTheSealedIsGone_abortsWithNeedsLift() {
+    /// Attempt 1 seals everybody and is aborted after that; org-d is gone.
+    private void sealEverybodyThenLoseOne() {
         federation.open(federation.next(1, ADAPTER_0));
         while (!(federation.state.phase() instanceof Phase.Confirmation)) {
             federation.direct(federation.pending.removeFirst());
@@ -664,12 +718,122 @@ class RefusalTest {
         federation.run();
         federation.dead.add("org-d");
         federation.nodes.values().forEach(node -> node.spool.clear());
+    }
+
+    private void retry() {
+        federation.nodes.values().forEach(node -> node.spool.clear());
         federation.open(federation.next(1, ADAPTER_0));
         federation.run();
+    }
+
+    private void lift(String member, List<String> confirmed, List<String> allowed) {
+        Objects.requireNonNull(federation.nodes.get(member))
+                .step(new MemberInput.Lift(new SurvivorsLifted(ADAPTER_0, confirmed, allowed)));
+    }
+
+    @Test
+    void director_retryWhereOneOfTheSealedIsGone_abortsWithNeedsLiftAndNamesWhoMust() {
+        sealEverybodyThenLoseOne();
+        retry();
+        assertThat(parse(federation.control.getLast())).isInstanceOfSatisfying(RoundAborted.class, aborted -> {
+            assertThat(aborted.reason()).isEqualTo("NeedsLift");
+            assertThat(aborted.detail()).contains("the operators of [org-a, org-b, org-c] must run: sotto lift");
+        });
+    }
+
+    @Test
+    void lift_byAllWhoAreInBothSets_letsExactlyThatPairThrough() {
+        sealEverybodyThenLoseOne();
+        List<String> rest = List.of("org-a", "org-b", "org-c");
+        rest.forEach(member -> lift(member, federation.ids, rest));
+        retry();
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+        assertThat(federation.totals.orElseThrow().survivors()).isEqualTo(3);
+        assertThat(victim().journal.confirmed(ADAPTER_0)).contains(rest);
+    }
+
+    @Test
+    void lift_byOnlySome_stillNeedsTheOthers() {
+        sealEverybodyThenLoseOne();
+        List<String> rest = List.of("org-a", "org-b", "org-c");
+        lift("org-a", federation.ids, rest);
+        retry();
         assertThat(parse(federation.control.getLast()))
                 .isInstanceOfSatisfying(
                         RoundAborted.class,
-                        aborted -> assertThat(aborted.reason()).isEqualTo("NeedsLift"));
+                        aborted -> assertThat(aborted.detail()).contains("the operators of [org-b, org-c] must"));
+    }
+
+    @Test
+    void lift_coordinatorSealsAThirdSet_isDeclined() {
+        sealEverybodyThenLoseOne();
+        List<String> rest = List.of("org-a", "org-b", "org-c");
+        rest.forEach(member -> lift(member, federation.ids, rest));
+        federation.dead.clear();
+        survivorsOf(survivors -> {
+            survivors.remove(0);
+            return survivors;
+        });
+        retry();
+        assertVictimRefused(Refusal.OTHER_SURVIVORS);
+        assertThat(victim().journal.signed(0, 2))
+                .noneMatch(envelope -> envelope.type() == MessageType.SURVIVORS_CONFIRMED);
+    }
+
+    @Test
+    void lift_secondTimeOrOfASetNeverConfirmed_isRefusedToTheOperator() {
+        sealEverybodyThenLoseOne();
+        lift(VICTIM, List.of("org-a", VICTIM, "org-c"), federation.ids);
+        assertThat(victim().outputs.getLast()).isInstanceOf(MemberOutput.NotLifted.class);
+        assertThat(victim().journal.lifted(ADAPTER_0)).isEmpty();
+        SurvivorsLifted first = new SurvivorsLifted(ADAPTER_0, federation.ids, List.of("org-a", VICTIM, "org-c"));
+        victim().step(new MemberInput.Lift(first));
+        victim().step(new MemberInput.Lift(first));
+        List<MemberOutput> said = victim().outputs
+                .subList(victim().outputs.size() - 2, victim().outputs.size());
+        assertThat(said.getFirst()).isInstanceOf(MemberOutput.Publish.class).isEqualTo(said.getLast());
+        lift(VICTIM, federation.ids, List.of("org-a", VICTIM, "org-d"));
+        assertThat(victim().outputs.getLast()).isInstanceOf(MemberOutput.NotLifted.class);
+        assertThat(victim().journal.lifted(ADAPTER_0)).contains(first);
+    }
+
+    // Disputed
+
+    @Test
+    void disputed_peerSignedAnotherTranscript_publishesTheCoordinatorsMessage() throws Exception {
+        // What the coordinator would show if it had opened another attempt to org-c.
+        coordinatorTells(RosterSealed.class, roster -> {
+            List<Bytes> keys = new ArrayList<>(roster.keysAdvertised());
+            Envelope real = decode(keys.get(2));
+            keys.set(
+                    2,
+                    federation
+                            .node(2)
+                            .identity
+                            .sign(parse(real), Enc.sha256(Bytes.utf8("another T0")))
+                            .encode());
+            return new RosterSealed(keys);
+        });
+        runRound();
+        assertVictimDeclined(Refusal.OTHER_TRANSCRIPT);
+        Disputed disputed = (Disputed)
+                parse(victim().journal.signed(0, 1, MessageType.DISPUTED).orElseThrow());
+        assertThat(disputed.evidence()).hasSize(1);
+        assertThat(decode(disputed.evidence().getFirst())).isEqualTo(federation.control.getFirst());
+        assertThat(federation.disputes).contains(new DirectorState.Output.Disputed(VICTIM, "OTHER_TRANSCRIPT"));
+    }
+
+    @Test
+    void disputed_closedRoundDoesNotRecompute_publishesRoundClosedOnce() {
+        runRound();
+        PeerMisbehaved fault = new PeerMisbehaved(Refusal.OTHER_RESULT, "coordinator", "test");
+        victim().step(new MemberInput.Dispute(fault));
+        victim().step(new MemberInput.Dispute(fault));
+        assertThat(victim().journal.signed(0, 1))
+                .filteredOn(envelope -> envelope.type() == MessageType.DISPUTED)
+                .singleElement()
+                .satisfies(envelope -> assertThat(((Disputed) parse(envelope)).evidence())
+                        .containsExactly(federation.control.getLast().encode()));
     }
 
     // 9 UnmaskRequested

@@ -1,16 +1,13 @@
 package dev.sotto.crypto.secagg;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.sotto.crypto.fixedpoint.FixedPoint;
-import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.RoundClosed;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -195,7 +192,7 @@ class RoundTest {
                         .step(state, new DirectorState.Input.Received(envelope), federation.now)
                         .state();
             }
-            state = new DirectorState(state.phase(), state.chain(), false, state.silent(), state.sealed());
+            state = state.deciding(false);
             if (state.phase() instanceof DirectorState.Phase.Updates updates) {
                 for (var manifest : updates.manifests().values()) {
                     state = replay.director
@@ -215,59 +212,5 @@ class RoundTest {
             });
         }
         assertThat(signed).isEqualTo(federation.control);
-    }
-
-    private static MemberOutput.Closed closed(Federation federation, int member) {
-        return federation.node(member).outputs.stream()
-                .filter(output -> output instanceof MemberOutput.Closed)
-                .map(output -> (MemberOutput.Closed) output)
-                .findFirst()
-                .orElseThrow();
-    }
-
-    private static ModelVersion recompute(Federation federation, List<Envelope> chunks, RoundClosed message)
-            throws PeerMisbehaved {
-        MemberOutput.Closed closed = closed(federation, 3);
-        return Recomputation.check(
-                Federation.PRIMITIVES,
-                federation.directory,
-                closed.unmasking().orElseThrow(),
-                closed.roundSeed().orElseThrow(),
-                federation.inboxes,
-                chunks,
-                federation.before,
-                Federation.fedAvg(),
-                message);
-    }
-
-    @Test
-    void recomputation_closedRoundWithADropout_givesTheSameVersion() throws Exception {
-        Federation federation = new Federation(5, 6);
-        federation.dies.put("org-b", MessageType.SHARES_DEALT);
-        federation.open(federation.next(1, ADAPTER_0));
-        federation.run();
-        ModelVersion again =
-                recompute(federation, federation.chunks(), closed(federation, 3).message());
-        assertThat(again.digest(Federation.NAME)).isEqualTo(federation.version.digest(Federation.NAME));
-        assertThat(again.header().made().orElseThrow().totals().survivors()).isEqualTo(4);
-    }
-
-    @Test
-    void recomputation_wrongSumStepOrMissingChunk_blamesTheCoordinator() {
-        Federation federation = new Federation(4, 7);
-        federation.open(federation.next(1, ADAPTER_0));
-        federation.run();
-        RoundClosed real = closed(federation, 3).message();
-        RoundClosed wrongSum = new RoundClosed(real.version(), real.modelDigest(), Bytes.zeros(32), real.roundSeeds());
-        RoundClosed wrongStep =
-                new RoundClosed(real.version(), Bytes.zeros(32), real.aggregateDigest(), real.roundSeeds());
-        List<Envelope> chunks = federation.chunks();
-        assertThatThrownBy(() -> recompute(federation, chunks, wrongSum)).hasMessageContaining("its sum is not");
-        assertThatThrownBy(() -> recompute(federation, chunks, wrongStep)).hasMessageContaining("server's step");
-        assertThatThrownBy(() -> recompute(federation, chunks.subList(1, chunks.size()), real))
-                .isInstanceOfSatisfying(PeerMisbehaved.class, fault -> {
-                    assertThat(fault.reason()).isEqualTo(Refusal.OTHER_RESULT);
-                    assertThat(fault.who()).isEqualTo("coordinator");
-                });
     }
 }

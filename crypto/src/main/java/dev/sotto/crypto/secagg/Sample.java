@@ -1,0 +1,57 @@
+package dev.sotto.crypto.secagg;
+
+import dev.sotto.crypto.fixedpoint.Scalars;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.VectorLayout;
+import java.nio.ByteBuffer;
+import java.util.HashSet;
+import java.util.Set;
+
+/// Which chunks of a round a member recomputes.
+public sealed interface Sample {
+    /// Fewest places of a random sample, if there are as many.
+    int FEWEST = 8;
+
+    /// Whether it holds chunk `index` of `vector`; `scalars` it always does.
+    boolean holds(String vector, int index);
+
+    /// Every chunk.
+    record All() implements Sample {
+        @Override
+        public boolean holds(String vector, int index) {
+            return true;
+        }
+    }
+
+    /// The chunks at some places, in every vector.
+    record Some(Set<Integer> indices) implements Sample {
+        /// Copies the set.
+        public Some {
+            indices = Set.copyOf(indices);
+        }
+
+        @Override
+        public boolean holds(String vector, int index) {
+            return vector.equals(Scalars.NAME) || indices.contains(index);
+        }
+    }
+
+    /// 1/n of the places, at least [#FEWEST], drawn by the member itself so that nobody knows which
+    /// (protocol §5): with n members about every chunk is looked at.
+    static Sample random(RoundOpened opened, Randomness randomness) {
+        VectorLayout adapter = opened.layout().getFirst();
+        int all = Parameters.ring(opened, adapter).chunks(adapter.size());
+        int wanted = Math.max(FEWEST, Math.ceilDiv(all, opened.cohort().size()));
+        if (wanted >= all) {
+            return new All();
+        }
+        Set<Integer> some = new HashSet<>();
+        while (some.size() < wanted) {
+            // 63 bits modulo a number below 2^31: the bias is below 2^-32.
+            long draw = ByteBuffer.wrap(randomness.bytes(Long.BYTES).toArray()).getLong() >>> 1;
+            some.add((int) (draw % all));
+        }
+        return new Some(some);
+    }
+}
