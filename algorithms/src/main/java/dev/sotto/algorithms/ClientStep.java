@@ -1,7 +1,8 @@
 package dev.sotto.algorithms;
 
 /// What FedProx and SCAFFOLD change in a client's local steps, by OpenFedLLM's definitions (its
-/// `federated_learning/fed_local_sft.py`). Element-wise; the arrays of one call have one length. Stateless, thread-safe.
+/// `federated_learning/fed_local_sft.py`). Element-wise; the arrays of one call have one length. Stateless,
+/// thread-safe.
 public final class ClientStep {
     private ClientStep() {}
 

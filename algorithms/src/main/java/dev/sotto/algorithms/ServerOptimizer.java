@@ -127,5 +127,4 @@ public enum ServerOptimizer {
         m[i] = (float) next;
         return next;
     }
-
 }

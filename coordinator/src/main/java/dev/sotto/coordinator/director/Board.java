@@ -73,6 +73,12 @@ public final class Board {
     /// An attempt that was given up.
     public record Aborted(long round, long attempt, String reason, String detail) {}
 
+    /// Who lied about a share, and was left out of the next attempt.
+    public record Judged(String organisation, long round, long attempt, String detail) {}
+
+    /// A member that has published evidence against the coordinator, or against a peer.
+    public record Disputed(String organisation, String reason) {}
+
     /// All of it.
     ///
     /// @param waiting  why no attempt is open, if none is and the federation is not finished
@@ -82,12 +88,16 @@ public final class Board {
             List<Round> rounds,
             List<Aborted> aborted,
             List<Declined> declined,
+            List<Judged> judged,
+            List<Disputed> disputed,
             @Nullable String waiting,
             boolean finished) {}
 
     private final List<Round> rounds = new ArrayList<>();
     private final List<Aborted> aborted = new ArrayList<>();
     private final List<Declined> declined = new ArrayList<>();
+    private final List<Judged> judged = new ArrayList<>();
+    private final List<Disputed> disputed = new ArrayList<>();
     private final Map<String, Long> up = new TreeMap<>();
     private final Map<String, Instant> lastSeen = new TreeMap<>();
     private final Map<String, String> places = new TreeMap<>();
@@ -245,6 +255,16 @@ public final class Board {
         declined.add(refusal);
     }
 
+    /// A complaint is decided.
+    synchronized void judged(Judged judgement) {
+        judged.add(judgement);
+    }
+
+    /// A member disputes.
+    synchronized void disputed(Disputed dispute) {
+        disputed.add(dispute);
+    }
+
     /// Bytes of a member.
     synchronized void bytesUp(String organisation, long bytes) {
         up.merge(organisation, bytes, Long::sum);
@@ -286,7 +306,15 @@ public final class Board {
                                 .toList(),
                         bytesUp(),
                         down * opened.cohort().size());
-        return new Rounds(current, List.copyOf(rounds), List.copyOf(aborted), List.copyOf(declined), waiting, finished);
+        return new Rounds(
+                current,
+                List.copyOf(rounds),
+                List.copyOf(aborted),
+                List.copyOf(declined),
+                List.copyOf(judged),
+                List.copyOf(disputed),
+                waiting,
+                finished);
     }
 
     private long bytesUp() {

@@ -2,7 +2,6 @@ package dev.sotto.coordinator.director;
 
 import dev.sotto.algorithms.Schedule;
 import dev.sotto.coordinator.settings.Settings;
-import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
@@ -65,10 +64,13 @@ final class Recipe {
                 colluders,
                 minSurvivors,
                 a.ringBits(),
-                List.of(
-                        NextLayout.of(
-                                settings.adapter().layout(), version.header(), plan.steps(), plan.baseLearningRate()),
-                        Scalars.layout(a.weighting())),
+                NextLayout.of(
+                        settings.adapter().layout(),
+                        settings.optimizer().hasControl(),
+                        version.header(),
+                        plan.steps(),
+                        plan.baseLearningRate(),
+                        a.weighting()),
                 a.weightCap(),
                 a.weighting().wireName(),
                 settings.deadlines(),
@@ -105,7 +107,7 @@ final class Recipe {
                 Schedule.cosine(t.learningRate(), t.learningRateMin(), round, settings.rounds()),
                 t.weightDecay(),
                 t.clipNorm(),
-                0,
+                settings.proximalMu(),
                 t.learningRate());
     }
 }

@@ -23,6 +23,7 @@ import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Refusal;
 import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.crypto.secagg.Routed;
+import dev.sotto.crypto.secagg.UnmaskedSum;
 import dev.sotto.crypto.secagg.Unmasker;
 import dev.sotto.crypto.secagg.Unmasking;
 import dev.sotto.schemas.Bytes;
@@ -42,6 +43,7 @@ import dev.sotto.schemas.Topics;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -73,6 +75,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private static final Duration ALIVE = Duration.ofSeconds(10);
     private static final Duration BACK_OFF = Duration.ofSeconds(2);
     private static final int MOST_BACK_OFFS = 15;
+    private static final int FEWEST = 3;
 
     private final Settings settings;
     private final Topics topics;
@@ -309,13 +312,17 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         }
     }
 
-    /// Where the attempt begins that has not ended, or the log's size.
+    /// Where the attempt begins that has not ended, or ended with a complaint that is not judged; else the
+    /// log's size.
     private static int openAttempt(List<ConsumerRecord<byte[], byte[]>> log) throws MalformedMessage {
         int open = log.size();
         for (int i = 0; i < log.size(); i++) {
-            switch (Decided.parse(Bytes.of(log.get(i).value())).type()) {
+            Decided decided = Decided.parse(Bytes.of(log.get(i).value()));
+            switch (decided.type()) {
                 case ROUND_OPENED -> open = i;
-                case ROUND_CLOSED, ROUND_ABORTED -> open = log.size();
+                case ROUND_CLOSED -> open = log.size();
+                case ROUND_ABORTED ->
+                    open = Director.isComplaint(RoundAborted.parse(decided.payload())) ? open : log.size();
                 default -> {}
             }
         }
@@ -406,6 +413,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 case Output.Decide decide -> decide(decide.decided());
                 case Output.Publish publish -> say(publish.envelope());
                 case Output.Refused refused -> refused(refused.fault());
+                case Output.Judged judged -> judged(judged);
+                case Output.Disputed disputed -> disputed(disputed);
                 case Output.Unmask unmask -> unmask(unmask.unmasking(), unmask.unmasker());
             }
         }
@@ -490,10 +499,27 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 fault.getMessage());
     }
 
+    private void judged(Output.Judged judged) {
+        String what = judged.complainant() + " complained of " + judged.accused();
+        board.judged(new Board.Judged(
+                judged.liar(),
+                state.chain().round(),
+                state.chain().attempt(),
+                judged.liar().equals(judged.accused())
+                        ? what + ", whose sealed share is not what it committed to"
+                        : what + " without reason, or did not open its channel key"));
+        LOG.warnf("%s: %s lied and is left out of the next attempt", what, judged.liar());
+    }
+
+    private void disputed(Output.Disputed disputed) {
+        board.disputed(new Board.Disputed(disputed.member(), disputed.reason()));
+        LOG.warnf("%s has published evidence against this coordinator: %s", disputed.member(), disputed.reason());
+    }
+
     private void unmask(Unmasking unmasking, Unmasker unmasker) {
         board.summing(now());
         var _ = aggregator
-                .finish(unmasking.survivors(), unmasker, versions.present(), settings.optimizer()::step)
+                .finish(unmasking.survivors(), unmasker, versions.present(), serverStep(unmasking))
                 .whenComplete((summed, failure) -> later(() -> {
                     unmasker.close();
                     if (failure instanceof AggregateOutOfRange) {
@@ -504,6 +530,13 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                         publish(unmasking, summed);
                     }
                 }));
+    }
+
+    private UnmaskedSum.ServerStep serverStep(Unmasking unmasking) {
+        Bytes head = unmasking.survivors().routed().roster().opened().message().registryHead();
+        int members = Objects.requireNonNull(registries.get(head)).members().size();
+        return (adapter, decoded, vectors, round) ->
+                settings.optimizer().step(adapter, decoded, vectors, round, members);
     }
 
     private static String text(Throwable failure) {
@@ -555,6 +588,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         }
         if (envelope.type() == MessageType.PEERS_APPROVED) {
             approved(envelope);
+        } else if (envelope.type() == MessageType.SURVIVORS_LIFTED || envelope.type() == MessageType.DISPUTED) {
+            // Said between attempts too.
+            step(new Input.Received(envelope), now());
+        } else if (state.phase() instanceof Phase.Judging && !at.isBefore(opened)) {
+            step(new Input.Received(envelope), now());
         } else if (state.chain().open() && !at.isBefore(opened)) {
             board.bytesUp(organisation, record.value().length);
             int silent = state.silent().size();
@@ -638,10 +676,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 || clock.instant().isBefore(notBefore)) {
             return;
         }
-        List<String> cohort = Approvals.cohort(registry.members(), approvals);
+        List<String> cohort = new ArrayList<>(Approvals.cohort(registry.members(), approvals));
         if (cohort.size() < settings.membersAtLeast()) {
             board.waiting(cohort.size() + " members approve each other, " + settings.membersAtLeast()
                     + " are needed (members.atLeast)");
+            return;
+        }
+        state.liar().ifPresent(cohort::remove);
+        if (cohort.size() < FEWEST) {
+            board.waiting(cohort.size() + " members are left without "
+                    + state.liar().orElse("") + ", who lied about a share; a round needs " + FEWEST);
             return;
         }
         List<String> without = versions.without(cohort);
@@ -651,9 +695,9 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         Bytes nonce = randomness.bytes(32);
         long round = Recipe.round(chain);
         Bytes roundKey = machine.roundKey(round, Recipe.attempt(chain), nonce);
-        RoundOpened message =
-                recipe.opened(chain, cohort, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
         try {
+            RoundOpened message =
+                    recipe.opened(chain, cohort, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
             step(new Input.Open(message), now());
         } catch (IllegalArgumentException e) {
             board.waiting("the settings do not fit " + cohort.size() + " members: " + e.getMessage());

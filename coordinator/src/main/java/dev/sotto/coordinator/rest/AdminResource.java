@@ -64,6 +64,8 @@ public class AdminResource {
             List<Board.Round> rounds,
             List<Board.Aborted> aborted,
             List<Board.Declined> declined,
+            List<Board.Judged> judged,
+            List<Board.Disputed> disputed,
             @Nullable String waiting,
             boolean finished) {}
 
@@ -154,6 +156,8 @@ public class AdminResource {
                 rounds.rounds(),
                 rounds.aborted(),
                 rounds.declined(),
+                rounds.judged(),
+                rounds.disputed(),
                 rounds.waiting(),
                 rounds.finished());
     }

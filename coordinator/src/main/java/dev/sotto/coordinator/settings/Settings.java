@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.algorithms.ClientStep;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.schemas.Bytes;
@@ -35,6 +36,7 @@ import java.util.regex.Pattern;
 /// @param deadlines         per phase
 /// @param stragglerGrace    see [dev.sotto.crypto.secagg.Director]
 /// @param optimizer         the federated algorithm's server side
+/// @param proximalMu        μ of FedProx, 0 in every other algorithm
 /// @param training          what members do
 /// @param publicSeed        32 bytes of which version 0 is made
 /// @param adapter           what is trained
@@ -50,6 +52,7 @@ public record Settings(
         Deadlines deadlines,
         Duration stragglerGrace,
         ServerOptimizer optimizer,
+        double proximalMu,
         Training training,
         Bytes publicSeed,
         Adapter adapter) {
@@ -117,6 +120,8 @@ public record Settings(
         Duration grace = top.duration("stragglerGrace", LONGEST);
         Section algorithm = top.section("algorithm");
         ServerOptimizer optimizer = optimizer(algorithm);
+        double proximalMu =
+                optimizer == ServerOptimizer.FEDPROX ? algorithm.number("mu", 1e-9, 1e3, ClientStep.PROXIMAL_MU) : 0;
         algorithm.done();
         Training training = training(top.section("training"));
         String seed = top.text("publicSeed", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
@@ -134,6 +139,7 @@ public record Settings(
                 deadlines,
                 grace,
                 optimizer,
+                proximalMu,
                 training,
                 Bytes.fromHex(seed),
                 adapter(layout, optimizer));
@@ -162,7 +168,7 @@ public record Settings(
                 optional(section, "maxColluders", 0),
                 optional(section, "minSurvivors", 3),
                 optional(section, "threshold", 2),
-                (int) section.integer("weightCap", 1, 1 << 20, 1024),
+                (int) section.integer("weightCap", 1, 65_535, 1024),
                 parsed);
         section.done();
         return aggregation;
@@ -182,16 +188,11 @@ public record Settings(
 
     private static ServerOptimizer optimizer(Section section) throws InvalidSettings {
         String name = section.text("name", ANY, "a name");
-        ServerOptimizer optimizer;
         try {
-            optimizer = ServerOptimizer.of(name);
+            return ServerOptimizer.of(name);
         } catch (IllegalArgumentException e) {
             throw section.bad("name", name, String.valueOf(e.getMessage()));
         }
-        if (optimizer == ServerOptimizer.SCAFFOLD || optimizer == ServerOptimizer.FEDPROX) {
-            throw section.bad("name", name, "another algorithm: members cannot do the client's side of this one yet");
-        }
-        return optimizer;
     }
 
     private static Training training(Section section) throws InvalidSettings {

@@ -57,7 +57,9 @@ class SettingsTest {
         refused("keys: 60s", "keys: soon", "deadlines", "keys is 'soon'", "60s");
         refused("atLeast: 4", "atLeast: 2", "members", "atLeast is '2'", "3 to 255");
         refused("name: fedyogi", "name: fedsgd", "algorithm", "name is 'fedsgd'");
-        refused("name: fedyogi", "name: scaffold", "name is 'scaffold'");
+        refused("name: fedyogi", "name: fedsgd", "name is 'fedsgd'", "fedprox, scaffold");
+        refused("name: fedyogi", "name: fedyogi, mu: 1", "unknown key 'mu'");
+        refused("name: fedyogi", "name: fedprox, mu: 0", "mu is '0'");
         refused("learningRate: 0.001", "learningRate: 7", "learningRate is '7'");
         refused("https://coordinator:8443", "http://coordinator", "url", "https://HOST:PORT");
         refused("steps: 10,", "steps: [,", "federation.yaml:");

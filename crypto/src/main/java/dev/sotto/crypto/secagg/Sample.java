@@ -37,6 +37,24 @@ public sealed interface Sample {
         }
     }
 
+    /// The partitions of `updates.<org>` in which its chunks lie: chunks are numbered through all vectors in
+    /// layout order, and number c lies in partition c mod P.
+    ///
+    /// @param count P
+    default Set<Integer> partitions(RoundOpened opened, int count) {
+        Set<Integer> partitions = new HashSet<>();
+        int number = 0;
+        for (VectorLayout vector : opened.layout()) {
+            int chunks = Parameters.ring(opened, vector).chunks(vector.size());
+            for (int index = 0; index < chunks; index++, number++) {
+                if (holds(vector.name(), index)) {
+                    partitions.add(number % count);
+                }
+            }
+        }
+        return partitions;
+    }
+
     /// 1/n of the places, at least [#FEWEST], drawn by the member itself so that nobody knows which
     /// (protocol §5): with n members about every chunk is looked at.
     static Sample random(RoundOpened opened, Randomness randomness) {

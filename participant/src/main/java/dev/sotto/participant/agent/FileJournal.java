@@ -5,6 +5,7 @@ import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.SurvivorsLifted;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -16,6 +17,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// The journal as text files that only grow: a line per message, on disk before it leaves. A last line
@@ -57,7 +59,36 @@ public final class FileJournal implements Journal {
                 .map(line -> List.of(line.split(" ")))
                 .filter(words -> words.getFirst().equals(adapterDigest.hex()))
                 .map(words -> words.subList(1, words.size()))
+                .reduce((earlier, later) -> later);
+    }
+
+    /// The last confirmation of all: the adapter's digest, and the survivors.
+    public Optional<Map.Entry<Bytes, List<String>>> lastConfirmed() {
+        return lines(confirmations()).reversed().stream()
+                .map(line -> List.of(line.split(" ")))
+                .map(words -> Map.entry(Bytes.fromHex(words.getFirst()), words.subList(1, words.size())))
                 .findFirst();
+    }
+
+    @Override
+    public Optional<SurvivorsLifted> lifted(Bytes adapterDigest) {
+        return lines(lifts()).stream()
+                .map(FileJournal::lift)
+                .filter(lifted -> lifted.adapterDigest().equals(adapterDigest))
+                .findFirst();
+    }
+
+    @Override
+    public void recordLifted(SurvivorsLifted lifted) {
+        append(lifts(), Base64.getEncoder().encodeToString(lifted.encode().toArray()));
+    }
+
+    private static SurvivorsLifted lift(String line) {
+        try {
+            return SurvivorsLifted.parse(Bytes.of(Base64.getDecoder().decode(line)));
+        } catch (MalformedMessage | IllegalArgumentException e) {
+            throw new UncheckedIOException(new IOException("lifted.log is damaged: " + e.getMessage(), e));
+        }
     }
 
     @Override
@@ -71,6 +102,10 @@ public final class FileJournal implements Journal {
 
     private Path confirmations() {
         return folder.resolve("confirmed.log");
+    }
+
+    private Path lifts() {
+        return folder.resolve("lifted.log");
     }
 
     private static List<String> lines(Path file) {

@@ -1,5 +1,9 @@
 package dev.sotto.participant.agent;
 
+import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.participant.model.LocalUpdate;
+import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
@@ -17,11 +21,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// The organisation's base model and data, and one round's training on them.
 ///
 /// Not thread-safe: one training at a time.
 public final class LocalTraining implements AutoCloseable {
+    /// Far from every round: 2^64 over the golden ratio.
+    private static final long ANOTHER_ATTEMPT = 0x9E3779B97F4A7C15L;
+
     private final Path base;
     private final Model model;
     private final List<Example> examples;
@@ -58,17 +66,26 @@ public final class LocalTraining implements AutoCloseable {
         return examples.size();
     }
 
-    /// Trains as the plan says, from `adapter`.
-    Trainer.Result train(TrainingPlan plan, LoraConfig lora, float[] adapter, long round, Trainer.Progress progress)
+    /// Trains as the round's plan says, from `start`. Another attempt at the same round draws other examples:
+    /// an update that was spent is never made again (protocol §5).
+    ///
+    /// @param ownControl SCAFFOLD's c_k, if there is one
+    LocalUpdate train(
+            RoundOpened round,
+            LoraConfig lora,
+            ModelVersion start,
+            Optional<float[]> ownControl,
+            Trainer.Progress progress)
             throws IOException {
+        TrainingPlan plan = round.plan();
         List<Batch.Sequence> sequences = encode(plan.maxTokens());
         if (sequences.isEmpty()) {
             throw new IOException("no example fits into " + plan.maxTokens() + " tokens");
         }
-        return Trainer.train(
+        return LocalUpdate.train(
                 model,
                 lora,
-                adapter,
+                start,
                 sequences,
                 new Trainer.Plan(
                         plan.steps(),
@@ -76,7 +93,10 @@ public final class LocalTraining implements AutoCloseable {
                         plan.learningRate(),
                         plan.weightDecay(),
                         plan.clipNorm(),
-                        seed + round),
+                        seed + round.round() + (round.attempt() - 1) * ANOTHER_ATTEMPT),
+                ServerOptimizer.of(plan.algorithm()),
+                plan.proximalMu(),
+                ownControl,
                 progress);
     }
 

@@ -9,6 +9,7 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -43,6 +44,25 @@ final class Rebuild {
         return restored;
     }
 
+    /// What its operator lifted, which was said over the adapter's digest and not in an attempt.
+    void lifts() {
+        for (List<Envelope> all : own.values()) {
+            for (Envelope envelope : all) {
+                try {
+                    if (envelope.type() == MessageType.SURVIVORS_LIFTED) {
+                        SurvivorsLifted lifted = SurvivorsLifted.parse(envelope.payload());
+                        if (journal.lifted(lifted.adapterDigest()).isEmpty()) {
+                            journal.recordLifted(lifted);
+                            restored++;
+                        }
+                    }
+                } catch (MalformedMessage e) {
+                    throw new IllegalStateException("it was verified", e);
+                }
+            }
+        }
+    }
+
     /// Before this record is folded on `chain`: restores what answers it.
     void before(ConsumerRecord<byte[], byte[]> record, Chain chain) {
         try {
@@ -66,11 +86,11 @@ final class Rebuild {
 
     private void restore(Envelope answer, RoundOpened attempt, Envelope said) throws MalformedMessage {
         if (answer.type() == MessageType.PEERS_APPROVED
+                || answer.type() == MessageType.SURVIVORS_LIFTED
                 || journal.signed(attempt.round(), attempt.attempt()).contains(answer)) {
             return;
         }
-        if (answer.type() == MessageType.SURVIVORS_CONFIRMED
-                && journal.confirmed(attempt.adapterDigest()).isEmpty()) {
+        if (answer.type() == MessageType.SURVIVORS_CONFIRMED) {
             journal.recordConfirmed(
                     attempt.adapterDigest(),
                     SurvivorsSealed.parse(said.payload()).survivors().stream()

@@ -3,7 +3,6 @@ package dev.sotto.participant.agent;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
-import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.mask.RoundContext;
@@ -24,29 +23,35 @@ import dev.sotto.crypto.secagg.MemberRules;
 import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Recomputation;
+import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.crypto.secagg.Unmasking;
 import dev.sotto.crypto.secagg.Update;
 import dev.sotto.participant.home.Home;
+import dev.sotto.participant.home.Lift;
 import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.kafka.KafkaClients;
 import dev.sotto.participant.model.Layouts;
+import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.ModelKeys;
+import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RoundAborted;
+import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
+import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.djl.Trainer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -54,11 +59,11 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
@@ -76,16 +81,17 @@ import org.jspecify.annotations.Nullable;
 final class Session implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration PATIENCE = Duration.ofSeconds(30);
-    private static final String ADAPTER = "adapter";
     private static final int DETAIL = 200;
 
     private final Organisation my;
     private final Topics topics;
     private final ExecutorService trainer;
     private final Consumer<byte[], byte[]> reader;
-    private final Consumer<byte[], byte[]> logs;
+    private final Logs logs;
     private final Outbox outbox;
+    private final Controls controls;
     private final Map<Bytes, ModelKeys> modelKeys = new HashMap<>();
+    private final List<Instant> taken = new ArrayList<>();
     private Peers peers;
     private Policy policy;
     private Directory directory;
@@ -94,10 +100,12 @@ final class Session implements AutoCloseable {
     private Optional<ModelVersion> version = Optional.empty();
     private Optional<RoundOpened> plan = Optional.empty();
     private Instant opened = Instant.EPOCH;
-    private Optional<CompletableFuture<Trainer.Result>> working = Optional.empty();
+    private List<String> survivors = List.of();
+    private Optional<CompletableFuture<LocalUpdate>> working = Optional.empty();
     private volatile boolean cancelled;
     private @Nullable FileTime peersRead;
-    private long bytesDown;
+    private @Nullable FileTime liftRead;
+    private long controlBytes;
 
     /// Connects, and takes over from any earlier process of the organisation.
     Session(Organisation organisation, KafkaClients kafka, ExecutorService trainer) throws IOException, InvalidFile {
@@ -110,7 +118,8 @@ final class Session implements AutoCloseable {
         this.member = member();
         String id = my.membership().organisation();
         this.reader = kafka.reader(PATIENCE);
-        this.logs = kafka.reader(PATIENCE);
+        this.logs = new Logs(kafka.reader(PATIENCE), topics, my.events());
+        this.controls = new Controls(my.home().controls());
         this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
     }
 
@@ -135,9 +144,10 @@ final class Session implements AutoCloseable {
     /// Takes part until the thread is interrupted.
     void run() throws IOException, InvalidFile, InterruptedException {
         tellPeers();
-        List<ConsumerRecord<byte[], byte[]>> history = KafkaClients.read(logs, topics.control(), Instant.EPOCH);
+        List<ConsumerRecord<byte[], byte[]>> history = logs.control();
         int open = openAttempt(history);
         Rebuild rebuild = new Rebuild(my.journal(), own());
+        rebuild.lifts();
         for (int i = 0; i < history.size(); i++) {
             rebuild.before(history.get(i), state.chain());
             take(history.get(i), i >= open);
@@ -164,6 +174,7 @@ final class Session implements AutoCloseable {
             }
             trained();
             tellPeers();
+            lift();
         }
         throw new InterruptedException();
     }
@@ -181,15 +192,14 @@ final class Session implements AutoCloseable {
     private List<Envelope> own() {
         List<Envelope> own = new ArrayList<>();
         String id = my.membership().organisation();
-        for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topics.inbox(id), Instant.EPOCH)) {
+        for (Envelope envelope : logs.inbox(id, Instant.EPOCH)) {
             try {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
                 var _ = directory.verify(my.primitives(), envelope, envelope.transcript());
                 if (envelope.sender().equals(id)) {
                     own.add(envelope);
                 }
-            } catch (MalformedMessage | PeerMisbehaved e) {
-                // Not said by it: an older identity of the organisation, or damage.
+            } catch (PeerMisbehaved e) {
+                // Not said by it: an older identity of the organisation.
             }
         }
         return own;
@@ -223,6 +233,19 @@ final class Session implements AutoCloseable {
         }
     }
 
+    /// What `sotto lift` asks for, once.
+    private void lift() throws IOException, InvalidFile {
+        if (!Files.exists(my.home().lift())) {
+            return;
+        }
+        FileTime changed = Files.getLastModifiedTime(my.home().lift());
+        if (!changed.equals(liftRead)) {
+            liftRead = changed;
+            step(new MemberInput.Lift(
+                    Home.readJson(my.home().lift(), Lift.class).message()));
+        }
+    }
+
     /// A restarted member whose secrets are gone says so, and nobody waits for it.
     private void sitOut() {
         Chain chain = state.chain();
@@ -250,7 +273,7 @@ final class Session implements AutoCloseable {
         if (record.value() == null) {
             return;
         }
-        bytesDown += record.value().length;
+        controlBytes += record.value().length;
         Envelope envelope;
         try {
             envelope = Envelope.decode(Bytes.of(record.value()));
@@ -268,9 +291,42 @@ final class Session implements AutoCloseable {
         }
         List<Envelope> dealt =
                 inTime && envelope.type() == MessageType.SHARES_ROUTED && state instanceof MemberState.Dealt waiting
-                        ? inboxes(waiting.roster().ids(), MessageType.SHARES_DEALT)
+                        ? logs.inboxes(waiting.roster().ids(), MessageType.SHARES_DEALT, opened)
                         : List.of();
+        Chain before = state.chain();
         step(inTime ? new MemberInput.Read(envelope, dealt) : new MemberInput.Missed(envelope));
+        if (!state.chain().equals(before)) {
+            folded(envelope);
+        }
+    }
+
+    /// What a message of the coordinator means to this organisation whether or not it took part to the end:
+    /// an attempt counts as a round of the day, and c_k follows the survivors.
+    private void folded(Envelope envelope) throws IOException {
+        Chain chain = state.chain();
+        try {
+            switch (Message.parse(envelope.type(), envelope.payload())) {
+                case RoundOpened _ -> {
+                    survivors = List.of();
+                    if (!my.journal().signed(chain.round(), chain.attempt()).isEmpty()) {
+                        taken.add(opened);
+                    }
+                }
+                case SurvivorsSealed sealed ->
+                    survivors = sealed.survivors().stream()
+                            .map(NamedHash::organisation)
+                            .toList();
+                case RoundClosed _ ->
+                    controls.ended(
+                            chain.round(),
+                            chain.attempt(),
+                            survivors.contains(my.membership().organisation()));
+                case RoundAborted _ -> controls.ended(chain.round(), chain.attempt(), false);
+                default -> {}
+            }
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the machine parsed it", e);
+        }
     }
 
     /// Whom it trusts and what it demands may have changed since the last attempt.
@@ -311,6 +367,7 @@ final class Session implements AutoCloseable {
                     my.events().phase("manifest-sent", chain.round(), chain.attempt());
                 }
                 case MemberOutput.DeleteSpool _ -> spool().delete();
+                case MemberOutput.NotLifted notLifted -> my.events().error("not-lifted", notLifted.why());
                 case MemberOutput.Refused refused ->
                     my.events()
                             .error(
@@ -365,12 +422,12 @@ final class Session implements AutoCloseable {
     private Optional<String> refuses(RoundOpened round) {
         TrainingPlan wanted = round.plan();
         Optional<String> forbidden =
-                policy.refuses(round, my.baseModel(), my.training().examples());
+                policy.refuses(round, my.baseModel(), my.training().examples(), opened, taken);
         if (forbidden.isPresent()) {
             return forbidden;
         }
-        if (!wanted.objective().equals("sft") || !wanted.template().equals("alpaca") || wanted.proximalMu() != 0) {
-            return Optional.of("this version trains objective sft with template alpaca and no proximal term only");
+        if (!wanted.objective().equals("sft") || !wanted.template().equals("alpaca")) {
+            return Optional.of("this version trains objective sft with template alpaca only");
         }
         ServerOptimizer optimizer;
         LoraConfig lora;
@@ -381,15 +438,23 @@ final class Session implements AutoCloseable {
             return Optional.of(String.valueOf(e.getMessage()));
         }
         VectorLayout adapter = Layouts.adapter(lora, my.training().config());
-        VectorLayout layout = new VectorLayout(ADAPTER, optimizer.weighted(), adapter.tensors());
+        if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
+            return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
+                    + "; fedprox needs one above 0, every other algorithm 0");
+        }
+        VectorLayout layout = new VectorLayout(LocalUpdate.ADAPTER, optimizer.weighted(), adapter.tensors());
         Optional<String> missing = fetch(round, layout, optimizer);
         if (missing.isPresent()) {
             return missing;
         }
         ModelHeader header = version.orElseThrow().header();
-        List<VectorLayout> expected = List.of(
-                NextLayout.of(layout, header, wanted.steps(), wanted.baseLearningRate()),
-                Scalars.layout(Weighting.of(round.weighting())));
+        List<VectorLayout> expected = NextLayout.of(
+                layout,
+                optimizer.hasControl(),
+                header,
+                wanted.steps(),
+                wanted.baseLearningRate(),
+                Weighting.of(round.weighting()));
         if (!round.layout().equals(expected)) {
             return Optional.of("layout or ranges do not follow from the last round");
         }
@@ -459,30 +524,24 @@ final class Session implements AutoCloseable {
         try (Secret key = my.primitives().open(my.deliverySeed(), info, box.box())) {
             ModelAssembly assembly = new ModelAssembly(
                     key, my.membership().federation(), number, digest, Math.toIntExact(layout.size()));
-            for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topics.models(), since)) {
-                bytesDown += record.value().length;
-                Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(record.value())));
-                if (whole.isPresent()) {
-                    return whole.get();
-                }
-            }
-            throw new MalformedMessage("version " + number + " is not whole in " + topics.models());
+            return logs.version(assembly, number, since);
         } catch (BoxRefused e) {
             throw new MalformedMessage("the key of version " + number + " is not sealed to this organisation");
         }
     }
 
-    // ---- my.training() ----
+    // ---- training ----
 
-    private void train(RoundOpened round) {
+    private void train(RoundOpened round) throws IOException {
         cancelled = false;
-        float[] start = version.orElseThrow().adapter();
+        ModelVersion start = version.orElseThrow();
         LoraConfig lora = lora(round.plan());
+        Optional<float[]> ownControl = controls.own(start.adapter().length);
         my.events().phase("training", round.round(), round.attempt());
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round.plan(), lora, start, round.round(), (step, steps, loss) -> {
+                        return my.training().train(round, lora, start, ownControl, (step, steps, loss) -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")
@@ -503,13 +562,13 @@ final class Session implements AutoCloseable {
         if (working.isEmpty() || !working.get().isDone()) {
             return;
         }
-        CompletableFuture<Trainer.Result> done = working.get();
+        CompletableFuture<LocalUpdate> done = working.get();
         working = Optional.empty();
         if (!(state instanceof MemberState.Training)) {
             return;
         }
         RoundOpened round = plan.orElseThrow();
-        Trainer.Result result;
+        LocalUpdate result;
         try {
             result = done.join();
         } catch (CompletionException e) {
@@ -518,14 +577,12 @@ final class Session implements AutoCloseable {
             step(new MemberInput.GaveUp("TRAINING_FAILED", "see this organisation's own log"));
             return;
         }
-        float[] before = version.orElseThrow().adapter();
-        float[] delta = new float[before.length];
-        for (int i = 0; i < delta.length; i++) {
-            delta[i] = result.adapter()[i] - before[i];
-        }
         int weight = weight(round);
         if (my.keepPlain()) {
-            keep(round, delta, weight);
+            keep(round, Objects.requireNonNull(result.vectors().get(LocalUpdate.ADAPTER)), weight);
+        }
+        if (result.nextControl().isPresent()) {
+            controls.pend(round.round(), round.attempt(), result.nextControl().get());
         }
         my.events()
                 .tell(my.events()
@@ -535,7 +592,7 @@ final class Session implements AutoCloseable {
                         .put("attempt", round.attempt())
                         .put("loss", result.meanLoss()));
         Update update = new Update(
-                Map.of(ADAPTER, delta), weight, result.meanLoss(), my.training().examples(), result.tokens());
+                result.vectors(), weight, result.meanLoss(), my.training().examples(), result.tokens());
         step(new MemberInput.Trained(update, spool()));
     }
 
@@ -583,16 +640,16 @@ final class Session implements AutoCloseable {
         my.events().phase("closed", chain.round(), chain.attempt());
         RoundOpened round = plan.get();
         ModelVersion before = version.orElseThrow();
-        boolean recompute = policy.verify().equals("all");
+        Optional<Sample> sample = policy.sample(round, my.randomness());
         try {
             Bytes digest = closed.message().modelDigest();
             ModelVersion next =
                     download(closed.message().version(), digest, round.layout().getFirst(), opened);
-            if (recompute) {
-                recompute(closed, closed.unmasking().get(), before, round);
+            if (sample.isPresent()) {
+                recompute(closed, closed.unmasking().get(), sample.get(), before, next, round);
             }
             version = Optional.of(next);
-            write(next, round, recompute);
+            write(next, round, sample.isPresent());
             ObjectNode event = my.events()
                     .event("phase")
                     .put("phase", "verified")
@@ -600,62 +657,67 @@ final class Session implements AutoCloseable {
                     .put("attempt", chain.attempt())
                     .put("version", next.version())
                     .put("digest", digest.hex())
-                    .put("recomputed", recompute);
+                    .put("recomputed", policy.verify());
             next.header()
                     .made()
                     .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
             my.events().tell(event);
-        } catch (PeerMisbehaved | MalformedMessage e) {
+        } catch (PeerMisbehaved e) {
             // The next round starts from a version that is not here: refuses() declines it.
+            my.events().error("not-verified", text(e));
+            step(new MemberInput.Dispute(e));
+        } catch (MalformedMessage e) {
             my.events().error("not-verified", text(e));
         } finally {
             closed.roundSeed().ifPresent(Secret::close);
         }
-        my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", bytesDown));
+        my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", controlBytes + logs.bytes()));
     }
 
-    private void recompute(MemberOutput.Closed closed, Unmasking unmasking, ModelVersion before, RoundOpened round)
+    private void recompute(
+            MemberOutput.Closed closed,
+            Unmasking unmasking,
+            Sample sample,
+            ModelVersion before,
+            ModelVersion next,
+            RoundOpened round)
             throws PeerMisbehaved, MalformedMessage {
         Secret seed = closed.roundSeed().orElse(null);
         if (seed == null) {
             throw new MalformedMessage("the coordinator did not give this organisation the round key's seed");
         }
         ServerOptimizer optimizer = ServerOptimizer.of(round.plan().algorithm());
-        Collection<String> roster = unmasking.survivors().routed().ids();
-        List<Envelope> said = new ArrayList<>(inboxes(roster, MessageType.UPDATE_MANIFEST));
-        said.addAll(inboxes(roster, MessageType.SHARES_REVEALED));
-        List<Envelope> chunks = new ArrayList<>();
-        for (String survivor : unmasking.survivors().ids()) {
-            chunks.addAll(envelopes(topics.updates(survivor), MessageType.UPDATE_CHUNK));
-        }
-        var _ = Recomputation.check(
-                my.primitives(), directory, unmasking, seed, said, chunks, before, optimizer::step, closed.message());
+        int members = optimizer.hasControl() ? members(round.registryHead()) : 0;
+        List<String> roster = unmasking.survivors().routed().ids();
+        List<Envelope> said = new ArrayList<>(logs.inboxes(roster, MessageType.UPDATE_MANIFEST, opened));
+        said.addAll(logs.inboxes(roster, MessageType.SHARES_REVEALED, opened));
+        Recomputation.check(
+                my.primitives(),
+                directory,
+                unmasking,
+                seed,
+                said,
+                logs.chunks(unmasking.survivors().ids(), round, sample, opened),
+                sample,
+                before,
+                next,
+                (adapter, decoded, state, number) -> optimizer.step(adapter, decoded, state, number, members),
+                closed.message());
     }
 
-    private List<Envelope> inboxes(Collection<String> members, MessageType type) {
-        List<Envelope> found = new ArrayList<>();
-        for (String peer : members) {
-            found.addAll(envelopes(topics.inbox(peer), type));
-        }
-        return found;
-    }
-
-    /// What a topic holds of a type since the attempt was opened. What is no envelope is nobody's
-    /// message.
-    private List<Envelope> envelopes(String topic, MessageType type) {
-        List<Envelope> found = new ArrayList<>();
-        for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(logs, topic, opened)) {
-            bytesDown += record.value().length;
-            try {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
-                if (envelope.type() == type) {
-                    found.add(envelope);
-                }
-            } catch (MalformedMessage e) {
-                my.events().error("peer", topic + ": a record is refused: " + text(e));
+    /// N: how many members the registry had at that head.
+    private int members(Bytes head) throws PeerMisbehaved, MalformedMessage {
+        Registry registry = Registry.START;
+        for (Envelope entry : logs.registry()) {
+            if (registry.head().equals(head)) {
+                break;
             }
+            registry = registry.next(my.primitives(), directory, entry);
         }
-        return found;
+        if (!registry.head().equals(head)) {
+            throw new MalformedMessage("the registry has no head " + head.hex() + ", which the round names");
+        }
+        return registry.members().size();
     }
 
     private static String text(Exception e) {

@@ -73,17 +73,25 @@ public final class Versions {
 
     /// The numbers of a version.
     public float[] adapter(long version) throws IOException {
-        byte[] bytes = Files.readAllBytes(folder.resolve("version-" + version + ".f32"));
-        float[] adapter = new float[bytes.length / Float.BYTES];
-        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(adapter);
-        return adapter;
+        return readFloats(folder.resolve("version-" + version + ".f32"));
+    }
+
+    static float[] readFloats(Path file) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        float[] values = new float[bytes.length / Float.BYTES];
+        ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer().get(values);
+        return values;
     }
 
     static void writeFloats(Path file, float[] values) throws IOException {
+        Home.write(file, bytes(values));
+    }
+
+    static byte[] bytes(float[] values) {
         ByteBuffer bytes = ByteBuffer.allocate(Math.multiplyExact(values.length, Float.BYTES))
                 .order(ByteOrder.LITTLE_ENDIAN);
         bytes.asFloatBuffer().put(values);
-        Home.write(file, bytes.array());
+        return bytes.array();
     }
 
     private static long number(Path file) {

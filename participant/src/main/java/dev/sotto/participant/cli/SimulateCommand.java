@@ -1,10 +1,12 @@
 package dev.sotto.participant.cli;
 
+import dev.sotto.algorithms.ClientStep;
 import dev.sotto.algorithms.Schedule;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.model.Layouts;
+import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.participant.simulate.Evaluation;
 import dev.sotto.participant.simulate.Simulation;
 import dev.sotto.schemas.Topics;
@@ -27,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -97,10 +100,24 @@ final class SimulateCommand implements Callable<Integer> {
                     evaluation.size(),
                     start.length));
             print(out, "base", evaluate(model, lora, start, evaluation));
+            Map<String, float[]> controls = new TreeMap<>();
             for (int round = 0; round < rounds; round++) {
                 long started = System.nanoTime();
-                Simulation.Round made = simulation.round((organisation, adapter, number) ->
-                        train(model, lora, adapter, Objects.requireNonNull(data.get(organisation)), number));
+                Simulation.Round made = simulation.round((organisation, version, number) -> {
+                    List<Batch.Sequence> own = Objects.requireNonNull(data.get(organisation));
+                    LocalUpdate update = LocalUpdate.train(
+                            model,
+                            lora,
+                            version,
+                            own,
+                            plan(number),
+                            optimizer,
+                            optimizer == ServerOptimizer.FEDPROX ? ClientStep.PROXIMAL_MU : 0,
+                            Optional.ofNullable(controls.get(organisation)),
+                            (step, steps, loss) -> true);
+                    update.nextControl().ifPresent(next -> controls.put(organisation, next));
+                    return new Simulation.LocalTraining.Learned(update.vectors(), update.meanLoss(), own.size());
+                });
                 out.println(String.format(
                         Locale.ROOT,
                         "round %d of %d  loss %.4f  %.1f s  %d masked bytes  error %.1e of at most %.1e  verified by all",
@@ -192,35 +209,21 @@ final class SimulateCommand implements Callable<Integer> {
                 options.learningRate,
                 0,
                 1,
-                0,
+                algorithm.equals(ServerOptimizer.FEDPROX.wireName()) ? ClientStep.PROXIMAL_MU : 0,
                 options.learningRate);
     }
 
-    private Simulation.LocalTraining.Learned train(
-            Model model, LoraConfig lora, float[] adapter, List<Batch.Sequence> data, long round) {
+    private Trainer.Plan plan(long round) {
         double rate = Schedule.cosine(options.learningRate, 1e-6, round, rounds);
-        Trainer.Result result = Trainer.train(
-                model,
-                lora,
-                adapter,
-                data,
-                new Trainer.Plan(options.steps, options.batchSize, rate, 0, 1, options.seed + round),
-                (step, steps, loss) -> true);
-        float[] delta = new float[adapter.length];
-        for (int i = 0; i < delta.length; i++) {
-            delta[i] = result.adapter()[i] - adapter[i];
-        }
-        return new Simulation.LocalTraining.Learned(delta, result.meanLoss(), data.size());
+        return new Trainer.Plan(options.steps, options.batchSize, rate, 0, 1, options.seed + round);
     }
 
     /// As many steps as a member of the federation makes, in the same rounds with fresh optimisers.
     private float[] alone(Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data) {
-        float[] adapter = start.clone();
+        float[] adapter = start;
         for (int round = 0; round < rounds; round++) {
-            float[] delta = train(model, lora, adapter, data, round).delta();
-            for (int i = 0; i < adapter.length; i++) {
-                adapter[i] += delta[i];
-            }
+            adapter = Trainer.train(model, lora, adapter, data, plan(round), (step, steps, loss) -> true)
+                    .adapter();
         }
         return adapter;
     }

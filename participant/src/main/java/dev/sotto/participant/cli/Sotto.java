@@ -23,6 +23,7 @@ import picocli.CommandLine.Command;
             PeersCommand.class,
             PolicyCommand.class,
             RunCommand.class,
+            LiftCommand.class,
             StatusCommand.class,
             ExportCommand.class,
             AdminCommand.class,

@@ -64,6 +64,16 @@ public record Home(Path path) {
         return path.resolve("peers.json");
     }
 
+    /// What the operator asks the agent to lift, if anything.
+    public Path lift() {
+        return path.resolve("lift.json");
+    }
+
+    /// SCAFFOLD's control variate of this organisation.
+    public Path controls() {
+        return path.resolve("controls");
+    }
+
     /// What this organisation demands.
     public Path policy() {
         return path.resolve("policy.yaml");

@@ -4,13 +4,19 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -32,7 +38,10 @@ import java.util.Set;
 /// @param fewestExamples of this organisation
 /// @param longestSeconds of local training
 /// @param mostAttempts   at one round
-/// @param verify         `all`: every round is recomputed; `never`: only digests are compared
+/// @param mostPerDay     attempts in which this organisation takes part within 24 hours
+/// @param openingHours   when it takes part
+/// @param verify         `all`: every round is recomputed; `sample`: random chunks of it; `never`: only
+///   digests are compared
 public record Policy(
         int smallestCohort,
         int minSurvivors,
@@ -47,6 +56,8 @@ public record Policy(
         int fewestExamples,
         int longestSeconds,
         int mostAttempts,
+        int mostPerDay,
+        OpeningHours openingHours,
         String verify) {
     /// The file that enrolment writes: every key with its default.
     public static final String TEMPLATE = """
@@ -77,12 +88,18 @@ public record Policy(
             # Of local training, in seconds.
             longestSeconds: 86400
             mostAttempts: 20
+            # Attempts in which this organisation takes part within 24 hours.
+            mostPerDay: 1000
+            # HH:MM-HH:MM and a time zone; may pass midnight.
+            openingHours: "00:00-24:00 UTC"
 
-            # all: every round that this organisation took part in is recomputed from the log before the next one.
+            # What is recomputed from the log of every round that this organisation took part in, before the next one.
+            # all: everything. sample: random chunks, as many as let the members together look at all of it.
             # never: only the digest of the new adapter is compared.
-            verify: all
+            verify: sample
             """;
 
+    private static final Duration DAY = Duration.ofHours(24);
     private static final List<String> WEIGHTINGS = List.of("uniform", "classes", "exact");
 
     /// Copies the lists.
@@ -120,7 +137,9 @@ public record Policy(
                 keys.integer("fewestExamples", 1, 1_000_000_000),
                 keys.integer("longestSeconds", 1, 7 * 86_400),
                 keys.integer("mostAttempts", 1, 1_000_000),
-                keys.text("verify", List.of("all", "never")));
+                keys.integer("mostPerDay", 1, 1_000_000),
+                keys.hours("openingHours"),
+                keys.text("verify", List.of("all", "sample", "never")));
         keys.done();
         return policy;
     }
@@ -130,7 +149,10 @@ public record Policy(
     ///
     /// @param baseModel digest of the checkpoint here, hexadecimal
     /// @param examples  of this organisation
-    public Optional<String> refuses(RoundOpened round, String baseModel, long examples) {
+    /// @param opened    when the attempt was opened, by the log
+    /// @param taken     when earlier attempts were opened in which it took part
+    public Optional<String> refuses(
+            RoundOpened round, String baseModel, long examples, Instant opened, Collection<Instant> taken) {
         TrainingPlan plan = round.plan();
         String asked = round.baseModelDigest().hex();
         if (!asked.equals(baseModel)) {
@@ -164,7 +186,25 @@ public record Policy(
         if (round.attempt() > mostAttempts) {
             return Optional.of("attempt " + round.attempt() + " is more than mostAttempts " + mostAttempts);
         }
+        long today = taken.stream()
+                .filter(earlier -> earlier.isAfter(opened.minus(DAY)))
+                .count();
+        if (today >= mostPerDay) {
+            return Optional.of(today + " attempts within 24 hours are as many as mostPerDay " + mostPerDay + " allows");
+        }
+        if (!openingHours.include(opened)) {
+            return Optional.of("it is outside openingHours " + openingHours);
+        }
         return Optional.empty();
+    }
+
+    /// What is recomputed of a closed round, if anything.
+    public Optional<Sample> sample(RoundOpened round, Randomness randomness) {
+        return switch (verify) {
+            case "all" -> Optional.of(new Sample.All());
+            case "sample" -> Optional.of(Sample.random(round, randomness));
+            default -> Optional.empty();
+        };
     }
 
     private static final class Keys {
@@ -199,6 +239,15 @@ public record Policy(
                 throw bad(key, value, "one of " + allowed);
             }
             return value.asText();
+        }
+
+        OpeningHours hours(String key) throws InvalidFile {
+            JsonNode value = value(key);
+            try {
+                return OpeningHours.of(value.asText());
+            } catch (DateTimeException e) {
+                throw bad(key, value, "HH:MM-HH:MM and a time zone, like \"22:00-06:00 Europe/Zurich\"");
+            }
         }
 
         List<String> texts(String key, List<String> allowed) throws InvalidFile {

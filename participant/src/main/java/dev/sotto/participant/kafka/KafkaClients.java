@@ -4,10 +4,14 @@ import dev.sotto.participant.home.Failed;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Objects;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -79,8 +83,22 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
     /// One without a value says nothing, whoever wrote it, and is left out.
     public static List<ConsumerRecord<byte[], byte[]>> read(
             Consumer<byte[], byte[]> reader, String topic, Instant since) {
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        records(reader, partitions(reader, topic), since).forEachRemaining(records::add);
+        return records;
+    }
+
+    /// Every partition of a topic.
+    public static List<TopicPartition> partitions(Consumer<byte[], byte[]> reader, String topic) {
         List<TopicPartition> partitions = new ArrayList<>();
         reader.partitionsFor(topic).forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+        return partitions;
+    }
+
+    /// As [#read], of some partitions, and read while they are looked at: the reader must not be used for
+    /// anything else until the iterator is at its end or dropped.
+    public static Iterator<ConsumerRecord<byte[], byte[]>> records(
+            Consumer<byte[], byte[]> reader, List<TopicPartition> partitions, Instant since) {
         reader.assign(partitions);
         Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
         Map<TopicPartition, Long> times = new HashMap<>();
@@ -90,15 +108,29 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
             OffsetAndTimestamp start = starts.get(partition);
             reader.seek(partition, start == null ? Objects.requireNonNull(ends.get(partition)) : start.offset());
         }
-        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
-        while (ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
-            reader.poll(POLL).forEach(record -> {
-                if (record.value() != null) {
-                    records.add(record);
+        Deque<ConsumerRecord<byte[], byte[]>> polled = new ArrayDeque<>();
+        return new Iterator<>() {
+            @Override
+            public boolean hasNext() {
+                while (polled.isEmpty()
+                        && ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
+                    reader.poll(POLL).forEach(record -> {
+                        if (record.value() != null) {
+                            polled.add(record);
+                        }
+                    });
                 }
-            });
-        }
-        return records;
+                return !polled.isEmpty();
+            }
+
+            @Override
+            public ConsumerRecord<byte[], byte[]> next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                return polled.removeFirst();
+            }
+        };
     }
 
     /// What a Kafka error means to the organisation.

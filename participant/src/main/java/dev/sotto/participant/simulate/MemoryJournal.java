@@ -3,6 +3,7 @@ package dev.sotto.participant.simulate;
 import dev.sotto.crypto.secagg.Journal;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.SurvivorsLifted;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -28,6 +29,16 @@ final class MemoryJournal implements Journal {
     @Override
     public Optional<List<String>> confirmed(Bytes adapterDigest) {
         return Optional.ofNullable(confirmed.get(adapterDigest));
+    }
+
+    @Override
+    public Optional<SurvivorsLifted> lifted(Bytes adapterDigest) {
+        return Optional.empty();
+    }
+
+    @Override
+    public void recordLifted(SurvivorsLifted lifted) {
+        throw new UnsupportedOperationException("nobody operates a simulated member");
     }
 
     @Override

@@ -4,7 +4,6 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
-import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
@@ -31,11 +30,13 @@ import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.Parameters;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Recomputation;
+import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.crypto.secagg.Spool;
 import dev.sotto.crypto.secagg.UnmaskedSum;
 import dev.sotto.crypto.secagg.Unmasker;
 import dev.sotto.crypto.secagg.Unmasking;
 import dev.sotto.crypto.secagg.Update;
+import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Envelope;
@@ -70,14 +71,13 @@ public final class Simulation {
     public interface LocalTraining {
         /// What it learned.
         ///
-        /// @param delta    the difference to the adapter it was given
+        /// @param vectors  the differences to what it was given, as [LocalUpdate] has them
         /// @param meanLoss over its steps
         /// @param examples it holds
-        @SuppressWarnings("ArrayRecordComponent")
-        record Learned(float[] delta, double meanLoss, long examples) {}
+        record Learned(Map<String, float[]> vectors, double meanLoss, long examples) {}
 
-        /// Trains `organisation` from `adapter` in `round`.
-        Learned train(String organisation, float[] adapter, long round);
+        /// Trains `organisation` from `version` in `round`.
+        Learned train(String organisation, ModelVersion version, long round);
     }
 
     /// One closed round.
@@ -113,11 +113,15 @@ public final class Simulation {
         final List<Envelope> spool = new ArrayList<>();
         Optional<Member> member = Optional.empty();
         MemberState state = new MemberState.Idle(Chain.START);
-        LocalTraining.Learned learned = new LocalTraining.Learned(new float[0], 0, 1);
+        LocalTraining.Learned learned = new LocalTraining.Learned(Map.of(), 0, 1);
         int weight = 1;
 
         Node(String id) {
             this.id = id;
+        }
+
+        float[] delta() {
+            return Objects.requireNonNull(learned.vectors().get(LocalUpdate.ADAPTER));
         }
 
         @Override
@@ -233,9 +237,13 @@ public final class Simulation {
                 c,
                 minSurvivors,
                 RING_BITS,
-                List.of(
-                        NextLayout.of(adapter, version.header(), plan.steps(), plan.learningRate()),
-                        Scalars.layout(Weighting.CLASSES)),
+                NextLayout.of(
+                        adapter,
+                        optimizer.hasControl(),
+                        version.header(),
+                        plan.steps(),
+                        plan.learningRate(),
+                        Weighting.CLASSES),
                 WEIGHT_CAP,
                 Weighting.CLASSES.wireName(),
                 new Deadlines(60, 60, 3600, 60, 60),
@@ -259,6 +267,8 @@ public final class Simulation {
                     nodes.values()
                             .forEach(node -> step(node, new MemberInput.Read(publish.envelope(), inboxes), training));
                 case Output.Refused refused -> throw new IllegalStateException(refused.fault());
+                case Output.Judged judged -> throw new IllegalStateException(judged.toString());
+                case Output.Disputed disputed -> throw new IllegalStateException(disputed.toString());
                 case Output.Unmask unmask -> {
                     try (Unmasker unmasker = unmask.unmasker()) {
                         pending.add(close(unmask.unmasking(), unmasker));
@@ -280,15 +290,11 @@ public final class Simulation {
                     pending.add(new Input.Received(publish.envelope()));
                 }
                 case MemberOutput.Train train -> {
-                    node.learned = training.train(
-                            node.id, version.adapter(), node.state.chain().round());
+                    node.learned =
+                            training.train(node.id, version, node.state.chain().round());
                     node.weight = Weighting.CLASSES.weight(node.learned.examples(), WEIGHT_CAP);
                     Update update = new Update(
-                            Map.of(adapter.name(), node.learned.delta()),
-                            node.weight,
-                            node.learned.meanLoss(),
-                            node.learned.examples(),
-                            0);
+                            node.learned.vectors(), node.weight, node.learned.meanLoss(), node.learned.examples(), 0);
                     step(node, new MemberInput.Trained(update, node), training);
                 }
                 case MemberOutput.SendSpool send ->
@@ -300,6 +306,7 @@ public final class Simulation {
                             .ifPresent(manifest ->
                                     pending.add(new Input.Delivered(node.id, Enc.sha256(manifest.encode()))));
                 case MemberOutput.Closed closed -> recompute(closed);
+                case MemberOutput.NotLifted notLifted -> throw new IllegalStateException(notLifted.why());
                 case MemberOutput.DeleteSpool delete -> node.spool.clear();
                 case MemberOutput.Refused refused -> throw new IllegalStateException(refused.fault());
                 case MemberOutput.Aborted aborted ->
@@ -338,7 +345,7 @@ public final class Simulation {
         for (int tensor = 0; tensor < vector.tensors().size(); tensor++) {
             worst = Math.max(worst, codec.errorBound(tensor, unmasked.totals()));
         }
-        lastMean = unmasked.mean(vector);
+        lastMean = unmasked.decoded(vector);
         lastLayout = vector;
         return worst;
     }
@@ -353,7 +360,7 @@ public final class Simulation {
             int at = 0;
             for (var tensor : lastLayout.tensors()) {
                 for (long i = 0; i < tensor.size(); i++, at++) {
-                    plain[at] += weight * Math.clamp(node.learned.delta()[at], -tensor.range(), tensor.range());
+                    plain[at] += weight * Math.clamp(node.delta()[at], -tensor.range(), tensor.range());
                 }
             }
         }
@@ -365,24 +372,23 @@ public final class Simulation {
     }
 
     private UnmaskedSum.ServerStep serverStep() {
-        return optimizer::step;
+        return (weights, decoded, vectors, round) -> optimizer.step(weights, decoded, vectors, round, nodes.size());
     }
 
     private void recompute(MemberOutput.Closed closed) {
         try (Secret seed = closed.roundSeed().orElseThrow()) {
-            ModelVersion again = Recomputation.check(
+            Recomputation.check(
                     primitives,
                     directory,
                     closed.unmasking().orElseThrow(),
                     seed,
                     inboxes,
                     chunks(),
+                    new Sample.All(),
                     before,
+                    version,
                     serverStep(),
                     closed.message());
-            if (!again.digest(federation).equals(version.digest(federation))) {
-                throw new IllegalStateException("recomputed another version");
-            }
         } catch (PeerMisbehaved e) {
             throw new IllegalStateException(e);
         }

@@ -13,19 +13,22 @@ import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class PolicyTest {
     private static final Bytes BASE = Bytes.zeros(32);
+    private static final Instant NOW = Instant.parse("2026-01-10T12:00:00Z");
 
     @TempDir
     Path folder;
 
     @Test
     void template_isReadAndAllowsAnOrdinaryRound() throws Exception {
-        assertThat(read(Policy.TEMPLATE).refuses(round(10, 8, "q_proj", "classes", 1), BASE.hex(), 100))
+        assertThat(read(Policy.TEMPLATE).refuses(round(10, 8, "q_proj", "classes", 1), BASE.hex(), 100, NOW, List.of()))
                 .isEmpty();
     }
 
@@ -49,8 +52,32 @@ class PolicyTest {
                 round(10, 8, "q_proj", "classes", 1),
                 100,
                 "baseModels");
-        assertThat(policy.refuses(round(10, 8, "q_proj", "classes", 1), "b".repeat(64), 100))
+        assertThat(policy.refuses(round(10, 8, "q_proj", "classes", 1), "b".repeat(64), 100, NOW, List.of()))
                 .hasValueSatisfying(why -> assertThat(why).contains(BASE.hex()).contains("b".repeat(64)));
+    }
+
+    @Test
+    void mostPerDay_countsTheLastTwentyFourHours() throws Exception {
+        Policy policy = read(Policy.TEMPLATE.replace("mostPerDay: 1000", "mostPerDay: 2"));
+        RoundOpened round = round(10, 8, "q_proj", "classes", 1);
+        List<Instant> taken = List.of(
+                NOW.minus(Duration.ofHours(24)), NOW.minus(Duration.ofHours(23)), NOW.minus(Duration.ofHours(1)));
+        assertThat(policy.refuses(round, BASE.hex(), 100, NOW, taken.subList(0, 2)))
+                .isEmpty();
+        assertThat(policy.refuses(round, BASE.hex(), 100, NOW, taken))
+                .hasValueSatisfying(why -> assertThat(why).contains("mostPerDay 2"));
+    }
+
+    @Test
+    void openingHours_thatPassMidnight_areReadInTheirZone() throws Exception {
+        OpeningHours hours = OpeningHours.of("22:00-06:00 Europe/Zurich");
+        assertThat(hours.include(Instant.parse("2026-01-10T21:00:00Z"))).isTrue();
+        assertThat(hours.include(Instant.parse("2026-01-10T20:59:59Z"))).isFalse();
+        assertThat(hours.include(Instant.parse("2026-01-10T04:59:59Z"))).isTrue();
+        assertThat(hours.include(Instant.parse("2026-01-10T05:00:00Z"))).isFalse();
+        Policy policy = read(Policy.TEMPLATE.replace("00:00-24:00 UTC", "08:00-11:00 UTC"));
+        assertThat(policy.refuses(round(10, 8, "q_proj", "classes", 1), BASE.hex(), 100, NOW, List.of()))
+                .hasValueSatisfying(why -> assertThat(why).contains("openingHours 08:00-11:00 UTC"));
     }
 
     @Test
@@ -58,7 +85,10 @@ class PolicyTest {
         wrong("mostRank: 64", "mostRank: big", "mostRank is \"big\"", "1 to 4096");
         wrong("mostRank: 64", "mostRnak: 64", "mostRank is missing");
         wrong("mostRank: 64", "mostRank: 64\nmuch: 1", "unknown key 'much'");
-        wrong("verify: all", "verify: some", "verify", "[all, never]");
+        wrong("verify: sample", "verify: some", "verify", "[all, sample, never]");
+        wrong("00:00-24:00 UTC", "00:00-25:00 UTC", "openingHours", "HH:MM-HH:MM");
+        wrong("00:00-24:00 UTC", "always", "openingHours", "HH:MM-HH:MM");
+        wrong("00:00-24:00 UTC", "00:00-24:00 Mars", "openingHours", "HH:MM-HH:MM");
         wrong("[uniform, classes]", "[uniform, guess]", "weightings", "guess");
         wrong("[uniform, classes]", "[uniform", "line");
     }
@@ -71,7 +101,7 @@ class PolicyTest {
     }
 
     private static void refused(Policy policy, RoundOpened round, long examples, String reason) {
-        assertThat(policy.refuses(round, BASE.hex(), examples))
+        assertThat(policy.refuses(round, BASE.hex(), examples, NOW, List.of()))
                 .hasValueSatisfying(why -> assertThat(why).contains(reason));
     }
 

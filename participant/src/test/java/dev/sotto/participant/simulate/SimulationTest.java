@@ -42,8 +42,7 @@ class SimulationTest {
                 Randomness.secure());
     }
 
-    /// The secure federation follows the plain one, in every algorithm whose state is the adapter's
-    /// alone.
+    /// The secure federation follows the plain one, in every algorithm.
     @Test
     void rounds_everyAlgorithm_followThePlaintextWithinTheBound() {
         for (ServerOptimizer optimizer : ServerOptimizer.values()) {
@@ -60,9 +59,15 @@ class SimulationTest {
                         mean[i] += deltas[k][i] / 3.0;
                     }
                 }
-                optimizer.step(plain, mean, state, round);
-                Simulation.Round made = simulation.round((organisation, adapter, number) ->
-                        new Simulation.LocalTraining.Learned(deltas[ORGANISATIONS.indexOf(organisation)], 1.5, 64));
+                double[] control = new double[200];
+                for (int i = 0; i < 200; i++) {
+                    control[i] = 3 * mean[i];
+                }
+                optimizer.step(plain, List.of(mean, control), state, round, 3);
+                Simulation.Round made = simulation.round((organisation, version, number) -> {
+                    float[] delta = deltas[ORGANISATIONS.indexOf(organisation)];
+                    return new Simulation.LocalTraining.Learned(Map.of("adapter", delta, "control", delta), 1.5, 64);
+                });
                 assertThat(made.maxError()).isLessThanOrEqualTo(made.errorBound() * (1 + 1e-9));
                 assertThat(made.meanLoss()).isCloseTo(1.5, within(1e-6));
                 assertThat(made.version().version()).isEqualTo(round + 1L);
@@ -70,6 +75,10 @@ class SimulationTest {
             // Rounding to the ring moves a near-zero mean by up to the bound, which adaptive rules magnify by η/τ.
             for (int i = 0; i < 200; i++) {
                 assertThat((double) simulation.version().adapter()[i]).isCloseTo(plain[i], within(1e-5));
+                if (optimizer.hasControl()) {
+                    float[] c = simulation.version().optimiser().getFirst();
+                    assertThat((double) c[i]).isCloseTo(state[0][i], within(1e-5));
+                }
             }
         }
     }
@@ -81,7 +90,8 @@ class SimulationTest {
         simulation.round((organisation, adapter, round) -> {
             float[] delta = new float[200];
             delta[0] = organisation.equals("clinic") ? 0.001f : 0;
-            return new Simulation.LocalTraining.Learned(delta, 1, examples.getOrDefault(organisation, 1L));
+            return new Simulation.LocalTraining.Learned(
+                    Map.of("adapter", delta), 1, examples.getOrDefault(organisation, 1L));
         });
         // Classes 128, 512, 1024.
         assertThat((double) simulation.version().adapter()[0])

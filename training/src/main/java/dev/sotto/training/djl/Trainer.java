@@ -38,6 +38,18 @@ public final class Trainer {
     /// Trains from `start`, which is not changed.
     public static Result train(
             Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data, Plan plan, Progress progress) {
+        return train(model, lora, start, data, plan, Correction.NONE, progress);
+    }
+
+    /// Trains from `start`, which is not changed, as a client of a federated algorithm.
+    public static Result train(
+            Model model,
+            LoraConfig lora,
+            float[] start,
+            List<Batch.Sequence> data,
+            Plan plan,
+            Correction correction,
+            Progress progress) {
         float[] adapter = start.clone();
         AdamW optimiser = new AdamW(adapter.length);
         Sampler<Batch.Sequence> sampler = new Sampler<>(data, plan.seed());
@@ -49,7 +61,9 @@ public final class Trainer {
             Batch batch =
                     Batch.of(sampler.next(plan.batchSize()), model.config().padToken());
             Model.Gradient made = model.gradient(batch, lora, adapter);
+            correction.gradient(made.gradient(), adapter);
             optimiser.step(adapter, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
+            correction.stepped(adapter, plan.learningRate());
             total += made.loss();
             tokens += batch.counted();
             step++;

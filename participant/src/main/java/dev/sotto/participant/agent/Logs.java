@@ -1,0 +1,161 @@
+package dev.sotto.participant.agent;
+
+import dev.sotto.crypto.model.ModelAssembly;
+import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.secagg.Sample;
+import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.ModelChunk;
+import dev.sotto.schemas.RoundOpened;
+import dev.sotto.schemas.Topics;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/// What an organisation reads from the logs besides `control`. A record that is no envelope is nobody's
+/// message; the operator hears of it.
+///
+/// Used by one thread; one reading at a time.
+final class Logs implements AutoCloseable {
+    private final Consumer<byte[], byte[]> reader;
+    private final Topics topics;
+    private final Events events;
+    private long bytes;
+
+    /// Takes ownership of `reader`.
+    Logs(Consumer<byte[], byte[]> reader, Topics topics, Events events) {
+        this.reader = reader;
+        this.topics = topics;
+        this.events = events;
+    }
+
+    /// Read so far.
+    long bytes() {
+        return bytes;
+    }
+
+    /// All of `control`, as records: their time and place matter.
+    List<ConsumerRecord<byte[], byte[]>> control() {
+        List<ConsumerRecord<byte[], byte[]>> records = KafkaClients.read(reader, topics.control(), Instant.EPOCH);
+        records.forEach(record -> bytes += record.value().length);
+        return records;
+    }
+
+    /// The registry's entries.
+    List<Envelope> registry() {
+        return envelopes(topics.registry(), Instant.EPOCH);
+    }
+
+    /// What a member said in its inbox.
+    List<Envelope> inbox(String member, Instant since) {
+        return envelopes(topics.inbox(member), since);
+    }
+
+    /// What members said of one type.
+    List<Envelope> inboxes(Collection<String> members, MessageType type, Instant since) {
+        List<Envelope> found = new ArrayList<>();
+        for (String member : members) {
+            inbox(member, since).stream()
+                    .filter(envelope -> envelope.type() == type)
+                    .forEach(found::add);
+        }
+        return found;
+    }
+
+    private List<Envelope> envelopes(String topic, Instant since) {
+        List<Envelope> found = new ArrayList<>();
+        for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(reader, topic, since)) {
+            decode(record).ifPresent(found::add);
+        }
+        return found;
+    }
+
+    private Optional<Envelope> decode(ConsumerRecord<byte[], byte[]> record) {
+        bytes += record.value().length;
+        try {
+            return Optional.of(Envelope.decode(Bytes.of(record.value())));
+        } catch (MalformedMessage e) {
+            events.error("peer", record.topic() + ": a record is refused: " + e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    /// The masked chunks of members, read while they are looked at: none is kept. Only the partitions that
+    /// hold a chunk of the sample are read.
+    Iterable<Envelope> chunks(List<String> members, RoundOpened round, Sample sample, Instant since) {
+        return () -> new Iterator<>() {
+            private final Iterator<String> left = members.iterator();
+            private Iterator<ConsumerRecord<byte[], byte[]>> records =
+                    List.<ConsumerRecord<byte[], byte[]>>of().iterator();
+            private @Nullable Envelope next;
+
+            @Override
+            public boolean hasNext() {
+                while (next == null && (records.hasNext() || left.hasNext())) {
+                    if (records.hasNext()) {
+                        next = decode(records.next())
+                                .filter(envelope -> envelope.type() == MessageType.UPDATE_CHUNK)
+                                .orElse(null);
+                    } else {
+                        String topic = topics.updates(left.next());
+                        records = KafkaClients.records(reader, partitions(topic, round, sample), since);
+                    }
+                }
+                return next != null;
+            }
+
+            @Override
+            public Envelope next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                Envelope found = Objects.requireNonNull(next);
+                next = null;
+                return found;
+            }
+        };
+    }
+
+    private List<TopicPartition> partitions(String topic, RoundOpened round, Sample sample) {
+        List<TopicPartition> all = KafkaClients.partitions(reader, topic);
+        Set<Integer> wanted = sample.partitions(round, all.size());
+        return all.stream()
+                .filter(partition -> wanted.contains(partition.partition()))
+                .toList();
+    }
+
+    /// A version, put together from its chunks.
+    ///
+    /// @throws MalformedMessage if it is not whole there, or is not what its digest says
+    ModelVersion version(ModelAssembly assembly, long number, Instant since) throws MalformedMessage {
+        Iterator<ConsumerRecord<byte[], byte[]>> records =
+                KafkaClients.records(reader, KafkaClients.partitions(reader, topics.models()), since);
+        while (records.hasNext()) {
+            byte[] value = records.next().value();
+            bytes += value.length;
+            Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(value)));
+            if (whole.isPresent()) {
+                return whole.get();
+            }
+        }
+        throw new MalformedMessage("version " + number + " is not whole in " + topics.models());
+    }
+
+    @Override
+    public void close() {
+        reader.close();
+    }
+}
