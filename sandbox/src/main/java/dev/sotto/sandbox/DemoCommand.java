@@ -33,6 +33,9 @@ import picocli.CommandLine.Spec;
         description = "Runs a whole federation on this machine: broker, coordinator and organisations as processes of"
                 + " their own, with TLS, enrolment, masking and verification; then compares adapters.")
 final class DemoCommand implements Callable<Integer> {
+    private static final List<String> ALGORITHMS =
+            List.of("fedavg", "fedprox", "scaffold", "fedavgm", "fedadagrad", "fedyogi", "fedadam");
+
     @Option(names = "--organisations", description = "3 to 16 (default 4, or as many as --data DIR has files).")
     private Optional<Integer> organisations = Optional.empty();
 
@@ -41,6 +44,13 @@ final class DemoCommand implements Callable<Integer> {
 
     @Option(names = "--steps", defaultValue = "12", description = "Local steps a round (default ${DEFAULT-VALUE}).")
     private int steps;
+
+    @Option(
+            names = "--algorithm",
+            defaultValue = "fedavg",
+            description = "fedavg, fedprox, scaffold, fedavgm, fedadagrad, fedyogi or fedadam (default"
+                    + " ${DEFAULT-VALUE}).")
+    private String algorithm = "";
 
     @Option(names = "--seed", defaultValue = "1", description = "Decides what is drawn (default ${DEFAULT-VALUE}).")
     private long seed;
@@ -132,6 +142,10 @@ final class DemoCommand implements Callable<Integer> {
             range("--organisations", count, 3, 16);
             names = DemoPlan.names(count);
         }
+        if (!ALGORITHMS.contains(algorithm)) {
+            throw Failure.invalid(
+                    "--algorithm is '" + algorithm + "', must be one of " + String.join(", ", ALGORITHMS));
+        }
         range("--rounds", rounds, 1, 1000);
         range("--steps", steps, 2, 100_000);
         range("--batch-size", batchSize, 1, 4096);
@@ -147,6 +161,7 @@ final class DemoCommand implements Callable<Integer> {
                 names,
                 rounds,
                 steps,
+                algorithm,
                 seed,
                 checkpoint,
                 data.stream().map(Path::toAbsolutePath).toList(),

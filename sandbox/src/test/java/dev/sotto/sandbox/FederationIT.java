@@ -108,6 +108,38 @@ class FederationIT {
         }
     }
 
+    /// Every member recomputes c with the adapter; who was killed in a round has not moved its c_k in it.
+    @Test
+    void federation_scaffoldWithAKilledMember_movesOnlyTheSurvivorsControls() throws Exception {
+        DemoPlan plan = plan(2, 4, "scaffold");
+        try (Supervisor supervisor = supervisor(plan)) {
+            AtomicBoolean killed = new AtomicBoolean();
+            Demo.Outcome outcome = demo(plan, supervisor).federate((event, federation) -> {
+                if (event.organisation().equals(plan.victim())
+                        && event.is("shares-dealt", 1)
+                        && killed.compareAndSet(false, true)) {
+                    Path own = federation.home(plan.victim()).resolve("controls/own.f32");
+                    Files.copy(own, plan.output().resolve("before.f32"));
+                    federation.killAgent(plan.victim());
+                    federation.startAgent(plan.victim());
+                }
+            });
+            assertThat(outcome.status().at("/rounds/1/survivors")).hasSize(3);
+            assertThat(outcome.status().at("/disputed")).isEmpty();
+            for (String organisation : plan.organisations()) {
+                Path controls = outcome.federation().home(organisation).resolve("controls");
+                assertThat(files(controls, "").stream()
+                                .map(file -> file.getFileName().toString()))
+                        .containsExactly("own.f32");
+                byte[] own = Files.readAllBytes(controls.resolve("own.f32"));
+                assertThat(own).hasSize(4 * Math.toIntExact(outcome.coordinates()));
+                if (organisation.equals(plan.victim())) {
+                    assertThat(own).isEqualTo(Files.readAllBytes(plan.output().resolve("before.f32")));
+                }
+            }
+        }
+    }
+
     @Test
     void federation_withCrashesJunkAndALostDisk_closesEveryRoundAtOnce() throws Exception {
         DemoPlan plan = plan(2, 4);
@@ -366,12 +398,17 @@ class FederationIT {
     }
 
     private DemoPlan plan(int rounds, int steps) throws Exception {
+        return plan(rounds, steps, "fedavg");
+    }
+
+    private DemoPlan plan(int rounds, int steps, String algorithm) throws Exception {
         Path output = folder.resolve("demo");
         Demo.clear(output);
         return new DemoPlan(
                 DemoPlan.names(4),
                 rounds,
                 steps,
+                algorithm,
                 7,
                 Artefacts.ofThisBuild().demoBase(),
                 List.of(),

@@ -9,12 +9,14 @@ import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.UpdateChunk;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -50,6 +52,39 @@ class FileJournalTest {
         new FileJournal(folder).recordConfirmed(adapter, List.of("acme", "bank", "court"));
         assertThat(new FileJournal(folder).confirmed(adapter)).hasValue(List.of("acme", "bank", "court"));
         assertThat(new FileJournal(folder).confirmed(Enc.hash("another"))).isEmpty();
+    }
+
+    @Test
+    void lift_isRememberedOncePerAdapter_andTheLastConfirmationCounts() throws Exception {
+        Bytes adapter = Enc.hash("adapter");
+        List<String> all = List.of("acme", "bank", "court", "dairy");
+        List<String> rest = List.of("acme", "bank", "court");
+        FileJournal journal = new FileJournal(folder);
+        journal.recordConfirmed(adapter, all);
+        SurvivorsLifted lifted = new SurvivorsLifted(adapter, all, rest);
+        journal.recordLifted(lifted);
+        journal.recordConfirmed(adapter, rest);
+        assertThat(new FileJournal(folder).lifted(adapter)).hasValue(lifted);
+        assertThat(new FileJournal(folder).lifted(Enc.hash("another"))).isEmpty();
+        assertThat(new FileJournal(folder).confirmed(adapter)).hasValue(rest);
+        assertThat(new FileJournal(folder).lastConfirmed()).hasValue(Map.entry(adapter, rest));
+    }
+
+    /// c_k moves only with a round that closed with this member in it.
+    @Test
+    void controls_pendingOnes_becomeOwnOnlyWhenTheMemberSurvived() throws Exception {
+        Controls controls = new Controls(folder.resolve("controls"));
+        assertThat(controls.own(2)).isEmpty();
+        controls.pend(0, 1, new float[] {1, 2});
+        assertThat(controls.own(2)).isEmpty();
+        controls.ended(0, 1, true);
+        assertThat(controls.own(2)).hasValueSatisfying(own -> assertThat(own).containsExactly(1, 2));
+        controls.pend(1, 1, new float[] {3, 4});
+        controls.ended(1, 1, false);
+        controls.ended(1, 1, true);
+        assertThat(new Controls(folder.resolve("controls")).own(2))
+                .hasValueSatisfying(own -> assertThat(own).containsExactly(1, 2));
+        assertThat(controls.own(3)).as("of another adapter").isEmpty();
     }
 
     @Test

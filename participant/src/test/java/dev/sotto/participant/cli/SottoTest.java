@@ -2,10 +2,15 @@ package dev.sotto.participant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sotto.participant.agent.FileJournal;
+import dev.sotto.participant.home.Home;
+import dev.sotto.participant.home.Lift;
+import dev.sotto.schemas.Bytes;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -83,6 +88,48 @@ class SottoTest {
         assertThat(out.toString())
                 .contains("round 1 of 2", "round 2 of 2", "verified by all", "org-03 alone", "federated", "pooled");
         assertThat(adapter.resolve("adapter_model.safetensors")).exists();
+    }
+
+    @Test
+    void lift_saysWhatTwoSumsTell_andWritesOnlyWhenThatIsKnown() throws Exception {
+        assertThat(sotto("lift", "acme,bank,court", "--home", folder)).isOne();
+        assertThat(err.toString()).contains("has confirmed no survivors yet");
+        new FileJournal(folder.resolve("journal"))
+                .recordConfirmed(Bytes.zeros(32), List.of("acme", "bank", "court", "dairy"));
+        assertThat(sotto("lift", "bank,acme,court", "--home", folder)).isEqualTo(2);
+        assertThat(out.toString()).contains("about the sum of the updates of dairy: of one organisation alone");
+        assertThat(folder.resolve("lift.json")).doesNotExist();
+        assertThat(sotto("lift", "bank,acme,court", "--home", folder, "--i-know-what-two-sums-tell"))
+                .isZero();
+        assertThat(Home.readJson(folder.resolve("lift.json"), Lift.class))
+                .isEqualTo(new Lift(
+                        Bytes.zeros(32).hex(),
+                        List.of("acme", "bank", "court", "dairy"),
+                        List.of("acme", "bank", "court")));
+        assertThat(sotto("lift", "acme,bank,court,dairy", "--home", folder)).isEqualTo(2);
+        assertThat(err.toString()).contains("confirmed and allowed are the same set");
+    }
+
+    @Test
+    void simulate_scaffoldAndFedProx_runTheClientsSideToo() throws Exception {
+        for (String algorithm : List.of("scaffold", "fedprox")) {
+            assertThat(sotto(
+                            "simulate",
+                            "--base",
+                            BASE,
+                            "--data",
+                            data(40),
+                            "--algorithm",
+                            algorithm,
+                            "--rounds",
+                            2,
+                            "--steps",
+                            2,
+                            "--output",
+                            folder.resolve(algorithm)))
+                    .isZero();
+            assertThat(out.toString()).contains("round 2 of 2");
+        }
     }
 
     @Test

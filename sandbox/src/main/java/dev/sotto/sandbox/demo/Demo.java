@@ -170,7 +170,7 @@ public final class Demo {
         display.say("baselines", "each organisation alone, and all data pooled: the same steps each");
         Report report = new Report(
                 outcome.data().lines(),
-                "fedavg",
+                plan.algorithm(),
                 parameters(outcome.coordinates()),
                 evaluate(federation, outcome.data(), adapter),
                 rounds(outcome.status()),

@@ -9,6 +9,7 @@ import java.util.OptionalInt;
 /// @param organisations ids, 3 to 16
 /// @param rounds        at least 1
 /// @param steps         local steps per round
+/// @param algorithm     of OpenFedLLM's seven, as federation.yaml names it
 /// @param seed          decides data, first adapter and the order of examples
 /// @param base          checkpoint folder
 /// @param data          files to deal out, one folder with a file each, or nothing: generated
@@ -17,6 +18,7 @@ public record DemoPlan(
         List<String> organisations,
         int rounds,
         int steps,
+        String algorithm,
         long seed,
         Path base,
         List<Path> data,

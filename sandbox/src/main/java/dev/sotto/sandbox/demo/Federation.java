@@ -115,6 +115,7 @@ public final class Federation {
         settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "5s");
         settings.put("publicSeed", String.format("%064x", plan.seed()));
         settings.putObject("members").put("atLeast", plan.organisations().size());
+        settings.putObject("algorithm").put("name", plan.algorithm());
         ((ObjectNode) settings.path("training"))
                 .put("steps", plan.steps())
                 .put("batchSize", plan.batchSize())
