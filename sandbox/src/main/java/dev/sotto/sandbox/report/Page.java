@@ -19,13 +19,13 @@ public final class Page {
               font:15px/1.5 system-ui,sans-serif}
             h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.05rem;margin:2.2rem 0 .6rem}
             p{margin:.3rem 0;max-width:60rem}p.soft{color:var(--soft)}
-            section>div{display:grid;grid-template-columns:minmax(0,3fr) minmax(0,2fr);gap:1.6rem;align-items:start}
-            @media(max-width:50rem){section>div{grid-template-columns:1fr}}
+            section>div{display:grid;grid-template-columns:minmax(0,4fr) minmax(0,3fr);gap:1.6rem;align-items:start}
+            @media(max-width:50rem){section>div{grid-template-columns:minmax(0,1fr)}}
             svg{width:100%;height:auto}svg text{fill:var(--fg);font-size:12px;font-family:system-ui,sans-serif}
             .grid{stroke:var(--line)}.s0{stroke:var(--c0);stroke-width:2}
             .c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}
             table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
-            th,td{padding:.22rem .5rem;border-bottom:1px solid var(--line);text-align:right;font-weight:400}
+            th,td{padding:.22rem .25rem;border-bottom:1px solid var(--line);text-align:right;font-weight:400}
             th:first-child{text-align:left}thead th{color:var(--soft)}
             """;
 
