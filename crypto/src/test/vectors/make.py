@@ -3,53 +3,12 @@
 """
 
 import fractions
-import hashlib
-import hmac
 import json
 import math
 import pathlib
-import struct
 
-
-def enc(*items):
-    out = b""
-    for item in items:
-        if isinstance(item, int):
-            item = struct.pack(">q", item)
-        elif isinstance(item, str):
-            item = item.encode()
-        out += struct.pack(">I", len(item)) + item
-    return out
-
-
-def h(data):
-    return hashlib.sha256(data).digest()
-
-
-def extract(salt, ikm):
-    return hmac.new(salt, ikm, hashlib.sha256).digest()
-
-
-def expand(prk, info, size):
-    out, block, i = b"", b"", 1
-    while len(out) < size:
-        block = hmac.new(prk, block + info + bytes([i]), hashlib.sha256).digest()
-        out += block
-        i += 1
-    return out[:size]
-
-
-def gf_mul(a, b):
-    product = 0
-    while b:
-        if b & 1:
-            product ^= a
-        a <<= 1
-        if a & 0x100:
-            a ^= 0x11B
-        b >>= 1
-    return product
-
+from primitives import enc, expand, extract, gf
+from primitives import sha256 as h
 
 FED, ROUND, ATTEMPT = "north", 3, 2
 T = [h(b"T%d" % i) for i in range(6)]
@@ -85,7 +44,7 @@ for x in range(1, 6):
     for b in range(32):
         value = 0
         for c in reversed(coefficients):
-            value = gf_mul(value, x) ^ c[b]
+            value = gf(value, x) ^ c[b]
         share[b] = value
     shares.append(bytes(share).hex())
 

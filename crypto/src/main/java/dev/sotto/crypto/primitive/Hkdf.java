@@ -2,6 +2,7 @@ package dev.sotto.crypto.primitive;
 
 import dev.sotto.schemas.Bytes;
 import java.security.GeneralSecurityException;
+import java.security.InvalidAlgorithmParameterException;
 import java.security.spec.AlgorithmParameterSpec;
 import javax.crypto.KDF;
 import javax.crypto.spec.HKDFParameterSpec;
@@ -9,6 +10,8 @@ import javax.crypto.spec.SecretKeySpec;
 
 /// HKDF with SHA-256 (RFC 5869), by the JDK.
 public final class Hkdf {
+    private static final int MOST = 255 * 32;
+
     private Hkdf() {}
 
     /// HKDF-Extract: a pseudorandom key of 32 bytes.
@@ -23,6 +26,7 @@ public final class Hkdf {
     ///
     /// @param key  pseudorandom, at least 32 bytes
     /// @param size of the output, 1 to 8160 bytes
+    /// @throws IllegalArgumentException if `size` is another one: the caller's bug
     public static Secret expand(Secret key, Bytes info, int size) {
         return derive(HKDFParameterSpec.expandOnly(
                 new SecretKeySpec(key.expose(InsecureSecretAccess.get()), "HKDF"), info.toArray(), size));
@@ -39,6 +43,8 @@ public final class Hkdf {
     private static Secret derive(AlgorithmParameterSpec parameters) {
         try {
             return Secret.take(KDF.getInstance("HKDF-SHA256").deriveData(parameters));
+        } catch (InvalidAlgorithmParameterException e) {
+            throw new IllegalArgumentException("HKDF-SHA256 gives 1 to " + MOST + " bytes: " + e.getMessage(), e);
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("JDK 25 has HKDF-SHA256", e);
         }
