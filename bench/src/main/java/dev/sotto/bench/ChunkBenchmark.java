@@ -105,7 +105,7 @@ public class ChunkBenchmark {
     /// Coordinator: the sum.
     @Benchmark
     public byte[] add() {
-        ring.add(sum, 0, packed, packed.length);
+        ring.add(sum, packed, packed.length);
         return sum;
     }
 }

@@ -230,8 +230,8 @@ class RoundVectorTest {
                 assertThat(Bytes.of(packed)).isEqualTo(bytes(of.get("masked")));
                 assertThat(Bytes.of(scalars)).isEqualTo(bytes(of.get("maskedScalars")));
                 if (SURVIVORS.contains(id)) {
-                    ring.add(sum, 0, packed, packed.length);
-                    Ring.K32.add(scalarSum, 0, scalars, scalars.length);
+                    ring.add(sum, packed, packed.length);
+                    Ring.K32.add(scalarSum, scalars, scalars.length);
                 }
             }
             MaskStream masks = new MaskStream();

@@ -55,24 +55,46 @@ public final class FixedPoint {
         int count = ring.chunkSize(layout.size(), index);
         double scaledWeight = layout.weighted() ? (double) weight / weightCap : 1.0;
         int clipped = 0;
-        int tensor = tensorAt(first);
+        int done = 0;
+        for (int tensor = tensorAt(first); done < count; tensor++) {
+            int end = (int) Math.min(count, tensorEnds[tensor] - first);
+            clipped += encode(update, first, done, end, tensor, scaledWeight, rounding, packed);
+            done = end;
+        }
+        return clipped;
+    }
+
+    /// Coordinates `from` to `to` of a chunk, all of one tensor.
+    private int encode(
+            float[] update,
+            int first,
+            int from,
+            int to,
+            int tensor,
+            double scaledWeight,
+            Rounding rounding,
+            byte[] packed)
+            throws NotFinite {
         double range = layout.tensors().get(tensor).range();
-        for (int i = 0; i < count; i++) {
-            while (first + i >= tensorEnds[tensor]) {
-                range = layout.tensors().get(++tensor).range();
-            }
-            float x = update[first + i];
-            if (!Float.isFinite(x)) {
-                TensorLayout at = layout.tensors().get(tensor);
-                throw new NotFinite(at.name(), first + i - (tensorEnds[tensor] - at.size()), x);
-            }
-            if (Math.abs((double) x) > range) {
+        // A power of two: multiplying by its inverse is dividing by it, bit for bit.
+        double inverse = 1 / range;
+        int most = (int) quotient;
+        int clipped = 0;
+        for (int i = from; i < to; i++) {
+            double x = update[first + i];
+            double magnitude = Math.abs(x);
+            if (!(magnitude <= range)) {
+                if (!Double.isFinite(x)) {
+                    TensorLayout at = layout.tensors().get(tensor);
+                    throw new NotFinite(at.name(), first + i - (tensorEnds[tensor] - at.size()), (float) x);
+                }
                 clipped++;
+                x = Math.copySign(range, x);
             }
-            double v = Math.clamp(x, -range, range) * scaledWeight * quotient / range;
+            double v = x * scaledWeight * quotient * inverse;
             double floor = Math.floor(v);
-            long q = (long) floor + (rounding.next() < (v - floor) * 0x1p32 ? 1 : 0);
-            ring.put(packed, i, (int) Math.clamp(q, -quotient, quotient));
+            int q = (int) floor + (rounding.next() < (v - floor) * 0x1p32 ? 1 : 0);
+            ring.put(packed, i, Math.max(-most, Math.min(q, most)));
         }
         return clipped;
     }

@@ -16,7 +16,18 @@ public enum Ring {
     K32(32);
 
     private static final VarHandle SHORT = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle INT = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+
+    /// The top bits of two 16-bit words: without them a sum of words cannot carry into the next.
+    private static final int TOP = 0x8000_8000;
+
+    /// Likewise of eight 24-bit words in three longs.
+    private static final long TOP_0 = 0x0000_8000_0080_0000L;
+
+    private static final long TOP_1 = 0x0080_0000_8000_0080L;
+    private static final long TOP_2 = 0x8000_0080_0000_8000L;
+    private static final int GROUP_24 = 24;
 
     private final int bits;
 
@@ -61,45 +72,61 @@ public enum Ring {
         return (int) Math.min(chunkCoordinates(), coordinates - (long) index * chunkCoordinates());
     }
 
-    /// target[at …] += addend[0 …], `length` bytes: whole words only.
-    public void add(byte[] target, int at, byte[] addend, int length) {
+    /// target += addend in their first `length` bytes: whole words only.
+    public void add(byte[] target, byte[] addend, int length) {
         switch (this) {
             case K16 -> {
-                for (int i = 0; i < length; i += 2) {
-                    SHORT.set(
-                            target, at + i, (short) ((short) SHORT.get(target, at + i) + (short) SHORT.get(addend, i)));
+                int pairs = length & -4;
+                for (int i = 0; i < pairs; i += 4) {
+                    int a = (int) INT.get(target, i);
+                    int b = (int) INT.get(addend, i);
+                    INT.set(target, i, (a & ~TOP) + (b & ~TOP) ^ (a ^ b) & TOP);
+                }
+                if (pairs < length) {
+                    SHORT.set(target, pairs, (short)
+                            ((short) SHORT.get(target, pairs) + (short) SHORT.get(addend, pairs)));
                 }
             }
             case K24 -> {
-                for (int i = 0; i < length; i += 3) {
-                    put24(target, at + i, get24(target, at + i) + get24(addend, i));
+                int groups = length - length % GROUP_24;
+                for (int i = 0; i < groups; i += GROUP_24) {
+                    addGroup(target, addend, i);
+                }
+                for (int i = groups; i < length; i += 3) {
+                    put24(target, i, get24(target, i) + get24(addend, i));
                 }
             }
             case K32 -> {
                 for (int i = 0; i < length; i += 4) {
-                    INT.set(target, at + i, (int) INT.get(target, at + i) + (int) INT.get(addend, i));
+                    INT.set(target, i, (int) INT.get(target, i) + (int) INT.get(addend, i));
                 }
             }
         }
     }
 
-    /// target[at …] −= subtrahend[0 …], `length` bytes: whole words only.
-    public void subtract(byte[] target, int at, byte[] subtrahend, int length) {
+    /// target −= subtrahend in their first `length` bytes: whole words only.
+    public void subtract(byte[] target, byte[] subtrahend, int length) {
         switch (this) {
             case K16 -> {
-                for (int i = 0; i < length; i += 2) {
-                    SHORT.set(target, at + i, (short)
-                            ((short) SHORT.get(target, at + i) - (short) SHORT.get(subtrahend, i)));
+                int pairs = length & -4;
+                for (int i = 0; i < pairs; i += 4) {
+                    int a = (int) INT.get(target, i);
+                    int b = (int) INT.get(subtrahend, i);
+                    INT.set(target, i, (a | TOP) - (b & ~TOP) ^ (a ^ ~b) & TOP);
+                }
+                if (pairs < length) {
+                    SHORT.set(target, pairs, (short)
+                            ((short) SHORT.get(target, pairs) - (short) SHORT.get(subtrahend, pairs)));
                 }
             }
             case K24 -> {
                 for (int i = 0; i < length; i += 3) {
-                    put24(target, at + i, get24(target, at + i) - get24(subtrahend, i));
+                    put24(target, i, get24(target, i) - get24(subtrahend, i));
                 }
             }
             case K32 -> {
                 for (int i = 0; i < length; i += 4) {
-                    INT.set(target, at + i, (int) INT.get(target, at + i) - (int) INT.get(subtrahend, i));
+                    INT.set(target, i, (int) INT.get(target, i) - (int) INT.get(subtrahend, i));
                 }
             }
         }
@@ -123,6 +150,27 @@ public enum Ring {
             case K24 -> put24(packed, at, value);
             case K32 -> INT.set(packed, at, value);
         }
+    }
+
+    /// Eight 24-bit words in three longs, without a carry from word to word: the words' top bits are added
+    /// apart, and what leaves a long goes into the same word's part in the next.
+    private static void addGroup(byte[] target, byte[] addend, int i) {
+        long a0 = (long) LONG.get(target, i);
+        long a1 = (long) LONG.get(target, i + 8);
+        long a2 = (long) LONG.get(target, i + 16);
+        long b0 = (long) LONG.get(addend, i);
+        long b1 = (long) LONG.get(addend, i + 8);
+        long b2 = (long) LONG.get(addend, i + 16);
+        long x0 = a0 & ~TOP_0;
+        long y0 = b0 & ~TOP_0;
+        long s0 = x0 + y0;
+        long x1 = a1 & ~TOP_1;
+        long y1 = b1 & ~TOP_1;
+        long s1 = x1 + y1 + ((x0 & y0 | (x0 | y0) & ~s0) >>> 63);
+        long s2 = (a2 & ~TOP_2) + (b2 & ~TOP_2) + ((x1 & y1 | (x1 | y1) & ~s1) >>> 63);
+        LONG.set(target, i, s0 ^ (a0 ^ b0) & TOP_0);
+        LONG.set(target, i + 8, s1 ^ (a1 ^ b1) & TOP_1);
+        LONG.set(target, i + 16, s2 ^ (a2 ^ b2) & TOP_2);
     }
 
     private static int get24(byte[] packed, int at) {

@@ -48,7 +48,7 @@ public final class MaskedSum {
         if (sample.holds(chunk.vector(), chunk.index())
                 && added.computeIfAbsent(member, key -> new HashSet<>()).add(place(chunk))) {
             byte[] masked = chunk.masked().toArray();
-            ring(chunk).add(sum(chunk), 0, masked, masked.length);
+            ring(chunk).add(sum(chunk), masked, masked.length);
         }
     }
 
@@ -56,7 +56,7 @@ public final class MaskedSum {
     public void remove(String member, UpdateChunk chunk) {
         if (added.getOrDefault(member, new HashSet<>()).remove(place(chunk))) {
             byte[] masked = chunk.masked().toArray();
-            ring(chunk).subtract(sum(chunk), 0, masked, masked.length);
+            ring(chunk).subtract(sum(chunk), masked, masked.length);
         }
     }
 

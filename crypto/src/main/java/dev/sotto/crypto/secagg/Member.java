@@ -479,20 +479,18 @@ public final class Member {
     private void addMasks(MemberState.Training state, VectorLayout vector, Ring ring, int index, byte[] packed) {
         RoundContext context = state.routed().roster().context();
         Bytes t2 = state.routed().t2();
-        long offset = (long) index * Limits.CHUNK;
-        try (Secret key = context.selfStreamKey(state.selfMask(), t2, me, vector.name())) {
-            masks.addTo(ring, packed, packed.length, offset, key);
-        }
+        List<MaskStream.Term> terms = new ArrayList<>();
+        terms.add(new MaskStream.Term(context.selfStreamKey(state.selfMask(), t2, me, vector.name()), true));
         state.pairSeeds().forEach((other, seed) -> {
             boolean first = me.compareTo(other) < 0;
-            try (Secret key = context.pairStreamKey(seed, t2, first ? me : other, first ? other : me, vector.name())) {
-                if (first) {
-                    masks.addTo(ring, packed, packed.length, offset, key);
-                } else {
-                    masks.subtractFrom(ring, packed, packed.length, offset, key);
-                }
-            }
+            Secret key = context.pairStreamKey(seed, t2, first ? me : other, first ? other : me, vector.name());
+            terms.add(new MaskStream.Term(key, first));
         });
+        try {
+            masks.apply(ring, packed, packed.length, (long) index * Limits.CHUNK, terms);
+        } finally {
+            terms.forEach(term -> term.key().close());
+        }
     }
 
     /// Step 7 and 8.

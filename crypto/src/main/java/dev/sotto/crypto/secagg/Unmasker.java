@@ -192,16 +192,17 @@ public final class Unmasker implements AutoCloseable {
         Ring ring = Parameters.ring(survivors.routed().roster().opened().message(), vector);
         int length = ring.chunkSize(vector.size(), index) * ring.wordBytes();
         Bytes t2 = survivors.routed().t2();
+        List<MaskStream.Term> terms = new ArrayList<>();
         for (Stream stream : streams) {
-            try (Secret key = stream.second.isEmpty()
+            Secret key = stream.second.isEmpty()
                     ? context.selfStreamKey(stream.seed, t2, stream.first, vector.name())
-                    : context.pairStreamKey(stream.seed, t2, stream.first, stream.second, vector.name())) {
-                if (stream.added) {
-                    masks.subtractFrom(ring, packed, length, (long) index * Limits.CHUNK, key);
-                } else {
-                    masks.addTo(ring, packed, length, (long) index * Limits.CHUNK, key);
-                }
-            }
+                    : context.pairStreamKey(stream.seed, t2, stream.first, stream.second, vector.name());
+            terms.add(new MaskStream.Term(key, !stream.added));
+        }
+        try {
+            masks.apply(ring, packed, length, (long) index * Limits.CHUNK, terms);
+        } finally {
+            terms.forEach(term -> term.key().close());
         }
     }
 

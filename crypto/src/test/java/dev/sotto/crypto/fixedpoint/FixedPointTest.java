@@ -54,7 +54,7 @@ class FixedPointTest {
                 plain[i] += Math.clamp(update[i], -range, range) * (weighted ? weight : 1);
             }
             codec.encode(update, 0, weight, rounding, packed);
-            ring.add(sum, 0, packed, sum.length);
+            ring.add(sum, packed, sum.length);
         }
         Totals totals = new Totals(members, totalWeight, 0, 0, 0, 0);
         double[] mean = codec.mean(sum, 0, totals);
@@ -125,7 +125,7 @@ class FixedPointTest {
     void scalars_sumOfMembers_decodes() throws Exception {
         for (Weighting weighting : Weighting.values()) {
             byte[] sum = Scalars.encode(weighting, 3, 2.5, 70_000, 11, 1L << 33);
-            Ring.K32.add(sum, 0, Scalars.encode(weighting, 1000, -0.125, 5, 12, 1), sum.length);
+            Ring.K32.add(sum, Scalars.encode(weighting, 1000, -0.125, 5, 12, 1), sum.length);
             Totals totals = Scalars.decode(sum, weighting, 2, CAP);
             assertThat(totals.weight()).isEqualTo(1003);
             assertThat(totals.lossSum()).isEqualTo(7.5 - 125);
@@ -161,9 +161,9 @@ class FixedPointTest {
             ring.put(one, 0, 1);
             byte[] word = new byte[ring.wordBytes()];
             ring.put(word, 0, most);
-            ring.add(word, 0, one, word.length);
+            ring.add(word, one, word.length);
             assertThat(ring.get(word, 0)).isEqualTo(least);
-            ring.subtract(word, 0, one, word.length);
+            ring.subtract(word, one, word.length);
             assertThat(ring.get(word, 0)).isEqualTo(most);
         }
     }
