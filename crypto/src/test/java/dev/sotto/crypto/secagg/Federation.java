@@ -37,6 +37,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 /// A whole federation in memory: both machines, a log, and a clock that only the test moves. Seeded, so
@@ -71,6 +72,10 @@ final class Federation {
     final Set<String> dead = new HashSet<>();
     /// Changes what a member publishes.
     final Map<String, UnaryOperator<Envelope>> lying = new HashMap<>();
+    /// What the broker does to what is on its way to the director.
+    Consumer<Deque<Input>> disturb = inputs -> {};
+    /// What a member encodes instead of an update of its own.
+    final Map<String, Update> forced = new HashMap<>();
     /// A member dies right after it published this type.
     final Map<String, MessageType> dies = new HashMap<>();
     Optional<Totals> totals = Optional.empty();
@@ -146,7 +151,7 @@ final class Federation {
                     }
                 }
                 case MemberOutput.Train train -> {
-                    Update made = randomUpdate();
+                    Update made = forced.getOrDefault(id, randomUpdate());
                     update = Optional.of(made);
                     step(new MemberInput.Trained(made, new Spool() {
                         @Override
@@ -265,6 +270,7 @@ final class Federation {
     void run() {
         for (int idle = 0; idle < 400; idle++) {
             while (!pending.isEmpty()) {
+                disturb.accept(pending);
                 direct(pending.removeFirst());
             }
             boolean judging = state.phase() instanceof DirectorState.Phase.Judging;
