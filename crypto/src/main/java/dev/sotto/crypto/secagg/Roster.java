@@ -42,7 +42,12 @@ public record Roster(Opened opened, Bytes t1, List<Member> members) {
 
     /// The place of `id`, from 0, or −1.
     public int indexOf(String id) {
-        return ids().indexOf(id);
+        for (int i = 0; i < members.size(); i++) {
+            if (members.get(i).id().equals(id)) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     Member member(String id) {

@@ -107,7 +107,7 @@ public final class Unmasker implements AutoCloseable {
         try {
             unmasker.rebuild(primitives, revealed);
             return unmasker;
-        } catch (PeerMisbehaved e) {
+        } catch (PeerMisbehaved | RuntimeException e) {
             unmasker.close();
             throw e;
         }
@@ -116,12 +116,15 @@ public final class Unmasker implements AutoCloseable {
     private void rebuild(Primitives primitives, SortedMap<String, RevealedShares> revealed) throws PeerMisbehaved {
         Routed routed = survivors.routed();
         Roster roster = routed.roster();
+        Shamir.Points points = new Shamir.Points(
+                roster.opened().message().threshold(),
+                revealed.keySet().stream().map(who -> roster.indexOf(who) + 1).toList());
         for (String survivor : survivors.ids()) {
-            Secret self = combine(survivor, Kind.SELF, revealed);
+            Secret self = combine(survivor, Kind.SELF, points, revealed);
             streams.add(new Stream(self, survivor, "", true));
         }
         for (String dropped : survivors.dropped()) {
-            Secret master = combine(dropped, Kind.MASK, revealed);
+            Secret master = combine(dropped, Kind.MASK, points, revealed);
             try (Secret seed = context.maskSeed(master, roster.opened().t0(), dropped)) {
                 if (!primitives.kemKey(seed).equals(roster.member(dropped).maskKey())) {
                     throw new PeerMisbehaved(Refusal.COMMITMENT, dropped, "its mask key is not from its master");
@@ -163,17 +166,18 @@ public final class Unmasker implements AutoCloseable {
         return secrets;
     }
 
-    private Secret combine(String owner, Kind kind, SortedMap<String, RevealedShares> revealed) throws PeerMisbehaved {
+    private Secret combine(String owner, Kind kind, Shamir.Points points, SortedMap<String, RevealedShares> revealed)
+            throws PeerMisbehaved {
         Roster roster = survivors.routed().roster();
+        // Shares stand in the order of U3, and of those who dropped out: the check of each message saw to it.
+        int place = (kind == Kind.SELF ? survivors.ids() : survivors.dropped()).indexOf(owner);
         SortedMap<Integer, Secret> shares = new TreeMap<>();
-        revealed.forEach((who, all) -> (kind == Kind.SELF ? all.selfShares() : all.maskShares())
-                .stream()
-                        .filter(share -> share.owner().equals(owner))
-                        .forEach(share -> shares.put(
-                                roster.indexOf(who) + 1,
-                                Secret.take(share.share().toArray()))));
+        revealed.forEach((who, all) -> {
+            RevealedShares.Share share = (kind == Kind.SELF ? all.selfShares() : all.maskShares()).get(place);
+            shares.put(roster.indexOf(who) + 1, Secret.take(share.share().toArray()));
+        });
         try {
-            Secret secret = keep(Shamir.combine(roster.opened().message().threshold(), shares));
+            Secret secret = keep(points.combine(shares));
             SharesDealt dealt = survivors.routed().dealer(owner);
             Bytes expected = kind == Kind.SELF ? dealt.selfCommitment() : dealt.maskCommitment();
             if (!context.commitment(roster.t1(), owner, kind, secret).equals(expected)) {

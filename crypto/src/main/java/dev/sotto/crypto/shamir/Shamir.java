@@ -5,8 +5,9 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 
 /// Shamir's secret sharing, byte by byte over GF(2^8) modulo 0x11B; the secret stands at x = 0, share i
@@ -63,39 +64,81 @@ public final class Shamir {
     /// @throws InconsistentShares     naming the first share that does not fit
     /// @throws IllegalArgumentException if there are too few shares
     public static Secret combine(int threshold, SortedMap<Integer, Secret> shares) throws InconsistentShares {
-        if (shares.size() < threshold) {
-            throw new IllegalArgumentException(shares.size() + " shares, need " + threshold);
-        }
-        List<Map.Entry<Integer, Secret>> all = List.copyOf(shares.entrySet());
-        List<Map.Entry<Integer, Secret>> basis = all.subList(0, threshold);
-        for (var further : all.subList(threshold, all.size())) {
-            try (Secret expected = interpolate(basis, further.getKey())) {
-                if (!expected.sameAs(further.getValue())) {
-                    throw new InconsistentShares(further.getKey());
-                }
-            }
-        }
-        return interpolate(basis, 0);
+        return new Points(threshold, shares.keySet()).combine(shares);
     }
 
-    private static Secret interpolate(List<Map.Entry<Integer, Secret>> basis, int at) {
-        byte[] value = new byte[basis.getFirst().getValue().size()];
-        for (var one : basis) {
-            int numerator = 1;
-            int denominator = 1;
-            for (var other : basis) {
-                if (!other.getKey().equals(one.getKey())) {
-                    numerator = multiply(numerator, other.getKey() ^ at);
-                    denominator = multiply(denominator, other.getKey() ^ one.getKey());
+    /// The places at which some shares stand, with what interpolating there costs once for all their secrets.
+    /// Immutable, thread-safe.
+    public static final class Points {
+        private final List<Integer> basis;
+        private final List<Integer> further;
+        private final int[] atZero;
+        private final int[][] atFurther;
+
+        /// For shares at these x.
+        ///
+        /// @param xs at least `threshold`, each from 1 to 255
+        /// @throws IllegalArgumentException if there are too few
+        public Points(int threshold, Collection<Integer> xs) {
+            if (xs.size() < threshold) {
+                throw new IllegalArgumentException(xs.size() + " shares, need " + threshold);
+            }
+            List<Integer> all = xs.stream().sorted().toList();
+            this.basis = all.subList(0, threshold);
+            this.further = all.subList(threshold, all.size());
+            int[] denominators = new int[threshold];
+            for (int i = 0; i < threshold; i++) {
+                int product = 1;
+                for (int other : basis) {
+                    product = other == basis.get(i) ? product : multiply(product, other ^ basis.get(i));
+                }
+                denominators[i] = inverse(product);
+            }
+            this.atZero = factors(0, denominators);
+            this.atFurther = further.stream().map(x -> factors(x, denominators)).toArray(int[][]::new);
+        }
+
+        /// Lagrange's factors at `at`, which is none of the basis.
+        private int[] factors(int at, int[] denominators) {
+            int all = 1;
+            for (int x : basis) {
+                all = multiply(all, x ^ at);
+            }
+            int[] factors = new int[denominators.length];
+            for (int i = 0; i < factors.length; i++) {
+                factors[i] = multiply(multiply(all, inverse(basis.get(i) ^ at)), denominators[i]);
+            }
+            return factors;
+        }
+
+        /// As [Shamir#combine].
+        ///
+        /// @param shares at exactly these x
+        public Secret combine(SortedMap<Integer, Secret> shares) throws InconsistentShares {
+            for (int i = 0; i < further.size(); i++) {
+                try (Secret expected = interpolate(shares, atFurther[i])) {
+                    if (!expected.sameAs(share(shares, further.get(i)))) {
+                        throw new InconsistentShares(further.get(i));
+                    }
                 }
             }
-            int factor = multiply(numerator, inverse(denominator));
-            byte[] share = raw(one.getValue());
-            for (int b = 0; b < value.length; b++) {
-                value[b] ^= (byte) multiply(share[b] & 0xff, factor);
-            }
+            return interpolate(shares, atZero);
         }
-        return Secret.take(value);
+
+        private Secret interpolate(SortedMap<Integer, Secret> shares, int[] factors) {
+            byte[] value = new byte[share(shares, basis.getFirst()).size()];
+            for (int i = 0; i < factors.length; i++) {
+                byte[] share = raw(share(shares, basis.get(i)));
+                for (int b = 0; b < value.length; b++) {
+                    value[b] ^= (byte) multiply(share[b] & 0xff, factors[i]);
+                }
+            }
+            return Secret.take(value);
+        }
+
+        private static Secret share(SortedMap<Integer, Secret> shares, int x) {
+            return Objects.requireNonNull(shares.get(x), "a share at each point");
+        }
     }
 
     private static int multiply(int a, int b) {
