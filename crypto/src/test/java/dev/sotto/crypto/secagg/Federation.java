@@ -72,6 +72,8 @@ final class Federation {
     final Set<String> dead = new HashSet<>();
     /// Changes what a member publishes.
     final Map<String, UnaryOperator<Envelope>> lying = new HashMap<>();
+    /// Sees whatever is drawn.
+    Consumer<byte[]> drawn = bytes -> {};
     /// What the broker does to what is on its way to the director.
     Consumer<Deque<Input>> disturb = inputs -> {};
     /// What a member encodes instead of an update of its own.
@@ -181,7 +183,10 @@ final class Federation {
 
     Federation(int members, long seed) {
         random = new SplittableRandom(seed);
-        randomness = random::nextBytes;
+        randomness = target -> {
+            random.nextBytes(target);
+            drawn.accept(target);
+        };
         coordinator = new Identity(PRIMITIVES, NAME, "coordinator", randomness.secret(32));
         roundSecret = randomness.secret(32);
         Map<String, Bytes> keys = new HashMap<>();

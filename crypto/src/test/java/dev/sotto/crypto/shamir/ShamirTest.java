@@ -7,8 +7,11 @@ import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import java.io.IOException;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.bouncycastle.crypto.threshold.ShamirSecretSplitter;
 import org.junit.jupiter.api.Test;
@@ -86,5 +89,26 @@ class ShamirTest {
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Shamir.split(randomness.secret(32), 2, 256, randomness))
                 .hasMessageContaining("255");
+    }
+
+    /// t − 1 shares say nothing: with one more of any value they rebuild a secret, and the 256 values of a byte give
+    /// the 256 secrets, each once.
+    @Test
+    void combine_belowTheThreshold_fitsEverySecretOnce() throws Exception {
+        SplittableRandom random = new SplittableRandom(4);
+        for (int threshold = 2; threshold <= 5; threshold++) {
+            List<Secret> shares =
+                    Shamir.split(Secret.take(new byte[] {(byte) random.nextInt()}), threshold, 6, random::nextBytes);
+            Set<Byte> secrets = new HashSet<>();
+            for (int guess = 0; guess < 256; guess++) {
+                TreeMap<Integer, Secret> known = new TreeMap<>();
+                for (int x = 1; x < threshold; x++) {
+                    known.put(x, shares.get(x - 1));
+                }
+                known.put(threshold, Secret.take(new byte[] {(byte) guess}));
+                secrets.add(Shamir.combine(threshold, known).expose(InsecureSecretAccess.get())[0]);
+            }
+            assertThat(secrets).hasSize(256);
+        }
     }
 }
