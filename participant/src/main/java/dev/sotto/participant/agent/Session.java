@@ -5,13 +5,9 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
-import dev.sotto.crypto.mask.RoundContext;
-import dev.sotto.crypto.model.ModelAssembly;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
-import dev.sotto.crypto.model.PublicSeed;
-import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.Chain;
@@ -39,13 +35,11 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.ModelKeys;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
-import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
@@ -59,7 +53,6 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -90,7 +83,7 @@ final class Session implements AutoCloseable {
     private final Logs logs;
     private final Outbox outbox;
     private final Controls controls;
-    private final Map<Bytes, ModelKeys> modelKeys = new HashMap<>();
+    private final Models models;
     private final List<Instant> taken = new ArrayList<>();
     private Peers peers;
     private Policy policy;
@@ -119,6 +112,7 @@ final class Session implements AutoCloseable {
         String id = my.membership().organisation();
         this.reader = kafka.reader(PATIENCE);
         this.logs = new Logs(kafka.reader(PATIENCE), topics, my.events());
+        this.models = new Models(my, logs);
         this.controls = new Controls(my.home().controls());
         this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
     }
@@ -278,7 +272,7 @@ final class Session implements AutoCloseable {
         try {
             envelope = Envelope.decode(Bytes.of(record.value()));
             if (envelope.type() == MessageType.MODEL_KEYS) {
-                remember(envelope);
+                models.remember(envelope, directory);
                 return;
             }
         } catch (MalformedMessage | PeerMisbehaved e) {
@@ -335,16 +329,6 @@ final class Session implements AutoCloseable {
         policy = Policy.read(my.home().policy());
         directory = peers.directory(my.membership());
         member = member();
-    }
-
-    private void remember(Envelope envelope) throws MalformedMessage, PeerMisbehaved {
-        ModelKeys keys = ModelKeys.parse(envelope.payload());
-        Message verified = directory.verify(my.primitives(), envelope, keys.modelDigest());
-        boolean mine = keys.boxes().stream()
-                .anyMatch(box -> box.organisation().equals(my.membership().organisation()));
-        if (mine && verified instanceof ModelKeys good && envelope.sender().equals(Topics.COORDINATOR)) {
-            modelKeys.put(good.modelDigest(), good);
-        }
     }
 
     private void step(MemberInput input) throws IOException {
@@ -473,26 +457,19 @@ final class Session implements AutoCloseable {
         }
         try {
             ModelVersion found = round.adapterVersion() == 0
-                    ? first(layout, optimizer)
-                    : download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
+                    ? models.first(layout, optimizer)
+                    : models.download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
             if (!found.digest(my.membership().federation()).equals(round.adapterDigest())) {
                 return Optional.of("version 0 is not the one that follows from the public seed");
             }
             version = Optional.of(found);
             write(found, round, false);
             return Optional.empty();
-        } catch (PeerMisbehaved | MalformedMessage e) {
+        } catch (MalformedMessage e) {
             return Optional.of(text(e));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private ModelVersion first(VectorLayout layout, ServerOptimizer optimizer) {
-        float[] start = PublicSeed.adapter(Bytes.fromHex(my.membership().publicSeed()), layout);
-        List<float[]> optimiser = List.of(optimizer.initialState(start.length));
-        long coordinates = (long) start.length * (1 + optimiser.size());
-        return new ModelVersion(0, new ModelHeader(Optional.empty(), coordinates), start, optimiser);
     }
 
     private void write(ModelVersion made, RoundOpened round, boolean recomputed) throws IOException {
@@ -504,30 +481,6 @@ final class Session implements AutoCloseable {
         return version.isPresent()
                 && version.get().version() == number
                 && version.get().digest(my.membership().federation()).equals(digest);
-    }
-
-    private ModelVersion download(long number, Bytes digest, VectorLayout layout, Instant since)
-            throws PeerMisbehaved, MalformedMessage {
-        ModelKeys keys = modelKeys.get(digest);
-        SealedBox box = keys == null
-                ? null
-                : keys.boxes().stream()
-                        .filter(one -> one.organisation().equals(my.membership().organisation()))
-                        .findFirst()
-                        .orElse(null);
-        if (box == null) {
-            throw new MalformedMessage(
-                    "the coordinator has sent no key of version " + number + " to this organisation");
-        }
-        Bytes info = RoundContext.modelInfo(
-                my.membership().federation(), digest, number, my.membership().organisation());
-        try (Secret key = my.primitives().open(my.deliverySeed(), info, box.box())) {
-            ModelAssembly assembly = new ModelAssembly(
-                    key, my.membership().federation(), number, digest, Math.toIntExact(layout.size()));
-            return logs.version(assembly, number, since);
-        } catch (BoxRefused e) {
-            throw new MalformedMessage("the key of version " + number + " is not sealed to this organisation");
-        }
     }
 
     // ---- training ----
@@ -643,8 +596,8 @@ final class Session implements AutoCloseable {
         Optional<Sample> sample = policy.sample(round, my.randomness());
         try {
             Bytes digest = closed.message().modelDigest();
-            ModelVersion next =
-                    download(closed.message().version(), digest, round.layout().getFirst(), opened);
+            ModelVersion next = models.download(
+                    closed.message().version(), digest, round.layout().getFirst(), opened);
             if (sample.isPresent()) {
                 recompute(closed, closed.unmasking().get(), sample.get(), before, next, round);
             }
