@@ -260,8 +260,9 @@ public final class Board {
         judged.add(judgement);
     }
 
-    /// A member disputes.
+    /// A member disputes; its last dispute is kept.
     synchronized void disputed(Disputed dispute) {
+        disputed.removeIf(before -> before.organisation().equals(dispute.organisation()));
         disputed.add(dispute);
     }
 

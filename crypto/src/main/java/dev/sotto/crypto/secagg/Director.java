@@ -255,7 +255,9 @@ public final class Director {
             throw new PeerMisbehaved(Refusal.MALFORMED, envelope.sender(), String.valueOf(e.getMessage()));
         }
         var _ = directory.verify(primitives, envelope, claimed.adapterDigest());
-        return wait(state.lifted(envelope.sender(), claimed));
+        // Of adapters on which nothing was sealed there is nothing to lift, and nothing to remember.
+        return wait(
+                state.sealed().containsKey(claimed.adapterDigest()) ? state.lifted(envelope.sender(), claimed) : state);
     }
 
     private Transition disputed(DirectorState state, Envelope envelope) throws PeerMisbehaved {

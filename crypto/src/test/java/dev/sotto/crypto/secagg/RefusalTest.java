@@ -797,6 +797,20 @@ class RefusalTest {
         assertThat(victim().journal.lifted(ADAPTER_0)).contains(first);
     }
 
+    @Test
+    void lift_ofAnAdapterOnWhichNothingWasSealed_isNotRemembered() {
+        Bytes other = Enc.sha256(Bytes.utf8("another adapter"));
+        SurvivorsLifted lifted = new SurvivorsLifted(other, federation.ids, List.of("org-a", VICTIM, "org-c"));
+        federation.direct(new DirectorState.Input.Received(victim().identity.sign(lifted, other)));
+        assertThat(federation.state.lifted()).isEmpty();
+        assertThat(federation.refusedByDirector).isEmpty();
+        federation.direct(new DirectorState.Input.Received(
+                federation.node(0).identity.sign(lifted, Enc.sha256(Bytes.utf8("not its digest")))));
+        assertThat(federation.refusedByDirector)
+                .extracting(PeerMisbehaved::reason)
+                .containsExactly(Refusal.OTHER_TRANSCRIPT);
+    }
+
     // Disputed
 
     @Test
