@@ -16,8 +16,10 @@ import dev.sotto.schemas.Complaint;
 import dev.sotto.schemas.Decided;
 import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.KeysAdvertised;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
+import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RosterSealed;
@@ -35,12 +37,14 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /// The coordinator's side of a round (protocol §5): `step(state, input, now) → state, outputs`, without
 /// I/O.
@@ -133,7 +137,7 @@ public final class Director {
         return switch (state.phase()) {
             case Phase.Keys keys -> {
                 once(keys.received(), envelope);
-                Roster.advertised(primitives, directory, keys.opened(), envelope);
+                requireFresh(keys, Roster.advertised(primitives, directory, keys.opened(), envelope));
                 yield state.with(new Phase.Keys(keys.opened(), put(keys.received(), who, envelope), keys.ends()));
             }
             case Phase.Shares shares -> {
@@ -175,6 +179,24 @@ public final class Director {
         };
     }
 
+    /// A key that repeats another's is refused when it comes: a roster that holds both nobody may accept.
+    private static void requireFresh(Phase.Keys keys, Roster.Member member) throws PeerMisbehaved {
+        Set<Bytes> halves = new HashSet<>();
+        try {
+            for (Envelope earlier : keys.received().values()) {
+                if (!earlier.sender().equals(member.id())) {
+                    KeysAdvertised theirs = KeysAdvertised.parse(earlier.payload());
+                    boolean _ = Roster.addHalves(halves, theirs.channelKey(), theirs.maskKey());
+                }
+            }
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("it was verified when it came", e);
+        }
+        if (!Roster.addHalves(halves, member.channelKey(), member.maskKey())) {
+            throw new PeerMisbehaved(Refusal.REPEATED_KEY, member.id(), "a half of its keys is there already");
+        }
+    }
+
     private static void once(Map<String, Envelope> received, Envelope envelope) throws PeerMisbehaved {
         Envelope before = received.get(envelope.sender());
         if (before != null && before.type() == envelope.type() && !before.equals(envelope)) {
@@ -197,8 +219,9 @@ public final class Director {
             return state;
         }
         if (!updates.routed().dealt().containsKey(envelope.sender())
-                || !updates.routed().dealt().containsKey(complaint.accused())) {
-            throw new PeerMisbehaved(Refusal.NOT_A_SUBSET, envelope.sender(), "complains outside U2");
+                || !updates.routed().dealt().containsKey(complaint.accused())
+                || complaint.accused().equals(envelope.sender())) {
+            throw new PeerMisbehaved(Refusal.NOT_A_SUBSET, envelope.sender(), "complains outside U2, or about itself");
         }
         return state.with(new Phase.Updates(
                 updates.routed(),
@@ -229,6 +252,9 @@ public final class Director {
     /// @param channelSeed as it published it
     public static String liar(
             Primitives primitives, Routed routed, String complainant, String accused, Bytes channelSeed) {
+        if (complainant.equals(accused)) {
+            return complainant;
+        }
         try (Secret seed = Secret.take(channelSeed.toArray())) {
             if (!primitives
                     .kemKey(seed)
@@ -316,7 +342,12 @@ public final class Director {
         return switch (state.phase()) {
             case Phase.Keys keys ->
                 due(state, keys.opened().message().cohort(), keys.received().keySet(), keys.ends(), now)
-                        ? enough(state, keys.received().size(), keys.opened().fewest(), roster(keys))
+                        ? enough(
+                                state,
+                                keys.received().size(),
+                                keys.opened().fewest(),
+                                MessageType.ROSTER_SEALED,
+                                () -> roster(keys))
                         : wait(state);
             case Phase.Shares shares ->
                 due(state, shares.roster().ids(), shares.received().keySet(), shares.ends(), now)
@@ -324,7 +355,8 @@ public final class Director {
                                 state,
                                 shares.received().size(),
                                 shares.roster().opened().fewest(),
-                                routed(shares))
+                                MessageType.SHARES_ROUTED,
+                                () -> routed(shares))
                         : wait(state);
             case Phase.Updates updates -> updates(state, updates, now);
             case Phase.Confirmation confirmation ->
@@ -338,7 +370,8 @@ public final class Director {
                                 state,
                                 confirmation.received().size(),
                                 threshold(confirmation.survivors()),
-                                new UnmaskRequested(confirmation.received().values().stream()
+                                MessageType.UNMASK_REQUESTED,
+                                () -> new UnmaskRequested(confirmation.received().values().stream()
                                         .map(Envelope::encode)
                                         .toList()))
                         : wait(state);
@@ -363,13 +396,14 @@ public final class Director {
                         .allMatch(id -> answered.contains(id) || state.silent().contains(id));
     }
 
-    private Transition enough(DirectorState state, int got, int fewest, Message message) {
+    /// The message is made only if there is enough for it: of nobody's answers there is none.
+    private Transition enough(DirectorState state, int got, int fewest, MessageType type, Supplier<Message> message) {
         return got >= fewest
-                ? decide(state, message)
+                ? decide(state, message.get())
                 : abort(
                         state,
                         Refusal.TOO_FEW.name(),
-                        got + " members for " + message.type().wireName() + ", need " + fewest,
+                        got + " members for " + type.wireName() + ", need " + fewest,
                         List.of());
     }
 
@@ -421,7 +455,8 @@ public final class Director {
                         state,
                         updates.delivered().size(),
                         opened.fewest(),
-                        survivors(updates, updates.delivered().keySet()))
+                        MessageType.SURVIVORS_SEALED,
+                        () -> survivors(updates, updates.delivered().keySet()))
                 : wait(state);
     }
 
@@ -444,7 +479,12 @@ public final class Director {
         }
         List<String> possible = List.copyOf(delivered);
         if (possible.size() < opened.fewest()) {
-            return enough(state, possible.size(), opened.fewest(), survivors(updates, possible));
+            return enough(
+                    state,
+                    possible.size(),
+                    opened.fewest(),
+                    MessageType.SURVIVORS_SEALED,
+                    () -> survivors(updates, possible));
         }
         return abort(
                 state,

@@ -319,6 +319,7 @@ public final class Member {
                 maskCommitments,
                 selfCommitments);
         state.master().close();
+        shares.get(place).discardMask();
         Envelope sent = sign(chain, dealt);
         return new Transition(
                 new MemberState.Dealt(

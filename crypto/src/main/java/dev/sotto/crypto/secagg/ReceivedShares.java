@@ -69,6 +69,12 @@ record ReceivedShares(String dealer, Secret maskShare, Secret maskSalt, Secret s
         return new RevealedShares.Share(dealer, bytes(maskShare), bytes(maskSalt));
     }
 
+    /// The dealer's own share of its master is never revealed and not kept (protocol §3).
+    void discardMask() {
+        maskShare.close();
+        maskSalt.close();
+    }
+
     private static Bytes bytes(Secret secret) {
         return Bytes.of(secret.expose(InsecureSecretAccess.get()));
     }

@@ -2,6 +2,7 @@ package dev.sotto.crypto.secagg;
 
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Envelope;
@@ -12,6 +13,7 @@ import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.UpdateChunk;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -31,8 +33,8 @@ public final class Recomputation {
     /// @param before    the version that the round started from, verified
     /// @param next      the version that the round is said to have made
     /// @param step      the plan's server optimiser
-    /// @throws PeerMisbehaved blaming the coordinator if anything differs, or a member whose message is
-    ///   not what it signed
+    /// @throws PeerMisbehaved blaming the coordinator if anything differs, or a dealer whose shares rebuild
+    ///   another secret than it committed to
     public static void check(
             Primitives primitives,
             Directory directory,
@@ -53,24 +55,30 @@ public final class Recomputation {
         }
         SortedMap<String, Manifest> manifests = new TreeMap<>();
         SortedMap<String, RevealedShares> revealed = new TreeMap<>();
+        Set<NamedHash> sealed = Set.copyOf(survivors.survivors());
         for (Envelope envelope : inboxes) {
-            if (survivors.ids().contains(envelope.sender())) {
+            try {
                 switch (envelope.type()) {
-                    case UPDATE_MANIFEST ->
-                        manifests.put(
-                                envelope.sender(),
-                                Manifest.verify(primitives, directory, survivors.routed(), envelope));
+                    case UPDATE_MANIFEST -> {
+                        if (sealed.contains(new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))) {
+                            manifests.put(
+                                    envelope.sender(),
+                                    Manifest.verify(primitives, directory, survivors.routed(), envelope));
+                        }
+                    }
                     case SHARES_REVEALED ->
-                        revealed.put(
+                        revealed.putIfAbsent(
                                 envelope.sender(),
                                 Unmasker.open(primitives, directory, unmasking, roundSeed, envelope));
                     default -> {}
                 }
+            } catch (PeerMisbehaved e) {
+                // What a member adds that the coordinator had to refuse too proves nothing against the round.
             }
         }
         for (NamedHash survivor : survivors.survivors()) {
             Manifest manifest = manifests.get(survivor.organisation());
-            if (manifest == null || !manifest.hash().equals(survivor.hash())) {
+            if (manifest == null) {
                 throw Roster.coordinator(
                         Refusal.OTHER_RESULT,
                         "sealed a manifest that " + survivor.organisation() + " has not published");
@@ -83,7 +91,11 @@ public final class Recomputation {
         for (Envelope envelope : chunks) {
             Manifest manifest = manifests.get(envelope.sender());
             if (manifest != null && sampled(sample, envelope)) {
-                sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
+                try {
+                    sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
+                } catch (PeerMisbehaved e) {
+                    // Not of its manifest; if one of those is missing, the sum is not complete.
+                }
             }
         }
         List<String> incomplete = survivors.ids().stream()

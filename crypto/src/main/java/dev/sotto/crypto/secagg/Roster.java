@@ -105,11 +105,8 @@ public record Roster(Opened opened, Bytes t1, List<Member> members) {
             if (!members.isEmpty() && members.getLast().id().compareTo(member.id()) >= 0) {
                 throw coordinator(Refusal.NOT_A_SUBSET, "the roster is not in ascending order at " + member.id());
             }
-            for (Bytes key : List.of(member.channelKey(), member.maskKey())) {
-                int split = Limits.XWING_PUBLIC_KEY - 32;
-                if (!halves.add(key.slice(0, split)) || !halves.add(key.slice(split, key.size()))) {
-                    throw coordinator(Refusal.REPEATED_KEY, "a key of " + member.id() + " appears twice");
-                }
+            if (!addHalves(halves, member.channelKey(), member.maskKey())) {
+                throw coordinator(Refusal.REPEATED_KEY, "a key of " + member.id() + " appears twice");
             }
             members.add(member);
         }
@@ -117,6 +114,17 @@ public record Roster(Opened opened, Bytes t1, List<Member> members) {
             throw coordinator(Refusal.TOO_FEW, "the roster has " + members.size() + " members, need " + fewest);
         }
         return new Roster(opened, t1, members);
+    }
+
+    /// Whether no half of a member's keys was there before: each is added.
+    static boolean addHalves(Set<Bytes> halves, Bytes channelKey, Bytes maskKey) {
+        boolean fresh = true;
+        int split = Limits.XWING_PUBLIC_KEY - 32;
+        for (Bytes key : List.of(channelKey, maskKey)) {
+            fresh &= halves.add(key.slice(0, split));
+            fresh &= halves.add(key.slice(split, key.size()));
+        }
+        return fresh;
     }
 
     static PeerMisbehaved coordinator(Refusal reason, String detail) {

@@ -10,7 +10,10 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.UpdateChunk;
+import dev.sotto.schemas.UpdateManifest;
 import dev.sotto.schemas.VectorLayout;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -86,6 +89,31 @@ class RecomputationTest {
                 });
     }
 
+    /// What a member adds to its own topics after the fact breaks nobody's recomputation, and frames nobody.
+    @Test
+    void recomputation_membersExtraManifestRevealAndChunk_changeNothing() throws Exception {
+        Federation federation = new Federation(4, 12);
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        MemberOutput.Closed closed = closed(federation, 3);
+        Unmasking unmasking = closed.unmasking().orElseThrow();
+        Identity member = federation.node(1).identity;
+        Bytes t2 = unmasking.survivors().routed().t2();
+        UpdateManifest other = new UpdateManifest(List.of(
+                new UpdateManifest.VectorHashes("adapter", List.of(Bytes.zeros(32))),
+                new UpdateManifest.VectorHashes("scalars", List.of(Bytes.zeros(32)))));
+        federation.inboxes.add(member.sign(other, t2));
+        SharesRevealed junk = new SharesRevealed(federation.inboxes.stream()
+                .filter(envelope -> envelope.type() == MessageType.SHARES_REVEALED)
+                .findFirst()
+                .map(envelope -> Bytes.zeros(envelope.payload().size()))
+                .orElseThrow());
+        federation.inboxes.addFirst(member.sign(junk, unmasking.t4()));
+        List<Envelope> chunks = new ArrayList<>(federation.chunks());
+        chunks.addFirst(member.sign(new UpdateChunk("adapter", 0, Bytes.zeros(82 * 3)), t2));
+        recompute(federation, chunks, closed.message());
+    }
+
     private static final int CHUNK = 262_144;
 
     /// Twelve chunks of adapter, the last one short.
@@ -126,7 +154,7 @@ class RecomputationTest {
         List<Envelope> some = new ArrayList<>(federation.chunks());
         some.removeIf(envelope -> {
             try {
-                var chunk = dev.sotto.schemas.UpdateChunk.parse(envelope.payload());
+                var chunk = UpdateChunk.parse(envelope.payload());
                 return !sample.holds(chunk.vector(), chunk.index());
             } catch (dev.sotto.schemas.MalformedMessage e) {
                 throw new AssertionError(e);

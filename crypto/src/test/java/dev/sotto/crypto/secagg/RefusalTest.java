@@ -275,6 +275,80 @@ class RefusalTest {
                 .contains(Refusal.EQUIVOCATION);
     }
 
+    /// The round goes on without whoever repeats a key: its roster must be one that all accept.
+    @Test
+    void keysAdvertised_repeatedHalves_areRefusedWhenTheyCome() {
+        memberPublishes(
+                "org-d",
+                KeysAdvertised.class,
+                keys -> new KeysAdvertised(keys.maskKey(), keys.maskKey(), keys.previous()));
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        assertThat(federation.refusedByDirector)
+                .anyMatch(fault ->
+                        fault.reason() == Refusal.REPEATED_KEY && fault.who().equals("org-d"));
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+        assertThat(federation.totals.orElseThrow().survivors()).isEqualTo(3);
+    }
+
+    @Test
+    void keysAdvertised_halfOfAPeersKey_isRefusedWhenItComes() {
+        memberPublishes("org-d", KeysAdvertised.class, keys -> {
+            KeysAdvertised peer = (KeysAdvertised) parse(federation.inboxes.getFirst());
+            int split = keys.channelKey().size() - 32;
+            byte[] mixed = keys.channelKey().toArray();
+            System.arraycopy(peer.maskKey().toArray(), split, mixed, split, 32);
+            return new KeysAdvertised(Bytes.of(mixed), keys.maskKey(), keys.previous());
+        });
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        assertThat(federation.refusedByDirector)
+                .anyMatch(fault ->
+                        fault.reason() == Refusal.REPEATED_KEY && fault.who().equals("org-d"));
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+    }
+
+    /// Nobody answers, in whichever phase: the attempt is aborted, and the next one works.
+    @Test
+    void director_everybodySilent_abortsInEveryPhase() {
+        for (MessageType last : List.of(
+                MessageType.ROUND_DECLINED,
+                MessageType.KEYS_ADVERTISED,
+                MessageType.SHARES_DEALT,
+                MessageType.UPDATE_MANIFEST,
+                MessageType.SURVIVORS_CONFIRMED)) {
+            Federation silent = new Federation(4, 5);
+            if (last == MessageType.ROUND_DECLINED) {
+                silent.dead.addAll(silent.ids);
+            } else {
+                silent.ids.forEach(id -> silent.dies.put(id, last));
+            }
+            silent.open(silent.next(1, ADAPTER_0));
+            silent.run();
+            assertThat(parse(silent.control.getLast()))
+                    .as("%s", last)
+                    .isInstanceOfSatisfying(
+                            RoundAborted.class,
+                            aborted -> assertThat(aborted.reason()).isEqualTo("TOO_FEW"));
+        }
+    }
+
+    @Test
+    void complaint_aboutOneself_isRefused() {
+        federation.open(federation.next(1, ADAPTER_0));
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Routed routed = ((Phase.Updates) federation.state.phase()).routed();
+        federation.direct(new DirectorState.Input.Received(
+                federation.node(0).identity.sign(new Complaint("org-a", "SEALED_SHARE"), routed.t2())));
+        assertThat(federation.refusedByDirector).extracting(PeerMisbehaved::who).contains("org-a");
+        assertThat(Director.liar(Federation.PRIMITIVES, routed, "org-a", "org-a", Bytes.zeros(32)))
+                .isEqualTo("org-a");
+        federation.run();
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+    }
+
     // 3 RosterSealed
 
     private void rosterOf(UnaryOperator<List<Bytes>> change) {

@@ -53,11 +53,13 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -94,6 +96,7 @@ final class Session implements AutoCloseable {
     private Optional<RoundOpened> plan = Optional.empty();
     private Instant opened = Instant.EPOCH;
     private List<String> survivors = List.of();
+    private final Set<Bytes> disputed = new HashSet<>();
     private Optional<CompletableFuture<LocalUpdate>> working = Optional.empty();
     private volatile boolean cancelled;
     private @Nullable FileTime peersRead;
@@ -310,11 +313,17 @@ final class Session implements AutoCloseable {
                     survivors = sealed.survivors().stream()
                             .map(NamedHash::organisation)
                             .toList();
-                case RoundClosed _ ->
+                case RoundClosed closed -> {
                     controls.ended(
                             chain.round(),
                             chain.attempt(),
                             survivors.contains(my.membership().organisation()));
+                    if (my.journal()
+                            .signed(chain.round(), chain.attempt(), MessageType.DISPUTED)
+                            .isPresent()) {
+                        disputed.add(closed.modelDigest());
+                    }
+                }
                 case RoundAborted _ -> controls.ended(chain.round(), chain.attempt(), false);
                 default -> {}
             }
@@ -405,6 +414,9 @@ final class Session implements AutoCloseable {
     /// starts from.
     private Optional<String> refuses(RoundOpened round) {
         TrainingPlan wanted = round.plan();
+        if (disputed.contains(round.adapterDigest())) {
+            return Optional.of("this organisation disputes version " + round.adapterVersion());
+        }
         Optional<String> forbidden =
                 policy.refuses(round, my.baseModel(), my.training().examples(), opened, taken);
         if (forbidden.isPresent()) {
@@ -616,7 +628,7 @@ final class Session implements AutoCloseable {
                     .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
             my.events().tell(event);
         } catch (PeerMisbehaved e) {
-            // The next round starts from a version that is not here: refuses() declines it.
+            // refuses() declines a round that starts from it.
             my.events().error("not-verified", text(e));
             step(new MemberInput.Dispute(e));
         } catch (MalformedMessage e) {
