@@ -449,8 +449,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 long patience = BACK_OFF.toMillis() * Math.min(chain.attempt(), MOST_BACK_OFFS);
                 notBefore = clock.instant().plusMillis(patience);
                 aborted.blamed()
-                        .ifPresent(who -> board.judged(
-                                new Board.Judged(who, chain.round(), chain.attempt(), aborted.detail())));
+                        .ifPresent(who ->
+                                board.judged(new Board.Judged(who, chain.round(), chain.attempt(), aborted.detail())));
             }
             default -> {}
         }
