@@ -258,9 +258,8 @@ class AdversaryTest {
     @Test
     void coordinatorWithEverythingItHolds_againstOneSurvivor_hasNoise() throws Exception {
         runRound();
-        UpdateChunk masked = UpdateChunk.parse(Objects.requireNonNull(federation.updates.get(VICTIM))
-                .getFirst()
-                .payload());
+        UpdateChunk masked =
+                UpdateChunk.parse(federation.chunks(VICTIM).getFirst().payload());
         byte[] left = masked.masked().toArray();
         Unmasking unmasking = closed().unmasking().orElseThrow();
         Routed routed = unmasking.survivors().routed();

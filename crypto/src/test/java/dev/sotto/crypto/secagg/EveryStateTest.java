@@ -351,9 +351,9 @@ class EveryStateTest {
         Map<MessageType, Message> script = new EnumMap<>(script(false));
         assertThat(new HashSet<Class<?>>(PHASES)).isEqualTo(all(Phase.class));
         for (Class<? extends Phase> phase : PHASES) {
+            Federation federation = directorIn(phase);
+            DirectorState before = federation.state;
             for (Message message : script.values()) {
-                Federation federation = directorIn(phase);
-                DirectorState before = federation.state;
                 Envelope sent = named(federation, OTHER)
                         .identity
                         .sign(message, before.chain().head());
@@ -380,9 +380,9 @@ class EveryStateTest {
     void director_everyMessageOfTheCoordinatorInAnInbox_isRefusedOrIgnored() {
         Map<MessageType, Message> script = script(true);
         for (Class<? extends Phase> phase : PHASES) {
+            Federation federation = directorIn(phase);
+            DirectorState before = federation.state;
             for (Message message : script.values()) {
-                Federation federation = directorIn(phase);
-                DirectorState before = federation.state;
                 Envelope sent =
                         federation.coordinator.sign(message, before.chain().head());
                 DirectorState.Transition next =
