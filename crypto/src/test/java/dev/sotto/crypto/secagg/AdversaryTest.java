@@ -209,6 +209,7 @@ class AdversaryTest {
         federation.pending.clear();
         federation.direct(new Input.Abort("Operator", "test", List.of()));
         federation.direct(federation.pending.removeFirst());
+        node(VICTIM).position = federation.control.size();
         federation.dead.clear();
         federation.open(federation.next(1, ADAPTER_0));
         federation.run();
