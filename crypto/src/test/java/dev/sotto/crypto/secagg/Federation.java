@@ -501,6 +501,12 @@ final class Federation {
                     .add(envelope);
         }
 
+        /// A liar keeps what it published instead of what its machine signed.
+        void replace(long round, long attempt, Envelope before, Envelope now) {
+            signed.getOrDefault(List.of(round, attempt), new ArrayList<>())
+                    .replaceAll(envelope -> envelope.equals(before) ? now : envelope);
+        }
+
         @Override
         public Optional<List<String>> confirmed(Bytes adapterDigest) {
             return Optional.ofNullable(confirmed.get(adapterDigest));
