@@ -210,7 +210,7 @@ class MaliciousMemberTest {
                         shares -> new RevealedShares(
                                 shares.selfShares()
                                         .subList(1, shares.selfShares().size()),
-                                shares.selfShares())));
+                                shares.selfShares().subList(0, 1))));
         attempt();
         assertDirectorBlames(Refusal.WRONG_COUNTS);
         assertThat(end()).isEqualTo(MessageType.ROUND_CLOSED);
