@@ -93,6 +93,9 @@ final class Federation {
     double[] mean = {};
     /// Who is asked to take part: everybody, unless a test says otherwise.
     List<String> cohort = ids;
+    int ringBits = 24;
+    Weighting weighting = Weighting.CLASSES;
+    int weightCap = CAP;
     /// All but the scalars.
     List<VectorLayout> vectors = List.of(ADAPTER);
     UnmaskedSum.ServerStep step = FEDAVG;
@@ -281,7 +284,7 @@ final class Federation {
     /// The layout of a round.
     private List<VectorLayout> layout() {
         List<VectorLayout> layout = new ArrayList<>(vectors);
-        layout.add(Scalars.layout(Weighting.CLASSES));
+        layout.add(Scalars.layout(weighting));
         return layout;
     }
 
@@ -300,10 +303,10 @@ final class Federation {
                 maxDropouts,
                 c,
                 Math.max(3, c + 2),
-                24,
+                ringBits,
                 layout(),
-                CAP,
-                "classes",
+                weightCap,
+                weighting.wireName(),
                 new Deadlines(10, 10, 100, 10, 10),
                 Bytes.zeros(32),
                 round,
