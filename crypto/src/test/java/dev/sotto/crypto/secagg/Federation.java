@@ -82,6 +82,8 @@ final class Federation {
     final Map<String, MessageType> dies = new HashMap<>();
     Optional<Totals> totals = Optional.empty();
     double[] mean = {};
+    /// Who is asked to take part: everybody, unless a test says otherwise.
+    List<String> cohort = ids;
     /// All but the scalars.
     List<VectorLayout> vectors = List.of(ADAPTER);
     UnmaskedSum.ServerStep step = FEDAVG;
@@ -239,14 +241,14 @@ final class Federation {
         Chain chain = state.chain();
         long round = chain.closed() ? chain.round() + 1 : chain.round();
         long attempt = chain.closed() ? 1 : chain.attempt() + 1;
-        int c = Parameters.defaultMaxColluders(ids.size());
+        int c = Parameters.defaultMaxColluders(cohort.size());
         Bytes nonce = randomness.bytes(32);
         return new RoundOpened(
                 round,
                 attempt,
                 nonce,
-                ids,
-                Parameters.defaultThreshold(ids.size(), c),
+                cohort,
+                Parameters.defaultThreshold(cohort.size(), c),
                 maxDropouts,
                 c,
                 Math.max(3, c + 2),
