@@ -38,6 +38,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// One test per refusal of protocol §5's table: a coordinator or a member that signs what it must not.
@@ -1036,6 +1037,7 @@ class RefusalTest {
     }
 
     @Test
+    @Tag("slow")
     void control_everyMessageInEveryState_isRefusedByName() {
         runRound();
         List<Envelope> script = List.copyOf(federation.control);

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Random schedules of crashes, restarts, silences, operators' aborts and lifts over several attempts, with a
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.Test;
 /// Must hold after every attempt: a closed round sums exactly the sealed survivors; a version moves by one
 /// per closed round; a member signs one message of a type per attempt; what was spent is never sent again;
 /// one survivor set per adapter, but for a lift; shares are revealed by confirmers only.
+@Tag("slow")
 class ScheduleTest {
     private static final int SCHEDULES = Integer.getInteger("sotto.schedules", 60);
     private static final int ATTEMPTS = 5;
