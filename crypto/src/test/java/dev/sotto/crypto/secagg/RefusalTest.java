@@ -311,6 +311,7 @@ class RefusalTest {
 
     /// Nobody answers, in whichever phase: the attempt is aborted, and the next one works.
     @Test
+    @Tag("slow")
     void director_everybodySilent_abortsInEveryPhase() {
         for (MessageType last : List.of(
                 MessageType.ROUND_DECLINED,

@@ -81,6 +81,7 @@ class RoundTest {
 
     /// Every dropout pattern once more, dying later: after delivering they are still in the sum.
     @Test
+    @Tag("slow")
     void round_membersDieAfterDelivering_areStillSummed() {
         for (MessageType last : List.of(MessageType.SURVIVORS_CONFIRMED, MessageType.SHARES_REVEALED)) {
             for (int i = 0; i < 4; i++) {
