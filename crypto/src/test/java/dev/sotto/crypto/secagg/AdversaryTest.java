@@ -31,6 +31,7 @@ import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Attacks that take more than one false message (protocol §8, "Adversary"); single false messages are in
@@ -347,6 +348,7 @@ class AdversaryTest {
     /// Every bit counts: an envelope of which one bit is flipped is refused with a typed fault, whatever it
     /// carried. Prefixes and longer ones too.
     @Test
+    @Tag("slow")
     void flippedBitOrTruncatedFrame_ofAnyMessage_isRefused() {
         federation.dies.put("org-d", MessageType.SHARES_DEALT);
         runRound();
@@ -416,6 +418,7 @@ class AdversaryTest {
 
     /// The broker brings each inbox message twice and in any order within a phase: the same sum.
     @Test
+    @Tag("slow")
     void messages_duplicatedAndReordered_giveTheSameSum() {
         for (int seed = 0; seed < 20; seed++) {
             Federation shuffled = new Federation(5, 77);

@@ -31,10 +31,12 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Every state of both machines × every message, well signed and over the transcript where the machine stands.
 /// Either the state expects it, or the machine refuses it by name or ignores it, and does nothing.
+@Tag("slow")
 class EveryStateTest {
     private static final Bytes ADAPTER_0 = Bytes.zeros(32);
     private static final String MEMBER = "org-b";

@@ -28,6 +28,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Random schedules of a federation whose parts run each at its own pace: members read `control` late, train for
@@ -46,6 +47,7 @@ import org.junit.jupiter.api.Test;
 /// honest coordinator or an honest member at fault.
 ///
 /// **Must hold in the end**, when everybody is back and nothing fails any more: the next attempts close a round.
+@Tag("slow")
 class ScheduleTest {
     private static final int SCHEDULES = Integer.getInteger("sotto.schedules", 40);
     private static final int LENGTH = 400;
