@@ -31,6 +31,12 @@ public abstract class FuzzTargets {
     /// All of the module.
     protected abstract List<FuzzTarget> targets();
 
+    /// A file with that content, for a decoder of files: one of each name at a time.
+    protected static Path scratch(String name, byte[] content) throws IOException {
+        Path folder = Files.createDirectories(Path.of("target", "fuzz-files"));
+        return Files.write(folder.resolve(name), content);
+    }
+
     final FuzzTarget target(String name) {
         return targets().stream()
                 .filter(target -> target.name().equals(name))
