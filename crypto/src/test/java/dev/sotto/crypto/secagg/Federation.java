@@ -50,6 +50,7 @@ final class Federation {
     static final VectorLayout ADAPTER = new VectorLayout(
             "adapter", true, List.of(new TensorLayout("a", List.of(7, 11), -2), new TensorLayout("b", List.of(5), 1)));
 
+    private final Primitives primitives;
     private final SplittableRandom random;
     final Randomness randomness;
     final List<String> ids = new ArrayList<>();
@@ -128,7 +129,7 @@ final class Federation {
 
         void start() {
             member = Optional.of(
-                    new Member(PRIMITIVES, identity, deliverySeed, salt, directory, rules, randomness, journal));
+                    new Member(primitives, identity, deliverySeed, salt, directory, rules, randomness, journal));
         }
 
         /// Loses memory, keeps the disk, reads the log from its start.
@@ -235,12 +236,17 @@ final class Federation {
     final Deque<Input> pending = new ArrayDeque<>();
 
     Federation(int members, long seed) {
+        this(members, seed, PRIMITIVES);
+    }
+
+    Federation(int members, long seed, Primitives primitives) {
+        this.primitives = primitives;
         random = new SplittableRandom(seed);
         randomness = target -> {
             random.nextBytes(target);
             drawn.accept(target);
         };
-        coordinator = new Identity(PRIMITIVES, NAME, "coordinator", randomness.secret(32));
+        coordinator = new Identity(primitives, NAME, "coordinator", randomness.secret(32));
         roundSecret = randomness.secret(32);
         Map<String, Bytes> keys = new HashMap<>();
         Map<String, Bytes> deliveryKeys = new HashMap<>();
@@ -250,9 +256,9 @@ final class Federation {
             ids.add(id);
             Secret delivery = randomness.secret(32);
             Node node = new Node(
-                    id, new Identity(PRIMITIVES, NAME, id, randomness.secret(32)), delivery, randomness.secret(32));
+                    id, new Identity(primitives, NAME, id, randomness.secret(32)), delivery, randomness.secret(32));
             keys.put(id, node.identity.key());
-            deliveryKeys.put(id, PRIMITIVES.kemKey(delivery));
+            deliveryKeys.put(id, primitives.kemKey(delivery));
             made.add(node);
         }
         directory = new Directory(NAME, coordinator.key(), keys, deliveryKeys);
@@ -262,7 +268,7 @@ final class Federation {
             node.start();
             nodes.put(node.id, node);
         }
-        director = new Director(PRIMITIVES, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
+        director = new Director(primitives, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
     }
 
     Node node(int index) {

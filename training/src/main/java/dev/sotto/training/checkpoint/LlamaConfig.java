@@ -1,9 +1,8 @@
 package dev.sotto.training.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -43,12 +42,7 @@ public record LlamaConfig(
     /// @throws InvalidFile if a value is missing, or one asks for maths that is not here, naming it
     public static LlamaConfig read(Path folder) throws IOException, InvalidFile {
         Path file = folder.resolve("config.json");
-        JsonNode json;
-        try {
-            json = new ObjectMapper().readTree(Files.readAllBytes(file));
-        } catch (JsonProcessingException e) {
-            throw new InvalidFile(file, "is no JSON: " + e.getOriginalMessage());
-        }
+        JsonNode json = Json.object(file, "it", ByteBuffer.wrap(Files.readAllBytes(file)));
         require(file, json, "model_type", "llama");
         require(file, json, "hidden_act", "silu");
         for (String bias : new String[] {"attention_bias", "mlp_bias"}) {
@@ -61,28 +55,29 @@ public record LlamaConfig(
         if (!ropeType.equals("default")) {
             throw new InvalidFile(file, "rope_type is '" + ropeType + "', only default is supported");
         }
-        int hidden = positive(file, json, "hidden_size", -1);
-        int heads = positive(file, json, "num_attention_heads", -1);
-        int keyHeads = positive(file, json, "num_key_value_heads", heads);
+        int vocabulary = positive(file, json, "vocab_size", 1 << 22, -1);
+        int hidden = positive(file, json, "hidden_size", 1 << 20, -1);
+        int heads = positive(file, json, "num_attention_heads", 4_096, -1);
+        int keyHeads = positive(file, json, "num_key_value_heads", 4_096, heads);
         if (heads % keyHeads != 0) {
             throw new InvalidFile(file, "num_key_value_heads " + keyHeads + " does not divide " + heads);
         }
-        int end = json.path("eos_token_id").asInt(-1);
+        int end = token(file, json, "eos_token_id", vocabulary, -1);
         return new LlamaConfig(
-                positive(file, json, "vocab_size", -1),
+                vocabulary,
                 hidden,
-                positive(file, json, "intermediate_size", -1),
-                positive(file, json, "num_hidden_layers", -1),
+                positive(file, json, "intermediate_size", 1 << 20, -1),
+                positive(file, json, "num_hidden_layers", 1_024, -1),
                 heads,
                 keyHeads,
-                positive(file, json, "head_dim", hidden / heads),
-                positive(file, json, "max_position_embeddings", 2048),
-                json.path("rms_norm_eps").asDouble(1e-6),
-                rope.path("rope_theta").asDouble(json.path("rope_theta").asDouble(10_000)),
+                positive(file, json, "head_dim", 4_096, hidden / heads),
+                positive(file, json, "max_position_embeddings", 1 << 24, 2048),
+                positive(file, json, "rms_norm_eps", 1e-6),
+                positive(file, rope, "rope_theta", positive(file, json, "rope_theta", 10_000)),
                 json.path("tie_word_embeddings").asBoolean(false),
-                json.path("bos_token_id").asInt(-1),
+                token(file, json, "bos_token_id", vocabulary, -1),
                 end,
-                json.path("pad_token_id").asInt(Math.max(end, 0)));
+                token(file, json, "pad_token_id", vocabulary, Math.max(end, 0)));
     }
 
     private static void require(Path file, JsonNode json, String key, String value) throws InvalidFile {
@@ -92,11 +87,40 @@ public record LlamaConfig(
         }
     }
 
-    private static int positive(Path file, JsonNode json, String key, int otherwise) throws InvalidFile {
-        int value = json.path(key).asInt(otherwise);
-        if (value < 1) {
-            throw new InvalidFile(file, key + " is " + json.path(key) + ", must be a positive integer");
+    private static int positive(Path file, JsonNode json, String key, int most, int otherwise) throws InvalidFile {
+        JsonNode value = json.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+            if (otherwise < 1) {
+                throw new InvalidFile(file, key + " is missing");
+            }
+            return otherwise;
         }
-        return value;
+        if (!value.isInt() || value.intValue() < 1 || value.intValue() > most) {
+            throw new InvalidFile(file, key + " is " + value + ", must be an integer from 1 to " + most);
+        }
+        return value.intValue();
+    }
+
+    private static double positive(Path file, JsonNode json, String key, double otherwise) throws InvalidFile {
+        JsonNode value = json.path(key);
+        if (value.isMissingNode() || value.isNull()) {
+            return otherwise;
+        }
+        if (!value.isNumber() || !(value.doubleValue() > 0) || Double.isInfinite(value.doubleValue())) {
+            throw new InvalidFile(file, key + " is " + value + ", must be a positive number");
+        }
+        return value.doubleValue();
+    }
+
+    /// A list of tokens is as good as none.
+    private static int token(Path file, JsonNode json, String key, int vocabulary, int otherwise) throws InvalidFile {
+        JsonNode value = json.path(key);
+        if (value.isMissingNode() || value.isNull() || value.isArray()) {
+            return otherwise;
+        }
+        if (!value.isInt() || value.intValue() < 0 || value.intValue() >= vocabulary) {
+            throw new InvalidFile(file, key + " is " + value + ", must be from 0 to " + (vocabulary - 1));
+        }
+        return value.intValue();
     }
 }

@@ -62,8 +62,17 @@ public record LoraConfig(int rank, double alpha, List<String> targetModules) {
     }
 
     /// The number of coordinates of the adapter vector.
+    ///
+    /// @throws IllegalArgumentException if they are more than an array holds
     public int size(LlamaConfig config) {
-        return matrices(config).stream().mapToInt(Matrix::size).sum();
+        long size = matrices(config).stream()
+                .mapToLong(matrix -> (long) matrix.rows() * matrix.columns())
+                .sum();
+        if (size > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("an adapter of rank " + rank + " for this model has " + size
+                    + " coordinates, may have " + (Integer.MAX_VALUE - 8));
+        }
+        return (int) size;
     }
 
     static int in(LlamaConfig config, String module) {

@@ -1,10 +1,10 @@
 package dev.sotto.training.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// An adapter in PEFT's format: `adapter_config.json` and `adapter_model.safetensors`.
 public final class PeftFiles {
@@ -66,34 +67,38 @@ public final class PeftFiles {
     ///   that does not
     public static Adapter read(Path folder, LlamaConfig config) throws IOException, InvalidFile {
         Path file = folder.resolve(CONFIG);
-        LoraConfig lora;
-        try {
-            JsonNode json = JSON.readTree(Files.readAllBytes(file));
-            for (String flag : List.of("use_dora", "use_rslora", "lora_bias")) {
-                if (json.path(flag).asBoolean(false)) {
-                    throw new InvalidFile(file, flag + " is true, only false is supported");
-                }
+        JsonNode json = Json.object(file, "it", ByteBuffer.wrap(Files.readAllBytes(file)));
+        for (String flag : List.of("use_dora", "use_rslora", "lora_bias")) {
+            if (json.path(flag).asBoolean(false)) {
+                throw new InvalidFile(file, flag + " is true, only false is supported");
             }
-            List<String> modules = new ArrayList<>();
-            json.path("target_modules").forEach(module -> modules.add(module.asText()));
+        }
+        List<String> modules = new ArrayList<>();
+        json.path("target_modules").forEach(module -> modules.add(module.asText()));
+        LoraConfig lora;
+        int size;
+        try {
             lora = new LoraConfig(
                     json.path("r").asInt(), json.path("lora_alpha").asDouble(), modules);
-        } catch (JsonProcessingException e) {
-            throw new InvalidFile(file, "is no JSON: " + e.getOriginalMessage());
+            size = lora.size(config);
         } catch (IllegalArgumentException e) {
             throw new InvalidFile(file, String.valueOf(e.getMessage()));
         }
         Path model = folder.resolve(MODEL);
         Map<String, Safetensors.Tensor> tensors = Safetensors.read(model);
-        float[] vector = new float[lora.size(config)];
-        int at = 0;
-        for (LoraConfig.Matrix matrix : lora.matrices(config)) {
-            Safetensors.Tensor tensor = tensors.remove(matrix.name());
+        List<LoraConfig.Matrix> matrices = lora.matrices(config);
+        for (LoraConfig.Matrix matrix : matrices) {
+            Safetensors.Tensor tensor = tensors.get(matrix.name());
             if (tensor == null || !tensor.shape().equals(List.of(matrix.rows(), matrix.columns()))) {
                 throw new InvalidFile(
                         model,
                         matrix.name() + " must be there with shape [" + matrix.rows() + ", " + matrix.columns() + "]");
             }
+        }
+        float[] vector = new float[size];
+        int at = 0;
+        for (LoraConfig.Matrix matrix : matrices) {
+            Safetensors.Tensor tensor = Objects.requireNonNull(tensors.remove(matrix.name()));
             System.arraycopy(tensor.values(), 0, vector, at, matrix.size());
             at += matrix.size();
         }

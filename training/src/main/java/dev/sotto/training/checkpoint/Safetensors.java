@@ -1,6 +1,5 @@
 package dev.sotto.training.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -53,52 +52,76 @@ public final class Safetensors {
                 throw new InvalidFile(file, "its header claims " + header + " bytes");
             }
             ByteBuffer json = ByteBuffer.allocate((int) header);
-            channel.read(json, 8);
+            while (json.hasRemaining() && channel.read(json, 8 + json.position()) >= 0) {}
             Map<String, Tensor> tensors = new LinkedHashMap<>();
-            JsonNode root = JSON.readTree(json.array());
-            for (Map.Entry<String, JsonNode> entry : root.properties()) {
+            long left = channel.size() - 8 - header;
+            for (Map.Entry<String, JsonNode> entry :
+                    Json.object(file, "its header", json.flip()).properties()) {
                 if (!entry.getKey().equals("__metadata__")) {
-                    tensors.put(entry.getKey(), tensor(file, channel, 8 + header, entry.getKey(), entry.getValue()));
+                    Place place = place(file, entry.getKey(), entry.getValue(), channel.size() - 8 - header);
+                    left -= place.end - place.begin;
+                    if (left < 0) {
+                        throw new InvalidFile(file, "tensor " + entry.getKey() + " overlaps another");
+                    }
+                    tensors.put(entry.getKey(), tensor(channel, 8 + header, place));
                 }
             }
             return tensors;
-        } catch (JsonProcessingException e) {
-            throw new InvalidFile(file, "its header is no JSON: " + e.getOriginalMessage());
         }
     }
 
-    private static Tensor tensor(Path file, FileChannel channel, long start, String name, JsonNode node)
-            throws IOException, InvalidFile {
-        List<Integer> shape = new ArrayList<>();
-        long size = 1;
-        for (JsonNode dimension : node.path("shape")) {
-            shape.add(dimension.asInt());
-            size *= dimension.asInt();
-        }
+    /// Where a tensor's bytes stand after the header.
+    private record Place(List<Integer> shape, String type, int size, long begin, long end) {}
+
+    private static Place place(Path file, String name, JsonNode node, long most) throws InvalidFile {
         String type = node.path("dtype").asText();
-        int width = type.equals("BF16") ? 2 : 4;
-        long begin = node.path("data_offsets").path(0).asLong(-1);
-        long end = node.path("data_offsets").path(1).asLong(-1);
         if (!List.of("F32", "BF16", "I32").contains(type)) {
             throw new InvalidFile(file, "tensor " + name + " has type '" + type + "', must be F32, BF16 or I32");
         }
-        if (begin < 0 || end - begin != size * width || start + end > channel.size() || size > Integer.MAX_VALUE - 8) {
+        int width = type.equals("BF16") ? 2 : 4;
+        List<Integer> shape = new ArrayList<>();
+        long size = 1;
+        for (JsonNode dimension : node.path("shape")) {
+            if (!dimension.isInt() || dimension.intValue() < 0) {
+                throw new InvalidFile(file, "tensor " + name + " has dimension " + dimension);
+            }
+            shape.add(dimension.intValue());
+            size *= dimension.intValue();
+            if (size > Integer.MAX_VALUE / width) {
+                throw new InvalidFile(
+                        file,
+                        "tensor " + name + " of shape " + node.path("shape") + " and type " + type + " has more than "
+                                + Integer.MAX_VALUE + " bytes");
+            }
+        }
+        long begin = offset(node, 0);
+        long end = offset(node, 1);
+        if (begin < 0 || end < begin || end > most || end - begin != size * width) {
             throw new InvalidFile(
                     file,
-                    "tensor " + name + " has offsets " + begin + " to " + end + " for " + size + " values of " + width
-                            + " bytes");
+                    "tensor " + name + " has offsets " + node.path("data_offsets") + " for " + size + " values of "
+                            + width + " bytes, and " + most + " bytes follow the header");
         }
-        ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, start + begin, end - begin)
+        return new Place(shape, type, (int) size, begin, end);
+    }
+
+    private static long offset(JsonNode node, int index) {
+        JsonNode offset = node.path("data_offsets").path(index);
+        return offset.isIntegralNumber() && offset.canConvertToLong() ? offset.longValue() : -1;
+    }
+
+    private static Tensor tensor(FileChannel channel, long start, Place place) throws IOException {
+        ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, start + place.begin, place.end - place.begin)
                 .order(ByteOrder.LITTLE_ENDIAN);
-        float[] values = new float[(int) size];
+        float[] values = new float[place.size];
         for (int i = 0; i < values.length; i++) {
-            values[i] = switch (type) {
+            values[i] = switch (place.type) {
                 case "BF16" -> Float.intBitsToFloat(bytes.getShort(2 * i) << 16);
                 case "I32" -> bytes.getInt(4 * i);
                 default -> bytes.getFloat(4 * i);
             };
         }
-        return new Tensor(shape, values);
+        return new Tensor(place.shape, values);
     }
 
     /// Writes F32 tensors in the given order, with the metadata that PEFT expects.
