@@ -41,6 +41,11 @@ public record LoraConfig(int rank, double alpha, double dropout, boolean rankSta
         return rankStabilised ? alpha / Math.sqrt(rank) : alpha / rank;
     }
 
+    /// The same, with nothing dropped.
+    public LoraConfig withoutDropout() {
+        return new LoraConfig(rank, alpha, 0, rankStabilised, targets);
+    }
+
     /// One adapter tensor.
     ///
     /// @param name    as PEFT names it

@@ -22,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /// A decoder of Llama's family with a LoRA adapter, in fp32 on the CPU.
 ///
@@ -127,23 +128,50 @@ public final class Model implements AutoCloseable {
                 trained.add(leaf);
                 at += (int) shape.size();
             }
-            return gradient(manager, batch, parameters(leaves, constants), trained, batch.counted());
+            return Gradient.mean(
+                    pass(manager, batch, parameters(leaves, constants), trained, null, mean(batch)), batch.counted());
         }
     }
 
-    private Gradient gradient(
-            NDManager manager, Batch batch, Decoder.Parameters parameters, Collection<NDArray> trained, double total) {
+    /// What one forward and backward pass gives.
+    ///
+    /// @param logProbabilities of the counted targets, row by row
+    /// @param gradient         by what is trained
+    @SuppressWarnings("ArrayRecordComponent")
+    record Pass(float[] logProbabilities, float[] gradient) {}
+
+    private Pass pass(
+            NDManager manager,
+            Batch batch,
+            Decoder.Parameters parameters,
+            Collection<NDArray> trained,
+            @Nullable Long seed,
+            Decoder.Derivative derivative) {
         Decoder.Counted counted = Decoder.Counted.of(batch);
         float[] gradient =
                 new float[(int) trained.stream().mapToLong(NDArray::size).sum()];
         if (counted.rows().length == 0) {
-            return new Gradient(0, gradient);
+            return new Pass(new float[0], gradient);
         }
-        float[] weights = new float[counted.rows().length];
-        Arrays.fill(weights, (float) (-1 / total));
-        float[] logProbabilities = decoder.backward(manager, batch.tokens(), counted, parameters, null, _ -> weights);
+        float[] logProbabilities = decoder.backward(manager, batch.tokens(), counted, parameters, seed, derivative);
         collect(trained, gradient);
-        return new Gradient(-sum(logProbabilities) / total, gradient);
+        return new Pass(logProbabilities, gradient);
+    }
+
+    /// Forward and backward by the adapter.
+    ///
+    /// @param seed decides what dropout sets to zero
+    Pass pass(Batch batch, LoraConfig lora, float[] adapter, long seed, Decoder.Derivative derivative) {
+        try (NDManager manager = root.newSubManager()) {
+            List<NDArray> trained = new ArrayList<>();
+            Decoder.Parameters parameters = adapted(manager, lora, adapter, trained);
+            if (lora.dropout() == 0) {
+                return pass(manager, batch, parameters, trained, null, derivative);
+            }
+            NDArray dropout = TorchScript.named("dropout", manager.full(new Shape(), (float) lora.dropout()));
+            parameters.layers().forEach(layer -> layer.add(dropout));
+            return pass(manager, batch, parameters, trained, seed, derivative);
+        }
     }
 
     private static void collect(Collection<NDArray> trained, float[] gradient) {
@@ -207,15 +235,52 @@ public final class Model implements AutoCloseable {
     /// @param loss     mean over the counted positions
     /// @param gradient by the adapter, in its order
     @SuppressWarnings("ArrayRecordComponent")
-    public record Gradient(double loss, float[] gradient) {}
-
-    /// Forward and backward.
-    public Gradient gradient(Batch batch, LoraConfig lora, float[] adapter) {
-        try (NDManager manager = root.newSubManager()) {
-            List<NDArray> trained = new ArrayList<>();
-            Decoder.Parameters parameters = adapted(manager, lora, adapter, trained);
-            return gradient(manager, batch, parameters, trained, batch.counted());
+    public record Gradient(double loss, float[] gradient) {
+        private static Gradient mean(Pass pass, int counted) {
+            return new Gradient(-sum(pass.logProbabilities()) / Math.max(1, counted), pass.gradient());
         }
+    }
+
+    /// Forward and backward of the mean cross entropy, without dropout.
+    public Gradient gradient(Batch batch, LoraConfig lora, float[] adapter) {
+        return Gradient.mean(pass(batch, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
+    }
+
+    private static Decoder.Derivative mean(Batch batch) {
+        float[] derivative = new float[batch.counted()];
+        Arrays.fill(derivative, -1f / derivative.length);
+        return _ -> derivative;
+    }
+
+    /// The log-probability of each row's counted targets together, in nats.
+    public double[] logProbabilities(Batch batch, LoraConfig lora, float[] adapter) {
+        try (NDManager manager = root.newSubManager()) {
+            return logProbabilities(manager, batch, adapted(manager, lora, adapter, new ArrayList<>()));
+        }
+    }
+
+    /// The same of the base model alone.
+    public double[] logProbabilities(Batch batch) {
+        try (NDManager manager = root.newSubManager()) {
+            return logProbabilities(manager, batch, base);
+        }
+    }
+
+    private double[] logProbabilities(NDManager manager, Batch batch, Decoder.Parameters parameters) {
+        NDArray hidden = decoder.hidden(manager, batch.tokens(), parameters);
+        return byRow(
+                batch,
+                decoder.scores(hidden, Decoder.Counted.of(batch), parameters).logProbabilities());
+    }
+
+    /// Sums over the counted positions of each row.
+    static double[] byRow(Batch batch, float[] values) {
+        double[] sums = new double[batch.tokens().length];
+        long[] rows = Decoder.Counted.of(batch).rows();
+        for (int i = 0; i < rows.length; i++) {
+            sums[(int) (rows[i] / batch.tokens()[0].length)] += values[i];
+        }
+        return sums;
     }
 
     /// The base with fresh leaves for every call: no gradient can be left over from another.

@@ -12,7 +12,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -203,28 +202,9 @@ class CheckpointTest {
         assertThat(values(file, "h")).containsExactly(1.5f, Float.POSITIVE_INFINITY);
     }
 
-    /// The test's Llama in two files with an index, as transformers shards it.
-    static void shard(Path base, Path folder) throws Exception {
-        List<Map<String, Safetensors.Tensor>> shards = List.of(new LinkedHashMap<>(), new LinkedHashMap<>());
-        ObjectNode index = JSON.createObjectNode();
-        ObjectNode map = index.putObject("weight_map");
-        List<String> names = List.of("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors");
-        int i = 0;
-        for (Map.Entry<String, Safetensors.Tensor> tensor :
-                Safetensors.read(base.resolve("model.safetensors")).entrySet()) {
-            shards.get(i % 2).put(tensor.getKey(), tensor.getValue());
-            map.put(tensor.getKey(), names.get(i++ % 2));
-        }
-        for (int s = 0; s < 2; s++) {
-            Safetensors.write(folder.resolve(names.get(s)), shards.get(s));
-        }
-        Files.writeString(folder.resolve(Weights.INDEX), JSON.writeValueAsString(index));
-        Files.copy(base.resolve("config.json"), folder.resolve("config.json"));
-    }
-
     @Test
     void weights_sharded_areTheSameTensors() throws Exception {
-        shard(BASE, folder);
+        Shards.write(BASE, folder, Safetensors.Type.F32);
         LlamaConfig config = LlamaConfig.read(folder);
         Weights whole = Weights.open(BASE, config);
         Weights sharded = Weights.open(folder, config);
@@ -237,7 +217,7 @@ class CheckpointTest {
 
     @Test
     void weights_shardElsewhereOrWithoutItsTensor_isRefused() throws Exception {
-        shard(BASE, folder);
+        Shards.write(BASE, folder, Safetensors.Type.F32);
         LlamaConfig config = LlamaConfig.read(folder);
         String index = Files.readString(folder.resolve(Weights.INDEX));
         String entry = "\"model.norm.weight\":\"";
