@@ -106,7 +106,7 @@ class MessageVectorTest {
     }
 
     /// One machine that goes through a list of operations.
-    private abstract class Reader {
+    private abstract static class Reader {
         final Map<String, Envelope> log = new HashMap<>();
 
         Reader(JsonNode envelopes) {

@@ -8,6 +8,7 @@ import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundClosed;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,13 +88,27 @@ class RecomputationRefusalTest {
 
     @Test
     void shares_ofThresholdMembers_sufficeAndFewerDoNot() throws PeerMisbehaved {
-        List<Envelope> four = without(inboxes, of("org-a", MessageType.SHARES_REVEALED));
-        check(four, chunks);
+        check(
+                ALL,
+                federation.version,
+                naming(real.revealed().subList(1, real.revealed().size())));
         assertRefused(
-                () -> check(without(four, of("org-b", MessageType.SHARES_REVEALED)), chunks),
+                () -> check(
+                        ALL,
+                        federation.version,
+                        naming(real.revealed().subList(2, real.revealed().size()))),
                 Refusal.TOO_FEW,
                 "coordinator",
-                "closed with 3 members' shares");
+                "closed with the shares of 3 members");
+        assertRefused(
+                () -> check(without(inboxes, of("org-a", MessageType.SHARES_REVEALED)), chunks),
+                Refusal.OTHER_RESULT,
+                "coordinator",
+                "counted shares that org-a has not published");
+    }
+
+    private RoundClosed naming(List<NamedHash> revealed) {
+        return new RoundClosed(real.version(), real.modelDigest(), real.aggregateDigest(), real.roundSeeds(), revealed);
     }
 
     @Test
@@ -121,7 +136,8 @@ class RecomputationRefusalTest {
     @Test
     void version_thatIsNotTheNext_isRefused() {
         for (long version : new long[] {2, 3}) {
-            RoundClosed other = new RoundClosed(version, real.modelDigest(), real.aggregateDigest(), real.roundSeeds());
+            RoundClosed other = new RoundClosed(
+                    version, real.modelDigest(), real.aggregateDigest(), real.roundSeeds(), real.revealed());
             assertRefused(
                     () -> check(ALL, federation.version, other),
                     Refusal.OTHER_RESULT,
@@ -143,7 +159,7 @@ class RecomputationRefusalTest {
     /// Who holds a part of the sum only cannot know its digest.
     @Test
     void digestOfTheSum_isCheckedOnTheWholeOnly() throws PeerMisbehaved {
-        RoundClosed other = new RoundClosed(1, real.modelDigest(), Bytes.zeros(32), real.roundSeeds());
+        RoundClosed other = new RoundClosed(1, real.modelDigest(), Bytes.zeros(32), real.roundSeeds(), real.revealed());
         check(new Sample.Some(Set.of(0)), federation.version, other);
         assertRefused(
                 () -> check(ALL, federation.version, other),
@@ -157,22 +173,22 @@ class RecomputationRefusalTest {
         Federation spoiled = new Federation(3, 17);
         Update honest = spoiled.randomUpdate();
         spoiled.forced.put("org-b", new Update(honest.vectors(), 50 * Federation.CAP, honest.meanLoss(), 100, 1000));
-        Unmasking[] summing = new Unmasking[1];
+        DirectorState.Phase.Summing[] summing = new DirectorState.Phase.Summing[1];
         spoiled.disturb = pending -> {
             if (spoiled.state.phase() instanceof DirectorState.Phase.Summing phase) {
-                summing[0] = phase.unmasking();
+                summing[0] = phase;
             }
         };
         spoiled.open(spoiled.next(0, Bytes.zeros(32)));
         spoiled.run();
-        Opened opened = summing[0].survivors().routed().roster().opened();
+        Opened opened = summing[0].unmasking().survivors().routed().roster().opened();
         Secret seed = opened.context()
                 .roundKeySeed(spoiled.roundSecret, opened.message().nonce());
-        RoundClosed closed = new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of());
+        RoundClosed closed = new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of(), summing[0].revealed());
         assertThatThrownBy(() -> Recomputation.check(
                         Federation.PRIMITIVES,
                         spoiled.directory,
-                        summing[0],
+                        summing[0].unmasking(),
                         seed,
                         spoiled.inboxes,
                         spoiled.chunks(),
