@@ -225,12 +225,7 @@ public record LlamaConfig(
     /// @throws InvalidFile if a value is missing, or one asks for maths that is not here, naming it
     public static LlamaConfig read(Path folder) throws IOException, InvalidFile {
         Path file = folder.resolve("config.json");
-        JsonNode json;
-        try {
-            json = new ObjectMapper().readTree(Files.readAllBytes(file));
-        } catch (JsonProcessingException e) {
-            throw new InvalidFile(file, "is no JSON: " + e.getOriginalMessage());
-        }
+        JsonNode json = parsed(file);
         String family = text(file, json, "model_type", FAMILIES);
         refuseUnknown(file, json);
         if (json.hasNonNull("hidden_act")) {
@@ -250,7 +245,7 @@ public record LlamaConfig(
             throw new InvalidFile(file, "head_dim is " + headSize + ", must be even");
         }
         boolean bias = flag(file, json, "attention_bias", false);
-        List<Integer> end = tokens(file, json, "eos_token_id");
+        List<Integer> end = endTokens(folder, file, json);
         List<Integer> begin = tokens(file, json, "bos_token_id");
         List<Integer> pad = tokens(file, json, "pad_token_id");
         return new LlamaConfig(
@@ -312,6 +307,24 @@ public record LlamaConfig(
             slides = json.path("sliding_window").isNumber();
         }
         return slides ? Math.min(positions, positive(file, json, "sliding_window", -1)) : positions;
+    }
+
+    /// Those of `config.json`, then those that `generation_config.json` adds.
+    private static List<Integer> endTokens(Path folder, Path file, JsonNode json) throws IOException, InvalidFile {
+        List<Integer> end = new ArrayList<>(tokens(file, json, "eos_token_id"));
+        Path generation = folder.resolve("generation_config.json");
+        if (Files.exists(generation)) {
+            end.addAll(tokens(generation, parsed(generation), "eos_token_id"));
+        }
+        return end.stream().distinct().toList();
+    }
+
+    private static JsonNode parsed(Path file) throws IOException, InvalidFile {
+        try {
+            return new ObjectMapper().readTree(Files.readAllBytes(file));
+        } catch (JsonProcessingException e) {
+            throw new InvalidFile(file, "is no JSON: " + e.getOriginalMessage());
+        }
     }
 
     private static List<Integer> tokens(Path file, JsonNode json, String key) throws InvalidFile {

@@ -252,6 +252,50 @@ public final class Model implements AutoCloseable {
         return _ -> derivative;
     }
 
+    /// What the model with an adapter continues each prompt with, without the end token.
+    ///
+    /// @param prompts not empty, none of them empty; computed together, padded on the left
+    public List<int[]> generate(List<int[]> prompts, Decoding decoding, LoraConfig lora, float[] adapter) {
+        try (NDManager manager = root.newSubManager()) {
+            return generate(manager, prompts, decoding, adapted(manager, lora, adapter, new ArrayList<>()));
+        }
+    }
+
+    /// What the base model alone continues each prompt with.
+    public List<int[]> generate(List<int[]> prompts, Decoding decoding) {
+        try (NDManager manager = root.newSubManager()) {
+            return generate(manager, prompts, decoding, base);
+        }
+    }
+
+    private List<int[]> generate(
+            NDManager manager, List<int[]> prompts, Decoding decoding, Decoder.Parameters parameters) {
+        int rows = prompts.size();
+        int longest = prompts.stream().mapToInt(prompt -> prompt.length).max().orElse(0);
+        int[] padding = new int[rows];
+        int[][] tokens = new int[rows][longest];
+        for (int row = 0; row < rows; row++) {
+            int[] prompt = prompts.get(row);
+            padding[row] = longest - prompt.length;
+            if (prompt.length == 0 || longest > config.positions()) {
+                throw new IllegalArgumentException("prompt of " + prompt.length + " tokens, the longest has " + longest
+                        + ", must have 1 to " + config.positions());
+            }
+            System.arraycopy(prompt, 0, tokens[row], padding[row], prompt.length);
+        }
+        List<Decoding.Row> made = decoding.rows(rows, config.endTokens());
+        Decoder.Cache cache = new Decoder.Cache(manager, padding);
+        int steps = Math.min(decoding.maxTokens(), config.positions() - longest);
+        for (int step = 0; step < steps && made.stream().anyMatch(Decoding.Row::on); step++) {
+            float[] logits = decoder.next(tokens, cache, parameters);
+            tokens = new int[rows][1];
+            for (int row = 0; row < rows; row++) {
+                tokens[row][0] = made.get(row).take(logits, row * config.vocabulary(), config.vocabulary());
+            }
+        }
+        return made.stream().map(Decoding.Row::tokens).toList();
+    }
+
     /// The log-probability of each row's counted targets together, in nats.
     public double[] logProbabilities(Batch batch, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {

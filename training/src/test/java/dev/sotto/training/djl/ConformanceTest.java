@@ -39,6 +39,7 @@ class ConformanceTest {
                 new Check("losses, plain, adapted and padded", ConformanceTest::losses),
                 new Check("gradient of every adapter tensor", ConformanceTest::gradients),
                 new Check("AdamW", ConformanceTest::adamw),
+                new Check("greedy tokens", ConformanceTest::greedy),
                 new Check("DPO", ConformanceTest::dpo)));
         if (Files.exists(folder.resolve("base-bf16"))) {
             checks.add(new Check("bf16 checkpoint", ConformanceTest::bf16Checkpoint));
@@ -127,6 +128,19 @@ class ConformanceTest {
                         difference(result.adapter(), reference.adapter.vector()),
                         difference(after, reference.adapter.vector())))
                 .isLessThan(1e-2);
+    }
+
+    private static void greedy(Reference reference) {
+        int[] expected = reference.ints("greedy");
+        int[] made = reference
+                .model
+                .generate(List.of(Arrays.copyOf(expected, PROMPT)), Decoding.greedy(expected.length - PROMPT))
+                .getFirst();
+        int end = PROMPT;
+        while (end < expected.length && !reference.model.config().endTokens().contains(expected[end])) {
+            end++;
+        }
+        assertThat(made).containsExactly(Arrays.copyOfRange(expected, PROMPT, end));
     }
 
     private static void dpo(Reference reference) {
