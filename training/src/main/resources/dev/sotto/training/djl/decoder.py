@@ -3,6 +3,30 @@ class Decoder(Module):
   __buffers__ = []
   training : bool
 
+  def bf16(self: __torch__.Decoder, x: Tensor) -> Tensor:
+    return x.to(15)
+
+  def bits_as_bf16(self: __torch__.Decoder, x: Tensor) -> Tensor:
+    return torch.view_copy(x, dtype=15)
+
+  def widen(self: __torch__.Decoder, x: Tensor) -> Tensor:
+    return x.float()
+
+  def int8(self: __torch__.Decoder, x: Tensor) -> List[Tensor]:
+    y = x.float()
+    scale = torch.clamp(y.abs().amax([1], True) / 127., 1e-30)
+    return [torch.round(y / scale).to(1), scale]
+
+  def nf4(self: __torch__.Decoder, x: Tensor, table: Tensor) -> List[Tensor]:
+    blocks = x.float().reshape([-1, 64])
+    absmax = blocks.abs().amax([1])
+    scaled = blocks / torch.clamp(absmax, 1e-30).unsqueeze(1)
+    codes = torch.bucketize(scaled, (table[1:] + table[:-1]) / 2., out_int32=True).to(0).view([-1, 2])
+    mean = absmax.mean()
+    rest = torch.constant_pad_nd(absmax - mean, [0, -absmax.size(0) % 256], 0).view([-1, 256])
+    scale = torch.clamp(rest.abs().amax([1], True) / 127., 1e-30)
+    return [codes[:, 0] * 16 + codes[:, 1], torch.round(rest / scale).to(1), scale, mean]
+
   def embed(self: __torch__.Decoder, tokens: Tensor, w: Dict[str, Tensor]) -> Tensor:
     return torch.embedding(w["model.embed_tokens.weight"], tokens).float()
 
@@ -10,8 +34,20 @@ class Decoder(Module):
     y = torch.rms_norm(x.to(gain.dtype), [gain.size(0)], gain, float(w["epsilon"]))
     return y.to(w["compute"].dtype)
 
+  def weight(self: __torch__.Decoder, w: Dict[str, Tensor], name: str, columns: int) -> Tensor:
+    if name + ".weight" in w:
+      y = w[name + ".weight"]
+    elif name + ".int8" in w:
+      y = w[name + ".int8"].to(w["compute"].dtype) * w[name + ".scale"]
+    else:
+      second = w[name + ".absmax"].float() * w[name + ".absmax_scale"]
+      absmax = second.flatten() + w[name + ".absmax_mean"]
+      blocks = torch.embedding(w["nf4"], w[name + ".nf4"].int()).view([-1, 64])
+      y = (blocks * absmax[:blocks.size(0)].unsqueeze(1)).to(w["compute"].dtype).view([-1, columns])
+    return y
+
   def linear(self: __torch__.Decoder, x: Tensor, w: Dict[str, Tensor], name: str) -> Tensor:
-    y = torch.linear(x, w[name + ".weight"])
+    y = torch.linear(x, self.weight(w, name, x.size(-1)))
     if name + ".bias" in w:
       y = y + w[name + ".bias"]
     if name + ".lora_A" in w:
