@@ -346,6 +346,11 @@ public final class Model implements AutoCloseable {
         return leaf;
     }
 
+    /// How many native arrays are open: between calls always the same number.
+    int openArrays() {
+        return root.getManagedArrays().size();
+    }
+
     @Override
     public void close() {
         root.close();
