@@ -224,7 +224,7 @@ public record LlamaConfig(
     /// @throws InvalidFile if a value is missing, or one asks for maths that is not here, naming it
     public static LlamaConfig read(Path folder) throws IOException, InvalidFile {
         Path file = folder.resolve("config.json");
-        JsonNode json = Json.object(file, "it", ByteBuffer.wrap(Files.readAllBytes(file)));
+        JsonNode json = parsed(file);
         String family = text(file, json, "model_type", FAMILIES);
         refuseUnknown(file, json);
         if (json.hasNonNull("hidden_act")) {
@@ -245,7 +245,7 @@ public record LlamaConfig(
             throw new InvalidFile(file, "head_dim is " + headSize + ", must be even");
         }
         boolean bias = flag(file, json, "attention_bias", false);
-        List<Integer> end = tokens(file, json, "eos_token_id", vocabulary);
+        List<Integer> end = endTokens(folder, file, json, vocabulary);
         List<Integer> begin = tokens(file, json, "bos_token_id", vocabulary);
         List<Integer> pad = tokens(file, json, "pad_token_id", vocabulary);
         return new LlamaConfig(
@@ -307,6 +307,21 @@ public record LlamaConfig(
             slides = json.path("sliding_window").isNumber();
         }
         return slides ? Math.min(positions, positive(file, json, "sliding_window", 1 << 24, -1)) : positions;
+    }
+
+    /// Those of `config.json`, then those that `generation_config.json` adds.
+    private static List<Integer> endTokens(Path folder, Path file, JsonNode json, int vocabulary)
+            throws IOException, InvalidFile {
+        List<Integer> end = new ArrayList<>(tokens(file, json, "eos_token_id", vocabulary));
+        Path generation = folder.resolve("generation_config.json");
+        if (Files.exists(generation)) {
+            end.addAll(tokens(generation, parsed(generation), "eos_token_id", vocabulary));
+        }
+        return end.stream().distinct().toList();
+    }
+
+    private static JsonNode parsed(Path file) throws IOException, InvalidFile {
+        return Json.object(file, "it", ByteBuffer.wrap(Files.readAllBytes(file)));
     }
 
     private static List<Integer> tokens(Path file, JsonNode json, String key, int vocabulary) throws InvalidFile {

@@ -263,6 +263,7 @@ public final class Safetensors {
             for (Map.Entry<String, Written> entry : tensors.entrySet()) {
                 write(channel, encoded(entry.getKey(), entry.getValue()));
             }
+            channel.force(true);
         }
     }
 

@@ -94,6 +94,91 @@ final class Decoder {
         return x;
     }
 
+    /// Keys and values of the positions so far, per layer, and how far each row is padded on the left.
+    static final class Cache {
+        private final NDManager manager;
+        private final int[] padding;
+        private final List<NDArray> keys = new ArrayList<>();
+        private final List<NDArray> values = new ArrayList<>();
+        private int length;
+
+        /// Nothing so far.
+        ///
+        /// @param manager owns the arrays
+        Cache(NDManager manager, int[] padding) {
+            this.manager = manager;
+            this.padding = padding;
+        }
+
+        private boolean[] mask(int added) {
+            int all = length + added;
+            boolean[] seen = new boolean[padding.length * added * all];
+            for (int row = 0; row < padding.length; row++) {
+                for (int t = 0; t < added; t++) {
+                    int here = (row * added + t) * all;
+                    // A padded position sees itself: over nothing, a softmax is not a number.
+                    seen[here + length + t] = true;
+                    Arrays.fill(seen, here + Math.min(padding[row], length + t), here + length + t, true);
+                }
+            }
+            return seen;
+        }
+
+        private long[] positions(int added) {
+            long[] positions = new long[padding.length * added];
+            for (int i = 0; i < positions.length; i++) {
+                positions[i] = Math.max(0, length + i % added - padding[i / added]);
+            }
+            return positions;
+        }
+    }
+
+    /// Logits of the last of some positions that follow those of the cache, rows × V; the cache grows by them.
+    float[] next(int[][] tokens, Cache cache, Parameters parameters) {
+        TorchScript.record(false);
+        int added = tokens[0].length;
+        int rows = tokens.length;
+        try (NDManager manager = cache.manager.newSubManager()) {
+            NDArray x = embed(manager, tokens, parameters);
+            NDArray positions = manager.create(cache.positions(added), new Shape(rows, added));
+            NDArray turned = script.call("at", rope, positions);
+            turned.attach(manager);
+            NDArray mask = manager.create(cache.mask(added), new Shape(rows, 1, added, cache.length + added));
+            for (int layer = 0; layer < config.layers(); layer++) {
+                if (cache.length == 0) {
+                    cache.keys.add(nothing(manager, rows));
+                    cache.values.add(nothing(manager, rows));
+                }
+                NDList made = script.callAll(
+                        "step",
+                        x,
+                        turned,
+                        mask,
+                        cache.keys.get(layer),
+                        cache.values.get(layer),
+                        parameters.layers().get(layer));
+                x.close();
+                x = made.get(0);
+                keep(cache.keys, layer, made.get(1), cache.manager);
+                keep(cache.values, layer, made.get(2), cache.manager);
+            }
+            cache.length += added;
+            long[] last = new long[rows];
+            Arrays.setAll(last, row -> (row + 1L) * added - 1);
+            return logits(script.call("select", x, manager.create(last)), parameters)
+                    .toFloatArray();
+        }
+    }
+
+    private NDArray nothing(NDManager manager, int rows) {
+        return manager.zeros(new Shape(rows, config.keyHeads(), 0, config.headSize()));
+    }
+
+    private static void keep(List<NDArray> arrays, int layer, NDArray array, NDManager manager) {
+        array.attach(manager);
+        arrays.set(layer, array).close();
+    }
+
     /// Logits of hidden states, … × V.
     NDArray logits(NDArray hidden, Parameters parameters) {
         return script.call("logits", hidden, parameters.outer());

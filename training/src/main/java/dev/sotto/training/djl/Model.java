@@ -1,30 +1,24 @@
 package dev.sotto.training.djl;
 
-import ai.djl.engine.Engine;
-import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.checkpoint.Safetensors;
 import dev.sotto.training.checkpoint.Weights;
 import dev.sotto.training.data.Batch;
 import java.io.IOException;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/// A decoder of Llama's family with a LoRA adapter, in fp32 on the CPU.
+/// A decoder of Llama's family with a LoRA adapter.
 ///
 /// The base is frozen. The adapter is a plain `float[]` in the order of its PEFT names, given to every
 /// call, so that the model holds no state of training.
@@ -37,52 +31,46 @@ public final class Model implements AutoCloseable {
     private final Decoder.Parameters base;
     private final List<NDArray> constants;
 
-    private Model(LlamaConfig config, NDManager root, Map<String, NDArray> weights) {
+    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, boolean checkpointing) {
         this.config = config;
-        this.root = root;
-        this.constants = List.of(
-                TorchScript.named("epsilon", root.full(new Shape(), (float) config.epsilon())),
-                TorchScript.named("compute", root.zeros(new Shape())));
+        this.root = loader.root();
+        this.constants = new ArrayList<>();
+        constants.add(TorchScript.named("epsilon", root.full(new Shape(), (float) config.epsilon())));
+        constants.addAll(loader.constants());
         this.base = parameters(weights, constants);
-        NDArray rope = root.create(
+        NDArray rope = loader.computed(
                 config.rope().table(config.positions(), config.headSize()),
                 new Shape(2, config.positions(), config.headSize()));
-        this.decoder = new Decoder(config, new TorchScript(root), rope, false);
+        this.decoder = new Decoder(config, loader.script(), rope, checkpointing);
     }
 
-    /// Loads a Hugging Face checkpoint folder. Weights in fp32 stay in the mapped file.
+    /// Loads a Hugging Face checkpoint folder to compute in fp32 on the processor.
     ///
     /// @throws InvalidFile               if a file is not what it must be, or a tensor is missing
     /// @throws NativeLibraryUnavailable  if PyTorch cannot be started here
     public static Model load(Path folder) throws IOException, InvalidFile, NativeLibraryUnavailable {
+        return load(folder, Execution.FP32);
+    }
+
+    /// Loads a Hugging Face checkpoint folder. Weights that stay as they are in the file stay in it, mapped.
+    ///
+    /// @throws InvalidFile               if a file is not what it must be, or a tensor is missing
+    /// @throws NativeLibraryUnavailable  if PyTorch or the device is not available here
+    public static Model load(Path folder, Execution execution)
+            throws IOException, InvalidFile, NativeLibraryUnavailable {
         LlamaConfig config = LlamaConfig.read(folder);
         Weights files = Weights.open(folder, config);
-        NDManager root = engine().newBaseManager();
-        Map<String, NDArray> weights = new HashMap<>();
-        config.weights().keySet().forEach(name -> weights.put(name, array(root, files.get(name))));
-        return new Model(config, root, weights);
-    }
-
-    /// Starts PyTorch without any network: no download, no telemetry.
-    private static Engine engine() throws NativeLibraryUnavailable {
-        System.setProperty("ai.djl.offline", "true");
-        System.setProperty("OPT_OUT_TRACKING", "true");
+        Loader loader = Loader.start(execution);
         try {
-            return Engine.getEngine("PyTorch");
-        } catch (EngineException | UnsatisfiedLinkError e) {
-            throw new NativeLibraryUnavailable(e);
+            Map<String, NDArray> weights = new LinkedHashMap<>();
+            for (String name : config.weights().keySet()) {
+                loader.load(name, files.get(name), weights);
+            }
+            return new Model(config, loader, weights, execution.checkpointing());
+        } catch (InvalidFile e) {
+            loader.root().close();
+            throw e;
         }
-    }
-
-    private static NDArray array(NDManager root, Safetensors.Mapped tensor) {
-        Shape shape = shape(tensor.shape());
-        if (tensor.type() == Safetensors.Type.F32
-                && tensor.bytes().alignedSlice(4).capacity() == tensor.bytes().capacity()) {
-            return root.create(tensor.bytes(), shape, DataType.FLOAT32);
-        }
-        NDArray array = root.create(shape, DataType.FLOAT32);
-        array.toByteBuffer(true).order(ByteOrder.nativeOrder()).asFloatBuffer().put(tensor.values());
-        return array;
     }
 
     private static Shape shape(List<Integer> dimensions) {
@@ -95,8 +83,7 @@ public final class Model implements AutoCloseable {
         for (int layer = 0; layer < config.layers(); layer++) {
             layers.add(new ArrayList<>(constants));
         }
-        config.weights().keySet().forEach(name -> {
-            NDArray weight = Objects.requireNonNull(weights.get(name), name);
+        weights.forEach((name, weight) -> {
             if (name.startsWith("model.layers.")) {
                 String[] parts = name.split("\\.", 4);
                 layers.get(Integer.parseInt(parts[2])).add(TorchScript.named(parts[3], weight));
@@ -109,16 +96,13 @@ public final class Model implements AutoCloseable {
 
     /// A model without weights, for [#pretrainingGradient].
     static Model untrained(LlamaConfig config) throws NativeLibraryUnavailable {
-        NDManager root = engine().newBaseManager();
-        Map<String, NDArray> weights = new HashMap<>();
-        config.weights().keySet().forEach(name -> weights.put(name, root.zeros(new Shape(1))));
-        return new Model(config, root, weights);
+        return new Model(config, Loader.start(Execution.FP32), Map.of(), false);
     }
 
     /// The gradient by every weight, one after the other in the order of [LlamaConfig#weights].
     Gradient pretrainingGradient(Batch batch, float[] values) {
         try (NDManager manager = root.newSubManager()) {
-            Map<String, NDArray> leaves = new HashMap<>();
+            Map<String, NDArray> leaves = new LinkedHashMap<>();
             List<NDArray> trained = new ArrayList<>();
             int at = 0;
             for (Map.Entry<String, List<Integer>> entry : config.weights().entrySet()) {
@@ -252,6 +236,50 @@ public final class Model implements AutoCloseable {
         return _ -> derivative;
     }
 
+    /// What the model with an adapter continues each prompt with, without the end token.
+    ///
+    /// @param prompts not empty, none of them empty; computed together, padded on the left
+    public List<int[]> generate(List<int[]> prompts, Decoding decoding, LoraConfig lora, float[] adapter) {
+        try (NDManager manager = root.newSubManager()) {
+            return generate(manager, prompts, decoding, adapted(manager, lora, adapter, new ArrayList<>()));
+        }
+    }
+
+    /// What the base model alone continues each prompt with.
+    public List<int[]> generate(List<int[]> prompts, Decoding decoding) {
+        try (NDManager manager = root.newSubManager()) {
+            return generate(manager, prompts, decoding, base);
+        }
+    }
+
+    private List<int[]> generate(
+            NDManager manager, List<int[]> prompts, Decoding decoding, Decoder.Parameters parameters) {
+        int rows = prompts.size();
+        int longest = prompts.stream().mapToInt(prompt -> prompt.length).max().orElse(0);
+        int[] padding = new int[rows];
+        int[][] tokens = new int[rows][longest];
+        for (int row = 0; row < rows; row++) {
+            int[] prompt = prompts.get(row);
+            padding[row] = longest - prompt.length;
+            if (prompt.length == 0 || longest > config.positions()) {
+                throw new IllegalArgumentException("prompt of " + prompt.length + " tokens, the longest has " + longest
+                        + ", must have 1 to " + config.positions());
+            }
+            System.arraycopy(prompt, 0, tokens[row], padding[row], prompt.length);
+        }
+        List<Decoding.Row> made = decoding.rows(rows, config.endTokens());
+        Decoder.Cache cache = new Decoder.Cache(manager, padding);
+        int steps = Math.min(decoding.maxTokens(), config.positions() - longest);
+        for (int step = 0; step < steps && made.stream().anyMatch(Decoding.Row::on); step++) {
+            float[] logits = decoder.next(tokens, cache, parameters);
+            tokens = new int[rows][1];
+            for (int row = 0; row < rows; row++) {
+                tokens[row][0] = made.get(row).take(logits, row * config.vocabulary(), config.vocabulary());
+            }
+        }
+        return made.stream().map(Decoding.Row::tokens).toList();
+    }
+
     /// The log-probability of each row's counted targets together, in nats.
     public double[] logProbabilities(Batch batch, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
@@ -316,6 +344,11 @@ public final class Model implements AutoCloseable {
         NDArray leaf = manager.create(Arrays.copyOfRange(values, at, at + (int) shape.size()), shape);
         leaf.setRequiresGradient(true);
         return leaf;
+    }
+
+    /// How many native arrays are open: between calls always the same number.
+    int openArrays() {
+        return root.getManagedArrays().size();
     }
 
     @Override

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
+import dev.sotto.training.data.Batch;
 import dev.sotto.training.djl.References.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +23,9 @@ import org.junit.jupiter.api.function.Executable;
 
 /// Every architecture against Hugging Face transformers and PEFT, with the tolerances of the figures.
 class ConformanceTest {
+    /// The first tokens of a row that the figures call its prompt.
+    private static final int PROMPT = 16;
+
     @TestFactory
     List<DynamicContainer> architectures_allFigures_agree() {
         List<DynamicContainer> containers = new ArrayList<>();
@@ -34,7 +38,9 @@ class ConformanceTest {
                 new Check("logits, without and with adapter", ConformanceTest::logits),
                 new Check("losses, plain, adapted and padded", ConformanceTest::losses),
                 new Check("gradient of every adapter tensor", ConformanceTest::gradients),
-                new Check("AdamW", ConformanceTest::adamw)));
+                new Check("AdamW", ConformanceTest::adamw),
+                new Check("greedy tokens", ConformanceTest::greedy),
+                new Check("DPO", ConformanceTest::dpo)));
         if (Files.exists(folder.resolve("base-bf16"))) {
             checks.add(new Check("bf16 checkpoint", ConformanceTest::bf16Checkpoint));
         }
@@ -122,6 +128,50 @@ class ConformanceTest {
                         difference(result.adapter(), reference.adapter.vector()),
                         difference(after, reference.adapter.vector())))
                 .isLessThan(1e-2);
+    }
+
+    private static void greedy(Reference reference) {
+        int[] expected = reference.ints("greedy");
+        int[] made = reference
+                .model
+                .generate(List.of(Arrays.copyOf(expected, PROMPT)), Decoding.greedy(expected.length - PROMPT))
+                .getFirst();
+        int end = PROMPT;
+        while (end < expected.length && !reference.model.config().endTokens().contains(expected[end])) {
+            end++;
+        }
+        assertThat(made).containsExactly(Arrays.copyOfRange(expected, PROMPT, end));
+    }
+
+    private static void dpo(Reference reference) {
+        List<Objective.Preference> pairs = new ArrayList<>();
+        List<Batch.Sequence> chosen = reference.sequences("dpo.chosen_input_ids", PROMPT);
+        List<Batch.Sequence> rejected = reference.sequences("dpo.rejected_input_ids", PROMPT);
+        for (int i = 0; i < chosen.size(); i++) {
+            pairs.add(new Objective.Preference(chosen.get(i), rejected.get(i)));
+        }
+        Model model = reference.model;
+        LoraConfig lora = reference.adapter.lora();
+        float[] adapter = reference.adapter.vector();
+        assertSums(model.logProbabilities(Batch.of(chosen, 0)), reference.floats("dpo.reference_chosen_logps"));
+        assertSums(model.logProbabilities(Batch.of(rejected, 0)), reference.floats("dpo.reference_rejected_logps"));
+        assertSums(
+                model.logProbabilities(Batch.of(chosen, 0), lora, adapter),
+                reference.floats("dpo.policy_chosen_logps"));
+        assertSums(
+                model.logProbabilities(Batch.of(rejected, 0), lora, adapter),
+                reference.floats("dpo.policy_rejected_logps"));
+        Model.Gradient made = new Objective.DirectPreference(0.1).part(model, lora, adapter, pairs, pairs.size(), 0);
+        assertThat(made.loss()).isCloseTo(reference.floats("dpo.loss")[0], within(1e-4));
+        assertGradients(reference, made.gradient(), "dpo.grad.");
+    }
+
+    /// Each is a sum over the response: 1e-4 in a logit may be 1e-3 in it.
+    private static void assertSums(double[] got, float[] expected) {
+        assertThat(got).hasSameSizeAs(expected);
+        for (int i = 0; i < got.length; i++) {
+            assertThat(got[i]).isCloseTo(expected[i], within(1e-3));
+        }
     }
 
     private static float[] difference(float[] one, float[] other) {
