@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The records of a data file, one after the other: no file is held in memory. Not thread-safe.
@@ -36,26 +37,36 @@ public interface Rows extends AutoCloseable {
     ///
     /// @throws InvalidFile if the name has no known ending, or the beginning of the file is not as it must be
     static Rows open(Path file) throws IOException, InvalidFile {
-        return open(file, List.of());
+        return open(file, Csv.BY_NAME);
+    }
+
+    /// How a CSV file is laid out.
+    ///
+    /// @param separator between fields, or nothing: a comma in `.csv`, a tab in `.tsv`
+    /// @param columns   the names of the columns of a file without a heading; empty: it has one
+    record Csv(Optional<Character> separator, List<String> columns) {
+        /// What the file's name says, with a heading.
+        public static final Csv BY_NAME = new Csv(Optional.empty(), List.of());
     }
 
     /// Opens a file.
     ///
-    /// @param columns the names of the columns of a CSV file without a heading; empty: it has one
-    /// @throws InvalidFile as [#open(Path)] does, or if the file is no CSV file and columns are given
-    static Rows open(Path file, List<String> columns) throws IOException, InvalidFile {
+    /// @throws InvalidFile as [#open(Path)] does, or if the file is no CSV file and its columns or separator are
+    ///   given
+    static Rows open(Path file, Csv csv) throws IOException, InvalidFile {
         if (!Files.isRegularFile(file)) {
             throw new InvalidFile(file, "is no file");
         }
         String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
         String ending = name.substring(name.lastIndexOf('.') + 1);
-        if (!columns.isEmpty() && !ending.equals("csv") && !ending.equals("tsv")) {
-            throw new InvalidFile(file, "has names for its fields; columns are for .csv and .tsv files only");
+        if (!csv.equals(Csv.BY_NAME) && !ending.equals("csv") && !ending.equals("tsv")) {
+            throw new InvalidFile(
+                    file, "has names for its fields; columns and separator are for .csv and .tsv files only");
         }
         return switch (ending) {
             case "jsonl", "ndjson", "json" -> JsonRows.open(file);
-            case "csv" -> new CsvRows(file, ',', columns);
-            case "tsv" -> new CsvRows(file, '\t', columns);
+            case "csv" -> new CsvRows(file, csv.separator().orElse(','), csv.columns());
+            case "tsv" -> new CsvRows(file, csv.separator().orElse('\t'), csv.columns());
             case "parquet" -> new ParquetRows(file);
             default ->
                 throw new InvalidFile(

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,7 +25,7 @@ class RowsTest {
 
     private static List<Row> rows(Path file, String... columns) throws IOException, InvalidFile {
         List<Row> all = new ArrayList<>();
-        try (Rows rows = Rows.open(file, List.of(columns))) {
+        try (Rows rows = Rows.open(file, new Rows.Csv(Optional.empty(), List.of(columns)))) {
             for (Row row = rows.next(); row != null; row = rows.next()) {
                 all.add(row);
             }
@@ -192,6 +193,7 @@ class RowsTest {
                 .hasMessageContaining(".jsonl, .ndjson, .json, .csv, .tsv or .parquet are allowed");
         assertThatThrownBy(() -> rows(folder.resolve("none.jsonl"))).hasMessageContaining("is no file");
         Path file = Files.writeString(folder.resolve("a.jsonl"), "{}");
-        assertThatThrownBy(() -> rows(file, "q")).hasMessageContaining("columns are for .csv and .tsv files only");
+        assertThatThrownBy(() -> rows(file, "q"))
+                .hasMessageContaining("columns and separator are for .csv and .tsv files only");
     }
 }
