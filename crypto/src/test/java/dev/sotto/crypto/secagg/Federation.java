@@ -76,6 +76,8 @@ final class Federation {
     Consumer<byte[]> drawn = bytes -> {};
     /// What the broker does to what is on its way to the director.
     Consumer<Deque<Input>> disturb = inputs -> {};
+    /// Members that train until [Node#finish].
+    final Set<String> slow = new HashSet<>();
     /// What a member encodes instead of an update of its own.
     final Map<String, Update> forced = new HashMap<>();
     /// A member dies right after it published this type.
@@ -99,6 +101,8 @@ final class Federation {
         final List<PeerMisbehaved> refused = new ArrayList<>();
         final List<MemberOutput> outputs = new ArrayList<>();
         Optional<Update> update = Optional.empty();
+        /// What it has trained and not yet handed in.
+        Optional<MemberInput.Trained> trained = Optional.empty();
         MemberRules rules = new MemberRules(Set.of(), 3, 3, 0, opened -> Optional.empty());
         Optional<Member> member = Optional.empty();
         MemberState state = new MemberState.Idle(Chain.START);
@@ -118,9 +122,19 @@ final class Federation {
         /// Loses memory, keeps the disk, reads the log from its start.
         void restart() {
             state = new MemberState.Idle(Chain.START);
+            trained = Optional.empty();
             dead.remove(id);
             start();
             List.copyOf(control).forEach(this::read);
+        }
+
+        /// Training ends, if it still goes on.
+        void finish() {
+            Optional<MemberInput.Trained> done = trained;
+            trained = Optional.empty();
+            if (!dead.contains(id)) {
+                done.ifPresent(this::step);
+            }
         }
 
         void read(Envelope envelope) {
@@ -157,7 +171,7 @@ final class Federation {
                 case MemberOutput.Train train -> {
                     Update made = forced.getOrDefault(id, randomUpdate());
                     update = Optional.of(made);
-                    step(new MemberInput.Trained(made, new Spool() {
+                    trained = Optional.of(new MemberInput.Trained(made, new Spool() {
                         @Override
                         public void write(Envelope chunk) {
                             spool.add(chunk);
@@ -166,6 +180,9 @@ final class Federation {
                         @Override
                         public void seal() {}
                     }));
+                    if (!slow.contains(id)) {
+                        finish();
+                    }
                 }
                 case MemberOutput.SendSpool send -> {
                     updates.put(id, List.copyOf(spool));
