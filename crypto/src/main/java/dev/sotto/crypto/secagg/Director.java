@@ -135,13 +135,14 @@ public final class Director {
         String who = envelope.sender();
         return switch (state.phase()) {
             case Phase.Keys keys -> {
+                Roster.Member member = Roster.advertised(primitives, directory, keys.opened(), envelope);
                 once(keys.received(), envelope);
-                requireFresh(keys, Roster.advertised(primitives, directory, keys.opened(), envelope));
+                requireFresh(keys, member);
                 yield state.with(new Phase.Keys(keys.opened(), put(keys.received(), who, envelope), keys.ends()));
             }
             case Phase.Shares shares -> {
-                once(shares.received(), envelope);
                 Routed.dealt(primitives, directory, shares.roster(), envelope);
+                once(shares.received(), envelope);
                 yield state.with(
                         new Phase.Shares(shares.roster(), put(shares.received(), who, envelope), shares.ends()));
             }
@@ -161,8 +162,8 @@ public final class Director {
                         updates.ends()));
             }
             case Phase.Confirmation confirmation -> {
-                once(confirmation.received(), envelope);
                 Unmasking.confirmed(primitives, directory, confirmation.survivors(), envelope);
+                once(confirmation.received(), envelope);
                 yield state.with(new Phase.Confirmation(
                         confirmation.survivors(), put(confirmation.received(), who, envelope), confirmation.ends()));
             }
@@ -200,6 +201,7 @@ public final class Director {
         }
     }
 
+    /// Of two verified messages: what belongs to another attempt is no second one.
     private static void once(Map<String, Envelope> received, Envelope envelope) throws PeerMisbehaved {
         Envelope before = received.get(envelope.sender());
         if (before != null && before.type() == envelope.type() && !before.equals(envelope)) {

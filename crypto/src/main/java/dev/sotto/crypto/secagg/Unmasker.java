@@ -114,19 +114,27 @@ public final class Unmasker implements AutoCloseable {
             Secret roundSeed,
             Collection<Envelope> revealed)
             throws PeerMisbehaved {
-        Unmasker unmasker = new Unmasker(unmasking.survivors());
         SortedMap<String, RevealedShares> shares = new TreeMap<>();
         try {
             for (Envelope envelope : revealed) {
                 shares.put(envelope.sender(), open(primitives, directory, unmasking, roundSeed, envelope));
             }
-            unmasker.rebuild(primitives, shares);
+            return rebuild(primitives, unmasking, shares);
+        } finally {
+            shares.values().forEach(RevealedShares::close);
+        }
+    }
+
+    /// As above, from what [#open] returned, which stays the caller's to close.
+    static Unmasker rebuild(Primitives primitives, Unmasking unmasking, SortedMap<String, RevealedShares> revealed)
+            throws PeerMisbehaved {
+        Unmasker unmasker = new Unmasker(unmasking.survivors());
+        try {
+            unmasker.rebuild(primitives, revealed);
             return unmasker;
         } catch (PeerMisbehaved | RuntimeException e) {
             unmasker.close();
             throw e;
-        } finally {
-            shares.values().forEach(RevealedShares::close);
         }
     }
 

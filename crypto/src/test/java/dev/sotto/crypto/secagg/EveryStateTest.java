@@ -31,10 +31,12 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Every state of both machines × every message, well signed and over the transcript where the machine stands.
 /// Either the state expects it, or the machine refuses it by name or ignores it, and does nothing.
+@Tag("slow")
 class EveryStateTest {
     private static final Bytes ADAPTER_0 = Bytes.zeros(32);
     private static final String MEMBER = "org-b";
@@ -351,9 +353,9 @@ class EveryStateTest {
         Map<MessageType, Message> script = new EnumMap<>(script(false));
         assertThat(new HashSet<Class<?>>(PHASES)).isEqualTo(all(Phase.class));
         for (Class<? extends Phase> phase : PHASES) {
+            Federation federation = directorIn(phase);
+            DirectorState before = federation.state;
             for (Message message : script.values()) {
-                Federation federation = directorIn(phase);
-                DirectorState before = federation.state;
                 Envelope sent = named(federation, OTHER)
                         .identity
                         .sign(message, before.chain().head());
@@ -380,9 +382,9 @@ class EveryStateTest {
     void director_everyMessageOfTheCoordinatorInAnInbox_isRefusedOrIgnored() {
         Map<MessageType, Message> script = script(true);
         for (Class<? extends Phase> phase : PHASES) {
+            Federation federation = directorIn(phase);
+            DirectorState before = federation.state;
             for (Message message : script.values()) {
-                Federation federation = directorIn(phase);
-                DirectorState before = federation.state;
                 Envelope sent =
                         federation.coordinator.sign(message, before.chain().head());
                 DirectorState.Transition next =

@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Both sides are searched. In live objects there may be nothing. In garbage there may be what HKDF gave: the JDK's
 /// `Mac` leaves a copy of each result there that is not ours to wipe. Every test has secrets of its own, so that none
 /// finds what another has searched for.
+@Tag("slow")
 class HeapTest {
     private static final byte CLOAK = 0x5a;
     private static final List<String> SURVIVORS = List.of("org-a", "org-b", "org-c");

@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// A member finds whatever the coordinator made of a round other than the sum and the step.
@@ -153,6 +154,7 @@ class RecomputationTest {
     }
 
     @Test
+    @Tag("slow")
     void recomputation_sample_findsAWrongCoordinateInItAndNeedsNoOtherChunks() throws Exception {
         Federation federation = large();
         Sample sample = new Sample.Some(Set.of(0, 11));
@@ -177,6 +179,7 @@ class RecomputationTest {
     }
 
     @Test
+    @Tag("slow")
     void recomputation_sample_findsAHeaderThatSaysSomethingElse() {
         Federation federation = large();
         RoundClosed wrong = saying(federation, version -> {

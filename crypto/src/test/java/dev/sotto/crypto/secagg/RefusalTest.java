@@ -37,6 +37,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// One test per refusal of protocol §5's table: a coordinator or a member that signs what it must not.
@@ -309,6 +310,7 @@ class RefusalTest {
 
     /// Nobody answers, in whichever phase: the attempt is aborted, and the next one works.
     @Test
+    @Tag("slow")
     void director_everybodySilent_abortsInEveryPhase() {
         for (MessageType last : List.of(
                 MessageType.ROUND_DECLINED,
