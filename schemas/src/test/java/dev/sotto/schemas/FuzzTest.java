@@ -40,7 +40,7 @@ public final class FuzzTest extends FuzzTargets {
         }
         decoders.add(input -> Decided.parse(input).encode());
         decoders.add(input -> ModelChunk.parse(input).encode());
-        decoders.add(input -> RevealedShares.parse(input).encode());
+        decoders.add(input -> Bytes.of(RevealedShares.parse(input.toArray()).encode()));
         return decoders;
     }
 
@@ -87,9 +87,9 @@ public final class FuzzTest extends FuzzTargets {
         seeds.add(
                 seed(records, new Decided(MessageType.ROUND_CLOSED, Bytes.zeros(32), Bytes.utf8("payload")).encode()));
         seeds.add(seed(records + 1, new ModelChunk(1, 2, 3, Bytes.zeros(20)).encode()));
-        RevealedShares.Share share = new RevealedShares.Share("bank", Bytes.zeros(32), Bytes.zeros(32));
-        RevealedShares.Share dropped = new RevealedShares.Share("court", Bytes.zeros(32), Bytes.zeros(32));
-        seeds.add(seed(records + 2, new RevealedShares(List.of(share), List.of(dropped)).encode()));
+        RevealedShares.Share share = new RevealedShares.Share("bank", new byte[32], new byte[32]);
+        RevealedShares.Share dropped = new RevealedShares.Share("court", new byte[32], new byte[32]);
+        seeds.add(seed(records + 2, Bytes.of(new RevealedShares(List.of(share), List.of(dropped)).encode())));
         return seeds;
     }
 

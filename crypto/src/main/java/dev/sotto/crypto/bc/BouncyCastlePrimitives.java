@@ -12,6 +12,8 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Limits;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import javax.security.auth.DestroyFailedException;
+import javax.security.auth.Destroyable;
 import org.bouncycastle.crypto.InvalidCipherTextException;
 import org.bouncycastle.crypto.SecretWithEncapsulation;
 import org.bouncycastle.crypto.hpke.HPKE;
@@ -147,7 +149,19 @@ public final class BouncyCastlePrimitives implements Primitives {
         SecretWithEncapsulation made =
                 new XWingKEMGenerator(source).generateEncapsulated(new XWingPublicKeyParameters(key.toArray()));
         source.requireSpent();
-        return new Encapsulation(Bytes.of(made.getEncapsulation()), Secret.take(made.getSecret()));
+        try {
+            return new Encapsulation(Bytes.of(made.getEncapsulation()), Secret.take(made.getSecret()));
+        } finally {
+            wipe(made);
+        }
+    }
+
+    private static void wipe(Destroyable copy) {
+        try {
+            copy.destroy();
+        } catch (DestroyFailedException e) {
+            throw new IllegalStateException("Bouncy Castle's secrets can be destroyed", e);
+        }
     }
 
     @Override

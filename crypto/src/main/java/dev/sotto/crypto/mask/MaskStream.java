@@ -1,17 +1,12 @@
 package dev.sotto.crypto.mask;
 
-import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.AesCtr;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.CarrySave;
 import dev.sotto.crypto.ring.Ring;
-import java.nio.ByteBuffer;
-import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import javax.crypto.Cipher;
-import javax.crypto.spec.IvParameterSpec;
-import javax.crypto.spec.SecretKeySpec;
 
 /// PRG(key): AES-256-CTR from a zero counter, read as k-bit little-endian words (protocol §3, "Mask
 /// stream").
@@ -19,13 +14,9 @@ import javax.crypto.spec.SecretKeySpec;
 /// Any chunk can be made alone: the counter is the byte offset in the vector / 16. Not thread-safe; one
 /// per thread.
 public final class MaskStream {
-    private static final int BLOCK = 16;
-
     /// Small enough that a slice of the target, of a stream and of the lanes stay in a core's cache; a
     /// multiple of 48.
     private static final int SLICE = 6 * 1024;
-
-    private static final byte[] ZEROS = new byte[SLICE];
 
     private final byte[] slice = new byte[SLICE];
     private final byte[] stream = new byte[SLICE];
@@ -55,13 +46,13 @@ public final class MaskStream {
     /// @param length whole words
     /// @param offset a multiple of 48 (a chunk boundary is one)
     public void apply(Ring ring, byte[] target, int length, long offset, List<Term> terms) {
-        if (offset < 0 || offset % (3 * BLOCK) != 0) {
-            throw new IllegalArgumentException("offset " + offset + " is not a multiple of " + 3 * BLOCK);
+        if (offset < 0 || offset % (3 * AesCtr.BLOCK) != 0) {
+            throw new IllegalArgumentException("offset " + offset + " is not a multiple of " + 3 * AesCtr.BLOCK);
         }
+        List<AesCtr> streams = new ArrayList<>(terms.size());
         try {
-            List<Cipher> ciphers = new ArrayList<>(terms.size());
             for (Term term : terms) {
-                ciphers.add(cipher(term.key(), offset / BLOCK));
+                streams.add(new AesCtr(term.key(), offset / AesCtr.BLOCK));
             }
             for (int at = 0; at < length; at += SLICE) {
                 int size = Math.min(SLICE, length - at);
@@ -69,34 +60,23 @@ public final class MaskStream {
                 // Beyond a short last slice lies what nobody reads.
                 int whole = Math.ceilDiv(size, CarrySave.GROUP) * CarrySave.GROUP;
                 if (ring == Ring.K24) {
-                    mix24(whole, terms, ciphers);
+                    mix24(whole, terms, streams);
                 } else {
-                    mix(ring, whole, terms, ciphers);
+                    mix(ring, whole, terms, streams);
                 }
                 System.arraycopy(slice, 0, target, at, size);
             }
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("every JDK has AES/CTR/NoPadding with 256-bit keys", e);
         } finally {
+            streams.forEach(AesCtr::close);
             Arrays.fill(slice, (byte) 0);
             Arrays.fill(stream, (byte) 0);
             lanes.clear();
         }
     }
 
-    private static Cipher cipher(Secret key, long block) throws GeneralSecurityException {
-        Cipher cipher = Cipher.getInstance("AES/CTR/NoPadding");
-        byte[] counter = ByteBuffer.allocate(BLOCK).putLong(8, block).array();
-        cipher.init(
-                Cipher.ENCRYPT_MODE,
-                new SecretKeySpec(key.expose(InsecureSecretAccess.get()), "AES"),
-                new IvParameterSpec(counter));
-        return cipher;
-    }
-
-    private void mix(Ring ring, int size, List<Term> terms, List<Cipher> ciphers) throws GeneralSecurityException {
+    private void mix(Ring ring, int size, List<Term> terms, List<AesCtr> streams) {
         for (int i = 0; i < terms.size(); i++) {
-            int _ = ciphers.get(i).update(ZEROS, 0, size, stream, 0);
+            streams.get(i).next(stream, size);
             if (terms.get(i).added()) {
                 ring.add(slice, stream, size);
             } else {
@@ -105,9 +85,9 @@ public final class MaskStream {
         }
     }
 
-    private void mix24(int size, List<Term> terms, List<Cipher> ciphers) throws GeneralSecurityException {
+    private void mix24(int size, List<Term> terms, List<AesCtr> streams) {
         for (int i = 0; i < terms.size(); i++) {
-            int _ = ciphers.get(i).update(ZEROS, 0, size, stream, 0);
+            streams.get(i).next(stream, size);
             if (lanes.isFull()) {
                 lanes.foldInto(slice, size);
             }

@@ -1,18 +1,14 @@
 package dev.sotto.crypto.model;
 
+import dev.sotto.crypto.primitive.AesCtr;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Hkdf;
-import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.security.GeneralSecurityException;
-import javax.crypto.Cipher;
-import javax.crypto.spec.IvParameterSpec;
-import javax.crypto.spec.SecretKeySpec;
 
 /// The adapter of version 0 from a public seed, so that nobody chose it (protocol §10, "Public seed of
 /// version 0").
@@ -45,19 +41,14 @@ public final class PublicSeed {
         int size = Math.toIntExact(tensor.size());
         double root = Math.sqrt(tensor.shape().get(1));
         try (Secret start = Secret.take(seed.toArray());
-                Secret key = Hkdf.expand(start, Enc.of("init", tensor.name()), 32)) {
-            Cipher cipher = Cipher.getInstance("AES/CTR/NoPadding");
-            cipher.init(
-                    Cipher.ENCRYPT_MODE,
-                    new SecretKeySpec(key.expose(InsecureSecretAccess.get()), "AES"),
-                    new IvParameterSpec(new byte[16]));
-            ByteBuffer words =
-                    ByteBuffer.wrap(cipher.doFinal(new byte[4 * size])).order(ByteOrder.LITTLE_ENDIAN);
+                Secret key = Hkdf.expand(start, Enc.of("init", tensor.name()), 32);
+                AesCtr stream = new AesCtr(key, 0)) {
+            byte[] bytes = new byte[4 * size];
+            stream.next(bytes, bytes.length);
+            ByteBuffer words = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < size; i++) {
                 values[at + i] = (float) ((2.0 * (words.getInt() >>> 8) / 0x1p24 - 1) / root);
             }
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("every JDK has AES/CTR/NoPadding with 256-bit keys", e);
         }
     }
 }

@@ -6,7 +6,6 @@ import java.security.InvalidAlgorithmParameterException;
 import java.security.spec.AlgorithmParameterSpec;
 import javax.crypto.KDF;
 import javax.crypto.spec.HKDFParameterSpec;
-import javax.crypto.spec.SecretKeySpec;
 
 /// HKDF with SHA-256 (RFC 5869), by the JDK.
 public final class Hkdf {
@@ -17,7 +16,7 @@ public final class Hkdf {
     /// HKDF-Extract: a pseudorandom key of 32 bytes.
     public static Secret extract(Bytes salt, Secret input) {
         return derive(HKDFParameterSpec.ofExtract()
-                .addIKM(input.expose(InsecureSecretAccess.get()))
+                .addIKM(new LiveKey(input, "HKDF"))
                 .addSalt(salt.toArray())
                 .extractOnly());
     }
@@ -28,15 +27,14 @@ public final class Hkdf {
     /// @param size of the output, 1 to 8160 bytes
     /// @throws IllegalArgumentException if `size` is another one: the caller's bug
     public static Secret expand(Secret key, Bytes info, int size) {
-        return derive(HKDFParameterSpec.expandOnly(
-                new SecretKeySpec(key.expose(InsecureSecretAccess.get()), "HKDF"), info.toArray(), size));
+        return derive(HKDFParameterSpec.expandOnly(new LiveKey(key, "HKDF"), info.toArray(), size));
     }
 
     /// HKDF: extract with a secret salt, then expand.
     public static Secret derive(Secret salt, Secret input, Bytes info, int size) {
         return derive(HKDFParameterSpec.ofExtract()
-                .addIKM(input.expose(InsecureSecretAccess.get()))
-                .addSalt(salt.expose(InsecureSecretAccess.get()))
+                .addIKM(new LiveKey(input, "HKDF"))
+                .addSalt(new LiveKey(salt, "HKDF"))
                 .thenExpand(info.toArray(), size));
     }
 

@@ -9,7 +9,6 @@ import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.crypto.secagg.DirectorState.Output;
 import dev.sotto.crypto.secagg.DirectorState.Phase;
-import dev.sotto.crypto.secagg.DirectorState.Revealed;
 import dev.sotto.crypto.secagg.DirectorState.Transition;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.ChannelOpened;
@@ -22,7 +21,6 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
-import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
@@ -170,13 +168,13 @@ public final class Director {
                         confirmation.survivors(), put(confirmation.received(), who, envelope), confirmation.ends()));
             }
             case Phase.Reveal reveal -> {
-                Revealed shares = reveal(reveal.unmasking(), envelope);
-                Revealed before = reveal.received().get(who);
-                if (before != null && !before.hash().equals(shares.hash())) {
-                    throw new PeerMisbehaved(Refusal.EQUIVOCATION, who, "sent a second, different SharesRevealed");
+                try (Secret seed = seed(reveal.unmasking())) {
+                    Unmasker.open(primitives, directory, reveal.unmasking(), seed, envelope)
+                            .close();
                 }
+                once(reveal.received(), envelope);
                 yield state.with(
-                        new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, shares), reveal.ends()));
+                        new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, envelope), reveal.ends()));
             }
             case Phase.Between between -> state;
             case Phase.Judging judging -> state;
@@ -211,13 +209,6 @@ public final class Director {
                     Refusal.EQUIVOCATION,
                     envelope.sender(),
                     "sent a second, different " + envelope.type().wireName());
-        }
-    }
-
-    private Revealed reveal(Unmasking unmasking, Envelope envelope) throws PeerMisbehaved {
-        try (Secret seed = seed(unmasking.survivors().routed().roster().opened())) {
-            return new Revealed(
-                    Enc.sha256(envelope.encode()), Unmasker.open(primitives, directory, unmasking, seed, envelope));
         }
     }
 
@@ -425,10 +416,14 @@ public final class Director {
     }
 
     private static Message routed(Phase.Shares shares) {
-        return new SharesRouted(shares.received().entrySet().stream()
+        return new SharesRouted(hashes(shares.received()));
+    }
+
+    private static List<NamedHash> hashes(Map<String, Envelope> received) {
+        return received.entrySet().stream()
                 .map(entry -> new NamedHash(
                         entry.getKey(), Enc.sha256(entry.getValue().encode())))
-                .toList());
+                .toList();
     }
 
     /// Seals when all of U2 delivered or are silent; or when enough did and the stragglers had their
@@ -535,16 +530,15 @@ public final class Director {
                     reveal.received().size() + " members revealed, need " + threshold,
                     List.of());
         }
-        try {
-            SortedMap<String, RevealedShares> shares = new TreeMap<>();
-            List<NamedHash> counted = new ArrayList<>();
-            reveal.received().forEach((who, revealed) -> {
-                shares.put(who, revealed.shares());
-                counted.add(new NamedHash(who, revealed.hash()));
-            });
-            Unmasker unmasker = Unmasker.rebuild(primitives, reveal.unmasking(), shares);
+        try (Secret seed = seed(reveal.unmasking())) {
+            Unmasker unmasker = Unmasker.rebuild(
+                    primitives,
+                    directory,
+                    reveal.unmasking(),
+                    seed,
+                    reveal.received().values());
             return new Transition(
-                    state.with(new Phase.Summing(reveal.unmasking(), counted)),
+                    state.with(new Phase.Summing(reveal.unmasking(), hashes(reveal.received()))),
                     List.of(new Output.Unmask(reveal.unmasking(), unmasker)));
         } catch (PeerMisbehaved fault) {
             // Each share was checked against its dealer's own commitment, so nobody else can be at fault; with the
@@ -595,7 +589,7 @@ public final class Director {
     private List<SealedBox> seeds(Unmasking unmasking) {
         Roster roster = unmasking.survivors().routed().roster();
         List<SealedBox> boxes = new ArrayList<>();
-        try (Secret seed = seed(roster.opened())) {
+        try (Secret seed = seed(unmasking)) {
             for (Map.Entry<String, Bytes> member : new TreeMap<>(directory.deliveryKeys()).entrySet()) {
                 Bytes info = roster.context().closedInfo(unmasking.t4(), member.getKey());
                 boxes.add(new SealedBox(member.getKey(), primitives.seal(member.getValue(), info, seed, randomness)));
@@ -606,7 +600,8 @@ public final class Director {
         return boxes;
     }
 
-    private Secret seed(Opened opened) {
+    private Secret seed(Unmasking unmasking) {
+        Opened opened = unmasking.survivors().routed().roster().opened();
         return opened.context().roundKeySeed(roundSecret, opened.message().nonce());
     }
 

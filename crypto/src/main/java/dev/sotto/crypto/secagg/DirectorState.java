@@ -4,7 +4,6 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Decided;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.NamedHash;
-import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SurvivorsLifted;
 import java.time.Instant;
@@ -16,7 +15,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 
-/// Where the director stands. Immutable, and a fold: the same inputs in the same order give the same
+/// Where the director stands. Immutable, without secrets, and a fold: the same inputs in the same order give the same
 /// state, so that a successor that reads the log continues.
 ///
 /// @param phase    of the open attempt
@@ -122,19 +121,14 @@ public record DirectorState(
         /// Members confirm U3.
         record Confirmation(Survivors survivors, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
 
-        /// Members reveal shares.
-        record Reveal(Unmasking unmasking, SortedMap<String, Revealed> received, Instant ends) implements Phase {}
+        /// Members reveal shares. They stay in their boxes until there are enough.
+        record Reveal(Unmasking unmasking, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
 
         /// Masks are coming off; the caller closes or aborts.
         ///
         /// @param revealed the `SharesRevealed` that counted
         record Summing(Unmasking unmasking, List<NamedHash> revealed) implements Phase {}
     }
-
-    /// One member's opened and checked shares.
-    ///
-    /// @param hash of the envelope that they came in
-    public record Revealed(Bytes hash, RevealedShares shares) {}
 
     /// What can happen.
     public sealed interface Input {

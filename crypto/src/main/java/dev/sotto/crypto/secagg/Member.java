@@ -481,7 +481,14 @@ public final class Member {
 
     private UpdateManifest mask(MemberState.Training state, Update update, Spool spool) throws NotFinite {
         RoundOpened message = state.routed().roster().opened().message();
-        Rounding rounding = new Rounding(randomness);
+        try (Rounding rounding = new Rounding(randomness)) {
+            return mask(state, update, spool, message, rounding);
+        }
+    }
+
+    private UpdateManifest mask(
+            MemberState.Training state, Update update, Spool spool, RoundOpened message, Rounding rounding)
+            throws NotFinite {
         List<UpdateManifest.VectorHashes> hashes = new ArrayList<>();
         long clipped = 0;
         for (VectorLayout vector : message.layout()) {
@@ -611,8 +618,8 @@ public final class Member {
             }
         });
         Opened opened = state.survivors().routed().roster().opened();
-        try (Secret plain =
-                Secret.take(new RevealedShares(selfShares, maskShares).encode().toArray())) {
+        try (RevealedShares revealed = new RevealedShares(selfShares, maskShares);
+                Secret plain = Secret.take(revealed.encode())) {
             Bytes info = opened.context().revealInfo(chain.head(), me);
             Envelope sent = sign(
                     chain, new SharesRevealed(primitives.seal(opened.message().roundKey(), info, plain, randomness)));

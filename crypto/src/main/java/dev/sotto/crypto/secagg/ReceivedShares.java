@@ -59,12 +59,12 @@ record ReceivedShares(String dealer, Secret maskShare, Secret maskSalt, Secret s
         }
     }
 
-    /// For a survivor: the share of its self mask, and never the other.
+    /// For a survivor: the share of its self mask, and never the other. The caller closes it.
     RevealedShares.Share revealSelf() {
         return new RevealedShares.Share(dealer, bytes(selfShare), bytes(selfSalt));
     }
 
-    /// For a dropped member: the share of its master, and never the other.
+    /// For a dropped member: the share of its master, and never the other. The caller closes it.
     RevealedShares.Share revealMask() {
         return new RevealedShares.Share(dealer, bytes(maskShare), bytes(maskSalt));
     }
@@ -75,8 +75,9 @@ record ReceivedShares(String dealer, Secret maskShare, Secret maskSalt, Secret s
         maskSalt.close();
     }
 
-    private static Bytes bytes(Secret secret) {
-        return Bytes.of(secret.expose(InsecureSecretAccess.get()));
+    /// A copy, for the revealed share to own.
+    private static byte[] bytes(Secret secret) {
+        return secret.expose(InsecureSecretAccess.get()).clone();
     }
 
     @Override

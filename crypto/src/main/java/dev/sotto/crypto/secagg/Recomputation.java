@@ -8,7 +8,6 @@ import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.NamedHash;
-import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.UpdateChunk;
 import java.util.Collection;
@@ -53,7 +52,7 @@ public final class Recomputation {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "the sealed seed is not the round key's");
         }
         SortedMap<String, Manifest> manifests = new TreeMap<>();
-        SortedMap<String, RevealedShares> revealed = new TreeMap<>();
+        SortedMap<String, Envelope> revealed = new TreeMap<>();
         // Late is void: what the coordinator did not name plays no part, and can frame nobody.
         Set<NamedHash> sealed = Set.copyOf(survivors.survivors());
         Set<NamedHash> counted = Set.copyOf(closed.revealed());
@@ -69,9 +68,9 @@ public final class Recomputation {
                     }
                     case SHARES_REVEALED -> {
                         if (counted.contains(new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))) {
-                            revealed.put(
-                                    envelope.sender(),
-                                    Unmasker.open(primitives, directory, unmasking, roundSeed, envelope));
+                            Unmasker.open(primitives, directory, unmasking, roundSeed, envelope)
+                                    .close();
+                            revealed.put(envelope.sender(), envelope);
                         }
                     }
                     default -> {}
@@ -115,7 +114,7 @@ public final class Recomputation {
         if (!incomplete.isEmpty()) {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "sealed " + incomplete + " whose chunks are not in the log");
         }
-        try (Unmasker unmasker = rebuild(primitives, unmasking, revealed)) {
+        try (Unmasker unmasker = rebuild(primitives, directory, unmasking, roundSeed, revealed.values())) {
             UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
             if (sample instanceof Sample.All && !unmasked.digest().equals(closed.aggregateDigest())) {
                 throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
@@ -134,10 +133,14 @@ public final class Recomputation {
     }
 
     private static Unmasker rebuild(
-            Primitives primitives, Unmasking unmasking, SortedMap<String, RevealedShares> revealed)
+            Primitives primitives,
+            Directory directory,
+            Unmasking unmasking,
+            Secret roundSeed,
+            Collection<Envelope> revealed)
             throws PeerMisbehaved {
         try {
-            return Unmasker.rebuild(primitives, unmasking, revealed);
+            return Unmasker.rebuild(primitives, directory, unmasking, roundSeed, revealed);
         } catch (PeerMisbehaved dealer) {
             throw Roster.coordinator(
                     Refusal.OTHER_RESULT, "closed with shares that do not rebuild: " + dealer.getMessage());

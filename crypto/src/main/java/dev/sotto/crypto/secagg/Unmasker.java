@@ -21,6 +21,7 @@ import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.VectorLayout;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,7 +46,7 @@ public final class Unmasker implements AutoCloseable {
         this.context = survivors.routed().roster().context();
     }
 
-    /// Opens one member's shares and checks each against its dealer's commitment (step 10).
+    /// Opens one member's shares and checks each against its dealer's commitment (step 10). The caller closes them.
     ///
     /// @throws PeerMisbehaved blaming the member
     static RevealedShares open(
@@ -64,15 +65,20 @@ public final class Unmasker implements AutoCloseable {
         RevealedShares shares;
         try (Secret plain =
                 primitives.open(roundSeed, roster.context().revealInfo(unmasking.t4(), who), revealed.box())) {
-            shares = RevealedShares.parse(Bytes.of(plain.expose(InsecureSecretAccess.get())));
+            shares = RevealedShares.parse(plain.expose(InsecureSecretAccess.get()));
         } catch (BoxRefused e) {
             throw new PeerMisbehaved(Refusal.SEALED_SHARE, who, "its revealed shares do not open");
         } catch (MalformedMessage e) {
             throw new PeerMisbehaved(Refusal.MALFORMED, who, String.valueOf(e.getMessage()));
         }
-        check(routed, who, Kind.SELF, survivors.ids(), shares.selfShares());
-        check(routed, who, Kind.MASK, survivors.dropped(), shares.maskShares());
-        return shares;
+        try {
+            check(routed, who, Kind.SELF, survivors.ids(), shares.selfShares());
+            check(routed, who, Kind.MASK, survivors.dropped(), shares.maskShares());
+            return shares;
+        } catch (PeerMisbehaved e) {
+            shares.close();
+            throw e;
+        }
     }
 
     private static void check(
@@ -86,8 +92,8 @@ public final class Unmasker implements AutoCloseable {
             SharesDealt dealt = routed.dealer(share.owner());
             Bytes expected = (kind == Kind.SELF ? dealt.selfShareCommitments() : dealt.maskShareCommitments())
                     .get(roster.indexOf(who));
-            try (Secret salt = Secret.take(share.salt().toArray());
-                    Secret value = Secret.take(share.share().toArray())) {
+            try (Secret salt = Secret.take(share.salt().clone());
+                    Secret value = Secret.take(share.share().clone())) {
                 Bytes commitment = roster.context().shareCommitment(roster.t1(), share.owner(), who, kind, salt, value);
                 if (!commitment.equals(expected)) {
                     throw new PeerMisbehaved(
@@ -97,10 +103,29 @@ public final class Unmasker implements AutoCloseable {
         }
     }
 
-    /// Rebuilds every seed from at least t members' checked shares.
+    /// Opens at least t members' shares and rebuilds every seed. The shares are wiped before it returns.
     ///
-    /// @param revealed by member, as [#open] returned them
+    /// @param revealed one `SharesRevealed` each, which [#open] takes
     /// @throws PeerMisbehaved blaming the dealer whose secret does not match what it signed
+    static Unmasker rebuild(
+            Primitives primitives,
+            Directory directory,
+            Unmasking unmasking,
+            Secret roundSeed,
+            Collection<Envelope> revealed)
+            throws PeerMisbehaved {
+        SortedMap<String, RevealedShares> shares = new TreeMap<>();
+        try {
+            for (Envelope envelope : revealed) {
+                shares.put(envelope.sender(), open(primitives, directory, unmasking, roundSeed, envelope));
+            }
+            return rebuild(primitives, unmasking, shares);
+        } finally {
+            shares.values().forEach(RevealedShares::close);
+        }
+    }
+
+    /// As above, from what [#open] returned, which stays the caller's to close.
     static Unmasker rebuild(Primitives primitives, Unmasking unmasking, SortedMap<String, RevealedShares> revealed)
             throws PeerMisbehaved {
         Unmasker unmasker = new Unmasker(unmasking.survivors());
@@ -174,7 +199,7 @@ public final class Unmasker implements AutoCloseable {
         SortedMap<Integer, Secret> shares = new TreeMap<>();
         revealed.forEach((who, all) -> {
             RevealedShares.Share share = (kind == Kind.SELF ? all.selfShares() : all.maskShares()).get(place);
-            shares.put(roster.indexOf(who) + 1, Secret.take(share.share().toArray()));
+            shares.put(roster.indexOf(who) + 1, Secret.take(share.share().clone()));
         });
         try {
             Secret secret = keep(points.combine(shares));

@@ -308,9 +308,8 @@ class AdversaryTest {
                 assertThat(revealed.maskShares()).as("never both kinds").isEmpty();
                 revealed.selfShares().stream()
                         .filter(share -> share.owner().equals(VICTIM))
-                        .forEach(share -> shares.put(
-                                roster.indexOf(envelope.sender()) + 1,
-                                Secret.take(share.share().toArray())));
+                        .forEach(
+                                share -> shares.put(roster.indexOf(envelope.sender()) + 1, Secret.take(share.share())));
             }
         }
         return Shamir.combine(roster.opened().message().threshold(), shares);

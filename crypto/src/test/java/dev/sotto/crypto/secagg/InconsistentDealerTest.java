@@ -281,8 +281,7 @@ class InconsistentDealerTest {
                         .roundKeySeed(federation.roundSecret, opened.message().nonce());
                 Secret plain = Secret.take(
                         Unmasker.open(Federation.PRIMITIVES, federation.directory, unmasking, seed, envelope)
-                                .encode()
-                                .toArray())) {
+                                .encode())) {
             Bytes box = Federation.PRIMITIVES.seal(
                     opened.message().roundKey(),
                     opened.context().revealInfo(unmasking.t4(), DEALER),

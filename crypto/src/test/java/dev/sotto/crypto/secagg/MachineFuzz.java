@@ -352,8 +352,8 @@ public final class MachineFuzz {
                 return;
             }
             Bytes box = SharesRevealed.parse(sent.payload()).box();
-            try (Secret plain = REMEMBERED.open(seed, context.revealInfo(t4, member), box)) {
-                RevealedShares shares = RevealedShares.parse(Bytes.of(plain.expose(InsecureSecretAccess.get())));
+            try (Secret plain = REMEMBERED.open(seed, context.revealInfo(t4, member), box);
+                    RevealedShares shares = RevealedShares.parse(plain.expose(InsecureSecretAccess.get()))) {
                 assertThat(owners(shares.selfShares())).isEqualTo(survivors.ids());
                 assertThat(owners(shares.maskShares())).isEqualTo(survivors.dropped());
                 assertThat(Collections.disjoint(survivors.ids(), survivors.dropped()))

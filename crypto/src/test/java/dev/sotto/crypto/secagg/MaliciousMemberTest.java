@@ -190,10 +190,10 @@ class MaliciousMemberTest {
                 SharesRevealed.class,
                 revealed -> revealedAgain(revealed, shares -> {
                     RevealedShares.Share first = shares.selfShares().getFirst();
-                    byte[] other = first.share().toArray();
+                    byte[] other = first.share().clone();
                     other[0] ^= 1;
                     List<RevealedShares.Share> self = new ArrayList<>(shares.selfShares());
-                    self.set(0, new RevealedShares.Share(first.owner(), Bytes.of(other), first.salt()));
+                    self.set(0, new RevealedShares.Share(first.owner(), other, first.salt()));
                     return new RevealedShares(self, shares.maskShares());
                 }));
         attempt();
@@ -224,9 +224,8 @@ class MaliciousMemberTest {
                         .roundKeySeed(federation.roundSecret, opened.message().nonce());
                 Secret plain = Federation.PRIMITIVES.open(seed, info, revealed.box());
                 Secret other = Secret.take(change.apply(RevealedShares.parse(
-                                Bytes.of(plain.expose(dev.sotto.crypto.primitive.InsecureSecretAccess.get()))))
-                        .encode()
-                        .toArray())) {
+                                plain.expose(dev.sotto.crypto.primitive.InsecureSecretAccess.get())))
+                        .encode())) {
             return new SharesRevealed(
                     Federation.PRIMITIVES.seal(opened.message().roundKey(), info, other, federation.randomness));
         } catch (InvalidKey | MalformedMessage | dev.sotto.crypto.primitive.BoxRefused e) {

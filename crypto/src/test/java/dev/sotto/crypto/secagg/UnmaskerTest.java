@@ -42,11 +42,15 @@ class UnmaskerTest {
     }
 
     /// Shares as a member would seal them to the round key.
-    private Envelope sealed(String who, Bytes plain) throws Exception {
+    private Envelope sealed(String who, RevealedShares shares) throws Exception {
+        return sealed(who, shares.encode());
+    }
+
+    private Envelope sealed(String who, byte[] plain) throws Exception {
         Bytes box = Federation.PRIMITIVES.seal(
                 round.opened.message().roundKey(),
                 round.opened.context().revealInfo(t4, who),
-                Secret.take(plain.toArray()),
+                Secret.take(plain),
                 round.federation.randomness);
         return round.sign(who, new SharesRevealed(box), t4);
     }
@@ -69,7 +73,7 @@ class UnmaskerTest {
             assertThat(shares.selfShares()).extracting(Share::owner).isEqualTo(round.survivors.ids());
             assertThat(shares.maskShares()).extracting(Share::owner).containsExactly(DROPPED);
         }
-        assertThat(open(sealed(REVEALER, real().encode()))).isEqualTo(real());
+        assertThat(open(sealed(REVEALER, real())).encode()).isEqualTo(real().encode());
     }
 
     @Test
@@ -79,7 +83,7 @@ class UnmaskerTest {
                 Refusal.UNEXPECTED_MESSAGE,
                 REVEALER,
                 "SharesRevealed was expected");
-        Envelope outside = sealed(DROPPED, real().encode());
+        Envelope outside = sealed(DROPPED, real());
         assertRefused(() -> open(outside), Refusal.NOT_A_SUBSET, DROPPED, "is not in U3");
     }
 
@@ -88,7 +92,7 @@ class UnmaskerTest {
         SharesRevealed others = (SharesRevealed) ClosedRound.parse(round.sent("org-a", MessageType.SHARES_REVEALED));
         assertRefused(
                 () -> open(round.sign(REVEALER, others, t4)), Refusal.SEALED_SHARE, REVEALER, "shares do not open");
-        Envelope garbage = sealed(REVEALER, Bytes.utf8("these are no shares"));
+        Envelope garbage = sealed(REVEALER, Bytes.utf8("these are no shares").toArray());
         assertRefused(() -> open(garbage), Refusal.MALFORMED, REVEALER, "RevealedShares");
     }
 
@@ -109,7 +113,7 @@ class UnmaskerTest {
                                         self.get(4).share(),
                                         self.get(4).salt())),
                         mask))) {
-            Envelope envelope = sealed(REVEALER, other.encode());
+            Envelope envelope = sealed(REVEALER, other);
             assertRefused(() -> open(envelope), Refusal.WRONG_COUNTS, REVEALER, "other members than asked for");
         }
     }
@@ -118,7 +122,7 @@ class UnmaskerTest {
     void open_shareOrSaltThatWasNotDealt_blamesItsSender() throws Exception {
         List<Share> self = real().selfShares();
         List<Share> mask = real().maskShares();
-        Bytes other = Bytes.zeros(32);
+        byte[] other = new byte[32];
         Share last = self.getLast();
         Share dropped = mask.getFirst();
         for (RevealedShares wrong : List.of(
@@ -126,7 +130,7 @@ class UnmaskerTest {
                 new RevealedShares(replaced(self, 4, new Share(last.owner(), last.share(), other)), mask),
                 new RevealedShares(self, List.of(new Share(DROPPED, other, dropped.salt()))),
                 new RevealedShares(self, List.of(new Share(DROPPED, dropped.share(), other))))) {
-            Envelope envelope = sealed(REVEALER, wrong.encode());
+            Envelope envelope = sealed(REVEALER, wrong);
             assertRefused(() -> open(envelope), Refusal.COMMITMENT, REVEALER, "than was dealt");
         }
     }
@@ -230,9 +234,9 @@ class UnmaskerTest {
             List<Share> selfShares = last.selfShares();
             List<Share> maskShares = last.maskShares();
             Share share = self ? selfShares.get(1) : maskShares.getFirst();
-            byte[] off = share.share().toArray();
+            byte[] off = share.share().clone();
             off[31] ^= 1;
-            Share wrong = new Share(share.owner(), Bytes.of(off), share.salt());
+            Share wrong = new Share(share.owner(), off, share.salt());
             TreeMap<String, RevealedShares> changed = new TreeMap<>(revealed);
             changed.put(
                     "org-f",
