@@ -60,10 +60,10 @@ public final class FuzzTest extends FuzzTargets {
     @Override
     protected List<FuzzTarget> targets() {
         return List.of(
-                new FuzzTarget("certificate", 400, certificates(), FuzzTest::certificate),
-                new FuzzTarget("settings", 300, List.of(Bytes.utf8(SETTINGS)), input -> settings(input, utf8(LAYOUT))),
-                new FuzzTarget("layout", 300, List.of(Bytes.utf8(LAYOUT)), input -> settings(utf8(SETTINGS), input)),
-                new FuzzTarget("folder", 200, folders(), FuzzTest::folder));
+                new FuzzTarget("certificate", 150, certificates(), FuzzTest::certificate),
+                new FuzzTarget("settings", 60, List.of(Bytes.utf8(SETTINGS)), input -> settings(input, utf8(LAYOUT))),
+                new FuzzTarget("layout", 60, List.of(Bytes.utf8(LAYOUT)), input -> settings(utf8(SETTINGS), input)),
+                new FuzzTarget("folder", 100, folders(), FuzzTest::folder));
     }
 
     private static byte[] utf8(String text) {

@@ -10,12 +10,17 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.ChannelOpened;
+import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RevealedShares;
+import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.SurvivorsLifted;
@@ -43,7 +48,7 @@ public final class MachineFuzz {
     private static final Primitives REMEMBERED = new RememberedPrimitives(Federation.PRIMITIVES);
 
     /// An honest round of the same federation in which one member drops out after it dealt its shares; as
-    /// randomness is seeded, what is yet to be said is in it too.
+    /// randomness is seeded, what is yet to be said is in it too. Then what an honest round does not have.
     private static final List<Envelope> RECORDED = record();
 
     private final Federation federation = new Federation(MEMBERS, SEED, REMEMBERED);
@@ -75,9 +80,26 @@ public final class MachineFuzz {
         federation.dies.put(federation.ids.get(1), MessageType.SHARES_DEALT);
         federation.open(federation.next(1, Bytes.zeros(32)));
         federation.run();
-        return Stream.of(federation.control, federation.inboxes, federation.chunks())
+        Identity one = federation.node(2).identity;
+        List<Envelope> others = List.of(
+                one.sign(new Complaint("org-a", "SEALED_SHARE"), Bytes.zeros(32)),
+                one.sign(new ChannelOpened(Bytes.zeros(32)), Bytes.zeros(32)),
+                one.sign(new RoundDeclined("Operator", "stopped"), Bytes.zeros(32)),
+                one.sign(new Disputed("OTHER_RESULT", List.of()), Bytes.zeros(32)),
+                one.sign(new SurvivorsLifted(Bytes.zeros(32), List.of("org-a"), List.of("org-b")), Bytes.zeros(32)),
+                federation.coordinator.sign(aborted(), Bytes.zeros(32)));
+        return Stream.of(federation.control, federation.inboxes, federation.chunks(), others)
                 .flatMap(List::stream)
                 .toList();
+    }
+
+    private static Message aborted() {
+        try {
+            // reason = "Complaint"
+            return RoundAborted.parse(Bytes.fromHex("0a09436f6d706c61696e74"));
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /// The director among members whose keys the adversary all has, and whose messages it drops, doubles and
@@ -211,11 +233,13 @@ public final class MachineFuzz {
     private void disturb(Deque<Input> pending) {
         while (injects()) {
             List<Input> all = new ArrayList<>(pending);
-            switch (program.below(5)) {
-                case 0 -> pending.addFirst(new Input.Received(junk()));
-                case 1 -> pending.addLast(new Input.Received(junk()));
-                case 2 -> pending.addLast(program.of(all));
-                case 3 -> {
+            switch (program.below(8)) {
+                case 0, 1 -> pending.addFirst(new Input.Received(junk()));
+                case 2 -> pending.addLast(new Input.Received(junk()));
+                case 3 -> pending.addLast(program.of(all));
+                case 4 -> pending.addLast(new Input.Abort("Operator", "stopped", List.of()));
+                case 5 -> federation.now = federation.now.plusSeconds(program.below(20));
+                case 6 -> {
                     // Decisions and openings are its own: nobody else writes the leader's log.
                     Input one = program.of(all);
                     if (one instanceof Input.Received || one instanceof Input.Delivered) {
