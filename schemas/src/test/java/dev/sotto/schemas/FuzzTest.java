@@ -6,6 +6,7 @@ import dev.sotto.schemas.fuzz.FuzzTarget;
 import dev.sotto.schemas.fuzz.FuzzTargets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// Every decoder of this module: a [MalformedMessage], or a value that encodes to the same bytes.
 public final class FuzzTest extends FuzzTargets {
@@ -172,8 +173,8 @@ public final class FuzzTest extends FuzzTargets {
                 new SurvivorsConfirmed(),
                 new UnmaskRequested(envelopes),
                 new SharesRevealed(Bytes.zeros(Limits.SEED_BOX)),
-                new RoundClosed(4, hash, hash, boxes),
-                new RoundAborted("TOO_FEW", "2 members, need 3", envelopes, boxes),
+                new RoundClosed(4, hash, hash, boxes, hashes),
+                new RoundAborted("TOO_FEW", "2 members, need 3", envelopes, boxes, Optional.of("bank")),
                 new RoundDeclined("POLICY", "outside opening hours"),
                 new Complaint("court", "SEALED_SHARE"),
                 new ChannelOpened(hash),

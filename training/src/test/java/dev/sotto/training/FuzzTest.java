@@ -10,6 +10,7 @@ import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
+import dev.sotto.training.checkpoint.Rope;
 import dev.sotto.training.checkpoint.Safetensors;
 import dev.sotto.training.data.Example;
 import dev.sotto.training.data.JsonLines;
@@ -23,7 +24,23 @@ import java.util.Map;
 
 /// Every reader of files that people get from somewhere: what they hold, or an [InvalidFile] that names the file.
 public final class FuzzTest extends FuzzTargets {
-    private static final LlamaConfig CONFIG = new LlamaConfig(16, 4, 6, 1, 2, 1, 2, 8, 1e-5, 10_000, true, 1, 2, 0);
+    private static final LlamaConfig CONFIG = new LlamaConfig(
+            16,
+            4,
+            6,
+            1,
+            2,
+            1,
+            2,
+            8,
+            1e-5,
+            new Rope(10_000, new Rope.Unscaled()),
+            true,
+            new LlamaConfig.Biases(false, false, false),
+            false,
+            1,
+            List.of(2),
+            0);
     private static final LoraConfig LORA = new LoraConfig(2, 4, List.of("q_proj", "v_proj"));
 
     @Override
@@ -105,6 +122,10 @@ public final class FuzzTest extends FuzzTargets {
                         """), Bytes.utf8("""
                         {"model_type": "llama", "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008,
                          "num_hidden_layers": 32, "num_attention_heads": 32, "head_dim": null, "rope_scaling": null}
+                        """), Bytes.utf8("""
+                        {"model_type": "qwen3", "vocab_size": 512, "hidden_size": 64, "intermediate_size": 176,
+                         "num_hidden_layers": 3, "num_attention_heads": 4, "sliding_window": null, "eos_token_id": [2, 3],
+                         "use_sliding_window": false, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}
                         """));
     }
 

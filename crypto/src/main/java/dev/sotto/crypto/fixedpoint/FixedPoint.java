@@ -56,8 +56,8 @@ public final class FixedPoint {
         double scaledWeight = layout.weighted() ? (double) weight / weightCap : 1.0;
         int clipped = 0;
         int done = 0;
-        for (int tensor = tensorAt(first); done < count; tensor++) {
-            int end = (int) Math.min(count, tensorEnds[tensor] - first);
+        for (int tensor = 0; done < count; tensor++) {
+            int end = (int) Math.clamp(tensorEnds[tensor] - first, 0L, count);
             clipped += encode(update, first, done, end, tensor, scaledWeight, rounding, packed);
             done = end;
         }
@@ -125,7 +125,7 @@ public final class FixedPoint {
         long first = (long) index * ring.chunkCoordinates();
         double[] decoded = new double[ring.chunkSize(layout.size(), index)];
         long bound = bound(totals);
-        int tensor = tensorAt(first);
+        int tensor = 0;
         for (int i = 0; i < decoded.length; i++) {
             while (first + i >= tensorEnds[tensor]) {
                 tensor++;
@@ -156,7 +156,7 @@ public final class FixedPoint {
     public void addSquares(byte[] packed, int index, List<BigInteger> squares) {
         long first = (long) index * ring.chunkCoordinates();
         int count = ring.chunkSize(layout.size(), index);
-        int tensor = tensorAt(first);
+        int tensor = 0;
         long partial = 0;
         for (int i = 0; i < count; i++) {
             while (first + i >= tensorEnds[tensor]) {
@@ -179,13 +179,5 @@ public final class FixedPoint {
     public double errorBound(int tensor, Totals totals) {
         double sumOfWeights = layout.weighted() ? (double) totals.weight() / weightCap : totals.survivors();
         return totals.survivors() / sumOfWeights * layout.tensors().get(tensor).range() / quotient;
-    }
-
-    private int tensorAt(long coordinate) {
-        int tensor = 0;
-        while (coordinate >= tensorEnds[tensor]) {
-            tensor++;
-        }
-        return tensor;
     }
 }

@@ -16,6 +16,7 @@ import java.security.PrivateKey;
 import java.security.Signature;
 import java.security.spec.EdECPrivateKeySpec;
 import java.security.spec.NamedParameterSpec;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -127,6 +128,71 @@ class BouncyCastlePrimitivesTest {
         // 3329 = 0xd01 as the first 12-bit coefficient.
         Bytes wrong = with(with(key, 0, 0x01), 1, key.at(1) & 0xf0 | 0x0d);
         assertThatThrownBy(() -> primitives.checkKemKey(wrong)).hasMessageContaining("modulus check");
+    }
+
+    /// FIPS 203, §7.2: both coefficients of the first three bytes, just below the modulus and at it.
+    @Test
+    void checkKemKey_eitherCoefficient_mustBeBelowTheModulus() throws Exception {
+        Bytes key = primitives.kemKey(randomness.secret(32));
+        for (int at : new int[] {0, 1149}) {
+            primitives.checkKemKey(withCoefficients(key, at, 3328, 3328));
+            for (int wrong : new int[] {3329, 3330, 4095}) {
+                assertThatThrownBy(() -> primitives.checkKemKey(withCoefficients(key, at, wrong, 0)))
+                        .hasMessageContaining("modulus check");
+                assertThatThrownBy(() -> primitives.checkKemKey(withCoefficients(key, at, 0, wrong)))
+                        .hasMessageContaining("modulus check");
+            }
+        }
+    }
+
+    private static Bytes withCoefficients(Bytes key, int at, int low, int high) {
+        return with(with(with(key, at, low & 0xff), at + 1, low >> 8 | (high & 0x0f) << 4), at + 2, high >> 4);
+    }
+
+    /// Whatever a peer calls its key or its box: a typed refusal, before the library sees it.
+    @Test
+    void sealEncapsulateAndOpen_ofWhatIsNoKey_areRefused() throws Exception {
+        Secret seed = randomness.secret(32);
+        Bytes key = primitives.kemKey(seed);
+        Bytes lowOrder = withPoint(key, Bytes.zeros(32));
+        Bytes longer = Bytes.of(java.util.Arrays.copyOf(key.toArray(), 1217));
+        for (Bytes wrong : List.of(lowOrder, longer, withCoefficients(key, 6, 3329, 0))) {
+            assertThatThrownBy(() -> primitives.encapsulate(wrong, randomness.secret(64)))
+                    .isInstanceOf(InvalidKey.class);
+            assertThatThrownBy(() -> primitives.seal(wrong, Bytes.EMPTY, seed, randomness))
+                    .isInstanceOf(InvalidKey.class);
+        }
+        Bytes box = primitives.seal(key, Bytes.EMPTY, seed, randomness);
+        byte[] pointless = box.toArray();
+        java.util.Arrays.fill(pointless, 1088, 1120, (byte) 0);
+        assertThatThrownBy(() -> primitives.open(seed, Bytes.EMPTY, Bytes.of(pointless)))
+                .isInstanceOf(BoxRefused.class);
+        for (int size : new int[] {63, 65}) {
+            assertThatThrownBy(() -> primitives.encapsulate(key, randomness.secret(size)))
+                    .hasMessageContaining("coins have " + size);
+        }
+    }
+
+    /// Who has the coins of a box can open it.
+    @Test
+    void seal_done_hasWipedItsCoins() throws Exception {
+        List<byte[]> drawn = new ArrayList<>();
+        Bytes key = primitives.kemKey(randomness.secret(32));
+        Bytes box = primitives.seal(key, Bytes.EMPTY, randomness.secret(32), target -> {
+            randomness.fill(target);
+            drawn.add(target);
+        });
+        assertThat(box.size()).isEqualTo(1120 + 32 + 16);
+        assertThat(drawn).hasSize(1).allSatisfy(bytes -> assertThat(bytes).containsOnly(0));
+    }
+
+    @Test
+    void open_ofTheShortestBox_isNothing() throws Exception {
+        Secret seed = randomness.secret(32);
+        Bytes box = primitives.seal(primitives.kemKey(seed), Bytes.EMPTY, Secret.take(new byte[0]), randomness);
+        assertThat(primitives.open(seed, Bytes.EMPTY, box).size()).isZero();
+        assertThatThrownBy(() -> primitives.open(seed, Bytes.EMPTY, box.slice(0, box.size() - 1)))
+                .hasMessageContaining("which is too few");
     }
 
     @Test

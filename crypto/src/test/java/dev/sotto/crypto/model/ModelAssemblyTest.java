@@ -37,6 +37,32 @@ class ModelAssemblyTest {
         assertThat(made.orElseThrow().digest("north")).isEqualTo(version.digest("north"));
     }
 
+    /// A topic that is read again after the last chunk makes no second version.
+    @Test
+    void chunks_afterTheLast_makeNothingMore() throws MalformedMessage {
+        ModelAssembly assembly = new ModelAssembly(key, "north", 3, version.digest("north"), SIZE);
+        List<ModelChunk> twice = new ArrayList<>(sealed(key, 3));
+        twice.addAll(sealed(key, 3));
+        int made = 0;
+        for (ModelChunk chunk : twice) {
+            made += assembly.add(chunk).isPresent() ? 1 : 0;
+        }
+        assertThat(made).isOne();
+        ModelChunk ofMore = ModelCipher.seal(key, "north", 3, 8, 9, Bytes.utf8("a chunk of nine"));
+        assertThat(assembly.add(ofMore)).isEmpty();
+    }
+
+    @Test
+    void chunks_ofAnotherNumberOfThem_arePassedOver() throws MalformedMessage {
+        ModelAssembly assembly = new ModelAssembly(key, "north", 3, version.digest("north"), SIZE);
+        List<ModelChunk> chunks = sealed(key, 3);
+        assertThat(assembly.add(chunks.getFirst())).isEmpty();
+        assertThat(assembly.add(ModelCipher.seal(key, "north", 3, 8, 9, Bytes.utf8("a chunk of nine"))))
+                .isEmpty();
+        assertThat(assembly.add(chunks.get(1))).isEmpty();
+        assertThat(assembly.add(chunks.get(2))).isPresent();
+    }
+
     @Test
     void chunks_ofAnotherDigest_blameTheCoordinator() {
         ModelAssembly assembly = new ModelAssembly(key, "north", 3, Enc.hash("another"), SIZE);

@@ -8,12 +8,15 @@ import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -68,6 +71,69 @@ class ModelTest {
     }
 
     @Test
+    void version_ofWholeChunks_hasNoEmptyOne() throws Exception {
+        ModelVersion whole =
+                new ModelVersion(1, new ModelHeader(Optional.empty(), 131_072), new float[131_072], List.of());
+        List<Bytes> chunks = whole.chunks();
+        assertThat(chunks).hasSize(3);
+        assertThat(ModelVersion.of(1, chunks, 131_072).adapter()).hasSize(131_072);
+    }
+
+    @Test
+    void version_chunkTooShortTooLongOrTooMany_isRefusedByItsNumber() {
+        List<Bytes> chunks = version().chunks();
+        Bytes last = chunks.getLast();
+        for (Bytes wrong : List.of(last.slice(0, last.size() - 4), last.slice(0, last.size() - 1))) {
+            List<Bytes> cut = new ArrayList<>(chunks);
+            cut.set(4, wrong);
+            assertThatThrownBy(() -> ModelVersion.of(5, cut, 70_000))
+                    .isInstanceOf(MalformedMessage.class)
+                    .hasMessageContaining("chunk 4 of model version 5 must have 17856 bytes");
+        }
+        List<Bytes> more = new ArrayList<>(chunks);
+        more.add(last);
+        assertThatThrownBy(() -> ModelVersion.of(5, more, 70_000)).hasMessageContaining("has 6 chunks, expected 5");
+        assertThatThrownBy(() -> ModelVersion.of(5, chunks, 150_000)).hasMessageContaining("no multiple");
+    }
+
+    @Test
+    void header_ofVersionZero_throughItsBytes_isTheSame() throws Exception {
+        ModelHeader first = new ModelHeader(Optional.empty(), 7);
+        assertThat(ModelHeader.parse(first.encode())).isEqualTo(first);
+        byte[] other = first.encode().toArray();
+        other[0] ^= 1;
+        assertThatThrownBy(() -> ModelHeader.parse(Bytes.of(other))).hasMessageContaining("is no header");
+    }
+
+    @Test
+    void header_numberOfTensors_hasItsLimits() throws Exception {
+        int most = Limits.TENSORS * Limits.VECTORS;
+        for (int count : new int[] {0, most}) {
+            ModelHeader header = of(count);
+            assertThat(ModelHeader.parse(header.encode())).isEqualTo(header);
+        }
+        assertThatThrownBy(() -> ModelHeader.parse(of(most + 1).encode()))
+                .isInstanceOf(MalformedMessage.class)
+                .hasMessageContaining("names " + (most + 1) + " tensors");
+        byte[] negative = of(0).encode().toArray();
+        java.util.Arrays.fill(negative, negative.length - 4, negative.length, (byte) 0xff);
+        assertThatThrownBy(() -> ModelHeader.parse(Bytes.of(negative))).hasMessageContaining("names -1 tensors");
+    }
+
+    private static ModelHeader of(int tensors) {
+        ModelHeader.Made made = HEADER.made().orElseThrow();
+        return new ModelHeader(
+                Optional.of(new ModelHeader.Made(
+                        made.round(),
+                        made.ringBits(),
+                        made.quotient(),
+                        made.weightCap(),
+                        made.totals(),
+                        Collections.nCopies(tensors, made.tensors().getFirst()))),
+                1);
+    }
+
+    @Test
     void cipher_otherPlaceKeyOrBytes_doesNotDecrypt() throws Exception {
         Randomness randomness = Randomness.secure();
         Secret key = randomness.secret(32);
@@ -83,6 +149,35 @@ class ModelTest {
         assertThatThrownBy(() -> ModelCipher.open(key, "south", chunk)).isInstanceOf(BoxRefused.class);
         assertThatThrownBy(() -> ModelCipher.open(randomness.secret(32), "north", chunk))
                 .isInstanceOf(BoxRefused.class);
+    }
+
+    /// Computed with Python's hmac and `openssl enc -aes-256-ctr` from protocol §10.
+    @Test
+    void publicSeed_knownAnswer_isMetWhereverTheTensorStands() {
+        byte[] seed = new byte[32];
+        for (int i = 0; i < seed.length; i++) {
+            seed[i] = (byte) i;
+        }
+        VectorLayout layout = new VectorLayout(
+                "adapter",
+                true,
+                List.of(
+                        new TensorLayout("q.lora_B.weight", List.of(3, 2), 0),
+                        new TensorLayout("q.lora_A.weight", List.of(2, 3), 0)));
+        assertThat(PublicSeed.adapter(Bytes.of(seed), layout))
+                .containsExactly(
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0,
+                        -0.49197876f,
+                        0.04882668f,
+                        0.51270497f,
+                        -0.5633428f,
+                        -0.17210309f,
+                        -0.5178493f);
     }
 
     @Test

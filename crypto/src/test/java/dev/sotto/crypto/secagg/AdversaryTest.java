@@ -31,6 +31,7 @@ import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Attacks that take more than one false message (protocol §8, "Adversary"); single false messages are in
@@ -209,6 +210,7 @@ class AdversaryTest {
         federation.pending.clear();
         federation.direct(new Input.Abort("Operator", "test", List.of()));
         federation.direct(federation.pending.removeFirst());
+        node(VICTIM).position = federation.control.size();
         federation.dead.clear();
         federation.open(federation.next(1, ADAPTER_0));
         federation.run();
@@ -258,9 +260,8 @@ class AdversaryTest {
     @Test
     void coordinatorWithEverythingItHolds_againstOneSurvivor_hasNoise() throws Exception {
         runRound();
-        UpdateChunk masked = UpdateChunk.parse(Objects.requireNonNull(federation.updates.get(VICTIM))
-                .getFirst()
-                .payload());
+        UpdateChunk masked =
+                UpdateChunk.parse(federation.chunks(VICTIM).getFirst().payload());
         byte[] left = masked.masked().toArray();
         Unmasking unmasking = closed().unmasking().orElseThrow();
         Routed routed = unmasking.survivors().routed();
@@ -347,6 +348,7 @@ class AdversaryTest {
     /// Every bit counts: an envelope of which one bit is flipped is refused with a typed fault, whatever it
     /// carried. Prefixes and longer ones too.
     @Test
+    @Tag("slow")
     void flippedBitOrTruncatedFrame_ofAnyMessage_isRefused() {
         federation.dies.put("org-d", MessageType.SHARES_DEALT);
         runRound();
@@ -416,6 +418,7 @@ class AdversaryTest {
 
     /// The broker brings each inbox message twice and in any order within a phase: the same sum.
     @Test
+    @Tag("slow")
     void messages_duplicatedAndReordered_giveTheSameSum() {
         for (int seed = 0; seed < 20; seed++) {
             Federation shuffled = new Federation(5, 77);

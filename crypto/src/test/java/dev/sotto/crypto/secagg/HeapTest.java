@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 ///
 /// Garbage that was not yet collected is not looked at: the JDK's and Bouncy Castle's ciphers leave copies
 /// there that are not ours to wipe.
+@Tag("slow")
 class HeapTest {
     private static final byte CLOAK = 0x5a;
 

@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// A member finds whatever the coordinator made of a round other than the sum and the step.
@@ -76,9 +77,10 @@ class RecomputationTest {
         federation.open(federation.next(1, ADAPTER_0));
         federation.run();
         RoundClosed real = closed(federation, 3).message();
-        RoundClosed wrongSum = new RoundClosed(real.version(), real.modelDigest(), Bytes.zeros(32), real.roundSeeds());
-        RoundClosed wrongStep =
-                new RoundClosed(real.version(), Bytes.zeros(32), real.aggregateDigest(), real.roundSeeds());
+        RoundClosed wrongSum = new RoundClosed(
+                real.version(), real.modelDigest(), Bytes.zeros(32), real.roundSeeds(), real.revealed());
+        RoundClosed wrongStep = new RoundClosed(
+                real.version(), Bytes.zeros(32), real.aggregateDigest(), real.roundSeeds(), real.revealed());
         List<Envelope> chunks = federation.chunks();
         assertThatThrownBy(() -> recompute(federation, chunks, wrongSum)).hasMessageContaining("its sum is not");
         assertThatThrownBy(() -> recompute(federation, chunks, wrongStep)).hasMessageContaining("server's step");
@@ -136,7 +138,11 @@ class RecomputationTest {
         RoundClosed real = closed(federation, 3).message();
         federation.version = change.apply(federation.version);
         return new RoundClosed(
-                real.version(), federation.version.digest(Federation.NAME), real.aggregateDigest(), real.roundSeeds());
+                real.version(),
+                federation.version.digest(Federation.NAME),
+                real.aggregateDigest(),
+                real.roundSeeds(),
+                real.revealed());
     }
 
     private static UnaryOperator<ModelVersion> flip(int coordinate) {
@@ -148,6 +154,7 @@ class RecomputationTest {
     }
 
     @Test
+    @Tag("slow")
     void recomputation_sample_findsAWrongCoordinateInItAndNeedsNoOtherChunks() throws Exception {
         Federation federation = large();
         Sample sample = new Sample.Some(Set.of(0, 11));
@@ -172,6 +179,7 @@ class RecomputationTest {
     }
 
     @Test
+    @Tag("slow")
     void recomputation_sample_findsAHeaderThatSaysSomethingElse() {
         Federation federation = large();
         RoundClosed wrong = saying(federation, version -> {

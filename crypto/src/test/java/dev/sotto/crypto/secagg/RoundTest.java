@@ -10,6 +10,7 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Honest members, with and without dropouts: the sum is the plaintext sum of the survivors.
@@ -52,6 +53,7 @@ class RoundTest {
     /// delivering, up to six members. Those that die after `SharesDealt` are unmasked through their
     /// masters.
     @Test
+    @Tag("slow")
     void round_everyDropoutPattern_sumsTheSurvivors() {
         for (int members = 4; members <= 6; members++) {
             int c = Parameters.defaultMaxColluders(members);
@@ -79,6 +81,7 @@ class RoundTest {
 
     /// Every dropout pattern once more, dying later: after delivering they are still in the sum.
     @Test
+    @Tag("slow")
     void round_membersDieAfterDelivering_areStillSummed() {
         for (MessageType last : List.of(MessageType.SURVIVORS_CONFIRMED, MessageType.SHARES_REVEALED)) {
             for (int i = 0; i < 4; i++) {

@@ -7,6 +7,7 @@ import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -65,8 +66,37 @@ class ShamirTest {
         List<Secret> shares = Shamir.split(randomness.secret(32), 3, 5, randomness);
         shares.get(3).expose(InsecureSecretAccess.get())[7] ^= 1;
         assertThatThrownBy(() -> Shamir.combine(3, some(shares, 0b11111)))
-                .isInstanceOf(InconsistentShares.class)
+                .isInstanceOfSatisfying(
+                        InconsistentShares.class, fault -> assertThat(fault.x()).isEqualTo(4))
                 .hasMessageContaining("x = 4");
+    }
+
+    /// The drawn coefficients would rebuild the secret from one share.
+    @Test
+    void split_done_hasWipedItsCoefficients() {
+        List<byte[]> drawn = new ArrayList<>();
+        Secret secret = randomness.secret(32);
+        List<Secret> shares = Shamir.split(secret, 3, 5, target -> {
+            randomness.fill(target);
+            drawn.add(target);
+        });
+        assertThat(shares).hasSize(5);
+        assertThat(drawn).hasSize(2).allSatisfy(bytes -> assertThat(bytes).containsOnly(0));
+        assertThat(secret.isWiped()).isFalse();
+    }
+
+    @Test
+    void split_thresholdOne_isTheSecretItself() {
+        Secret secret = randomness.secret(32);
+        assertThat(Shamir.split(secret, 1, 3, randomness)).allMatch(share -> share.sameAs(secret));
+    }
+
+    @Test
+    void combine_fewerThanTheThreshold_isRefused() {
+        List<Secret> shares = Shamir.split(randomness.secret(32), 3, 5, randomness);
+        assertThatThrownBy(() -> Shamir.combine(3, some(shares, 0b11)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("2 shares, need 3");
     }
 
     @Test
@@ -87,6 +117,8 @@ class ShamirTest {
     void split_thresholdOutsideOneToShares_isRefused() {
         assertThatThrownBy(() -> Shamir.split(randomness.secret(32), 4, 3, randomness))
                 .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Shamir.split(randomness.secret(32), 0, 3, randomness))
+                .hasMessageContaining("threshold 0 of 3");
         assertThatThrownBy(() -> Shamir.split(randomness.secret(32), 2, 256, randomness))
                 .hasMessageContaining("255");
     }

@@ -14,8 +14,24 @@ final class AdamW {
     private int steps;
 
     AdamW(int size) {
-        first = new float[size];
-        second = new float[size];
+        this(0, new float[size], new float[size]);
+    }
+
+    /// Continues after `steps` steps with the moments that they left.
+    AdamW(int steps, float[] first, float[] second) {
+        this.steps = steps;
+        this.first = first;
+        this.second = second;
+    }
+
+    /// The first moments, not copied.
+    float[] first() {
+        return first;
+    }
+
+    /// The second moments, not copied.
+    float[] second() {
+        return second;
     }
 
     /// One step in place.

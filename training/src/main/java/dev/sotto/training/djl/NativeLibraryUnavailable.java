@@ -1,6 +1,7 @@
 package dev.sotto.training.djl;
 
-/// PyTorch cannot be started on this machine: no native library for it, or nowhere to unpack it.
+/// PyTorch cannot be started on this machine, or not for this device: no native library for it, or nowhere to
+/// unpack it.
 public final class NativeLibraryUnavailable extends Exception {
     private static final long serialVersionUID = 1L;
 
@@ -9,5 +10,9 @@ public final class NativeLibraryUnavailable extends Exception {
                 "PyTorch does not start: its native library is missing for this system, or the folder that DJL_CACHE_DIR names"
                         + " (default ~/.djl.ai) cannot be written: " + cause.getMessage(),
                 cause);
+    }
+
+    NativeLibraryUnavailable(Device device, int cards) {
+        super(device + " is not available: PyTorch sees " + cards + " graphics cards here");
     }
 }

@@ -1,24 +1,60 @@
 package dev.sotto.training.djl;
 
+import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.TrainingState;
 import dev.sotto.training.data.Batch;
 import dev.sotto.training.data.Sampler;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.SplittableRandom;
 
-/// Supervised fine-tuning of an adapter for a fixed number of steps, with fresh AdamW state, as every
-/// client of OpenFedLLM does in every round. The same seed gives the same bits on the same machine.
+/// Trains an adapter for a fixed number of steps, with fresh AdamW state, as every client of OpenFedLLM does
+/// in every round. The same seed gives the same bits on the same machine, also if the training was killed in
+/// between and went on from its last state.
 public final class Trainer {
     private Trainer() {}
 
     /// What to do.
     ///
-    /// @param steps        at least 1
-    /// @param batchSize    sequences per step
-    /// @param learningRate constant within the call
-    /// @param weightDecay  decoupled
-    /// @param clipNorm     largest gradient norm
-    /// @param seed         decides the order of the data
-    public record Plan(int steps, int batchSize, double learningRate, double weightDecay, double clipNorm, long seed) {}
+    /// @param steps          at least 1
+    /// @param batchSize      examples per step
+    /// @param microBatchSize examples computed at once; the gradients of a step's parts are added up, which
+    ///   needs less memory and gives the same mean
+    /// @param learningRate   constant within the call
+    /// @param weightDecay    decoupled
+    /// @param clipNorm       largest gradient norm
+    /// @param seed           decides the order of the data, and dropout
+    public record Plan(
+            int steps,
+            int batchSize,
+            int microBatchSize,
+            double learningRate,
+            double weightDecay,
+            double clipNorm,
+            long seed) {
+        /// Checks the counts.
+        ///
+        /// @throws IllegalArgumentException naming the one below 1
+        public Plan {
+            if (steps < 1 || batchSize < 1 || microBatchSize < 1) {
+                throw new IllegalArgumentException("steps " + steps + ", batch size " + batchSize
+                        + " and micro-batch size " + microBatchSize + " must be at least 1");
+            }
+        }
+
+        /// Every batch at once.
+        public Plan(int steps, int batchSize, double learningRate, double weightDecay, double clipNorm, long seed) {
+            this(steps, batchSize, batchSize, learningRate, weightDecay, clipNorm, seed);
+        }
+    }
 
     /// What came of it.
     ///
@@ -35,13 +71,13 @@ public final class Trainer {
         boolean step(int step, int steps, double loss);
     }
 
-    /// Trains from `start`, which is not changed.
+    /// Supervised fine-tuning from `start`, which is not changed.
     public static Result train(
             Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data, Plan plan, Progress progress) {
         return train(model, lora, start, data, plan, Correction.NONE, progress);
     }
 
-    /// Trains from `start`, which is not changed, as a client of a federated algorithm.
+    /// Supervised fine-tuning from `start`, which is not changed, as a client of a federated algorithm.
     public static Result train(
             Model model,
             LoraConfig lora,
@@ -50,25 +86,157 @@ public final class Trainer {
             Plan plan,
             Correction correction,
             Progress progress) {
-        float[] adapter = start.clone();
-        AdamW optimiser = new AdamW(adapter.length);
-        Sampler<Batch.Sequence> sampler = new Sampler<>(data, plan.seed());
-        double total = 0;
-        long tokens = 0;
-        int step = 0;
-        boolean on = true;
-        while (on && step < plan.steps()) {
-            Batch batch =
-                    Batch.of(sampler.next(plan.batchSize()), model.config().padToken());
-            Model.Gradient made = model.gradient(batch, lora, adapter);
+        return train(new Objective.Supervised(), model, lora, start, data, plan, correction, progress);
+    }
+
+    /// Trains from `start`, which is not changed.
+    ///
+    /// @param data not empty
+    public static <T> Result train(
+            Objective<T> objective,
+            Model model,
+            LoraConfig lora,
+            float[] start,
+            List<T> data,
+            Plan plan,
+            Correction correction,
+            Progress progress) {
+        Run<T> run = new Run<>(objective, model, lora, data, plan, correction, fresh(start));
+        while (run.step(progress)) {}
+        return run.result();
+    }
+
+    /// The same, with its state in a file: if that is there, training goes on from it, else from `start`.
+    ///
+    /// @param state replaced after every `every` steps and at the end; its folder exists
+    /// @throws InvalidFile if the file is damaged, or of a training with other arguments
+    public static <T> Result train(
+            Objective<T> objective,
+            Model model,
+            LoraConfig lora,
+            float[] start,
+            List<T> data,
+            Plan plan,
+            Correction correction,
+            Path state,
+            int every,
+            Progress progress)
+            throws IOException, InvalidFile {
+        String training = fingerprint(objective, model, lora, start, data, plan);
+        TrainingState from = Files.exists(state) ? TrainingState.read(state, training, start.length) : fresh(start);
+        Run<T> run = new Run<>(objective, model, lora, data, plan, correction, from);
+        boolean on = run.steps < plan.steps();
+        while (on) {
+            on = run.step(progress);
+            if (!on || run.steps % every == 0) {
+                run.state().write(state, training);
+            }
+        }
+        return run.result();
+    }
+
+    private static TrainingState fresh(float[] start) {
+        return new TrainingState(0, start, new float[start.length], new float[start.length], 0, 0);
+    }
+
+    /// Tells trainings apart whose states must not be mixed up. The correction is not in it: it follows from
+    /// what the caller started from.
+    private static <T> String fingerprint(
+            Objective<T> objective, Model model, LoraConfig lora, float[] start, List<T> data, Plan plan) {
+        MessageDigest digest;
+        try {
+            digest = MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+        digest.update(List.of(objective, model.config(), lora, plan).toString().getBytes(StandardCharsets.UTF_8));
+        ByteBuffer values = ByteBuffer.allocate(4 * start.length);
+        values.asFloatBuffer().put(start);
+        digest.update(values);
+        for (T example : data) {
+            Batch batch = objective.batch(List.of(example), 0);
+            for (int row = 0; row < batch.tokens().length; row++) {
+                ByteBuffer tokens = ByteBuffer.allocate(8 * batch.tokens()[row].length);
+                tokens.asIntBuffer().put(batch.tokens()[row]).put(batch.targets()[row]);
+                digest.update(tokens);
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /// A training between its steps.
+    private static final class Run<T> {
+        private final Objective<T> objective;
+        private final Model model;
+        private final LoraConfig lora;
+        private final Plan plan;
+        private final Correction correction;
+        private final Sampler<T> sampler;
+        private final AdamW optimiser;
+        private final float[] adapter;
+        private double loss;
+        private long tokens;
+        private int steps;
+
+        Run(
+                Objective<T> objective,
+                Model model,
+                LoraConfig lora,
+                List<T> data,
+                Plan plan,
+                Correction correction,
+                TrainingState from) {
+            this.objective = objective;
+            this.model = model;
+            this.lora = lora;
+            this.plan = plan;
+            this.correction = correction;
+            this.sampler = new Sampler<>(data, plan.seed());
+            this.adapter = from.adapter().clone();
+            this.optimiser = new AdamW(from.step(), from.first(), from.second());
+            this.loss = from.loss();
+            this.tokens = from.tokens();
+            this.steps = from.step();
+            for (int step = 0; step < steps; step++) {
+                sampler.next(plan.batchSize());
+            }
+        }
+
+        /// Whether another step follows.
+        boolean step(Progress progress) {
+            List<T> examples = sampler.next(plan.batchSize());
+            Model.Gradient made = gradient(examples);
             correction.gradient(made.gradient(), adapter);
             optimiser.step(adapter, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
             correction.stepped(adapter, plan.learningRate());
-            total += made.loss();
-            tokens += batch.counted();
-            step++;
-            on = progress.step(step, plan.steps(), made.loss());
+            loss += made.loss();
+            tokens += objective.batch(examples, 0).counted();
+            steps++;
+            return progress.step(steps, plan.steps(), made.loss()) && steps < plan.steps();
         }
-        return new Result(adapter, total / step, tokens);
+
+        private Model.Gradient gradient(List<T> examples) {
+            SplittableRandom seeds = new SplittableRandom(plan.seed() + 31L * steps);
+            double total = Math.max(1, objective.weight(examples));
+            double sum = 0;
+            float[] gradient = new float[adapter.length];
+            for (int at = 0; at < examples.size(); at += plan.microBatchSize()) {
+                List<T> part = examples.subList(at, Math.min(at + plan.microBatchSize(), examples.size()));
+                Model.Gradient made = objective.part(model, lora, adapter, part, total, seeds.nextLong());
+                sum += made.loss();
+                for (int i = 0; i < gradient.length; i++) {
+                    gradient[i] += made.gradient()[i];
+                }
+            }
+            return new Model.Gradient(sum, gradient);
+        }
+
+        TrainingState state() {
+            return new TrainingState(steps, adapter, optimiser.first(), optimiser.second(), loss, tokens);
+        }
+
+        Result result() {
+            return new Result(adapter, loss / steps, tokens);
+        }
     }
 }

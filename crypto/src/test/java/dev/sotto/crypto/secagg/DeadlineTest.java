@@ -1,0 +1,282 @@
+package dev.sotto.crypto.secagg;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sotto.crypto.secagg.DirectorState.Input;
+import dev.sotto.crypto.secagg.DirectorState.Output;
+import dev.sotto.crypto.secagg.DirectorState.Phase;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Deadlines;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOpened;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/// For whom the director waits, and until when (protocol §5, "Deadlines are the director's"): each phase has its
+/// own, nobody waits for who declined, and stragglers have their grace.
+class DeadlineTest {
+    private static final String LATE = "org-d";
+
+    private final Federation federation = new Federation(4, 61);
+
+    private static RoundOpened with(RoundOpened o, Deadlines deadlines) {
+        return new RoundOpened(
+                o.round(),
+                o.attempt(),
+                o.nonce(),
+                o.cohort(),
+                o.threshold(),
+                o.maxDropouts(),
+                o.maxColluders(),
+                o.minSurvivors(),
+                o.ringBits(),
+                o.layout(),
+                o.weightCap(),
+                o.weighting(),
+                deadlines,
+                o.baseModelDigest(),
+                o.adapterVersion(),
+                o.adapterDigest(),
+                o.plan(),
+                o.keyId(),
+                o.roundKey(),
+                o.registryHead(),
+                o.previous());
+    }
+
+    private void open() {
+        federation.open(with(federation.next(1, Bytes.zeros(32)), new Deadlines(11, 12, 100, 13, 14)));
+    }
+
+    private void drain() {
+        while (!federation.pending.isEmpty()) {
+            federation.direct(federation.pending.removeFirst());
+        }
+    }
+
+    private static Instant ends(Phase phase) {
+        return switch (phase) {
+            case Phase.Keys keys -> keys.ends();
+            case Phase.Shares shares -> shares.ends();
+            case Phase.Updates updates -> updates.ends();
+            case Phase.Confirmation confirmation -> confirmation.ends();
+            case Phase.Reveal reveal -> reveal.ends();
+            case Phase.Judging judging -> judging.ends();
+            case Phase.Between between -> throw new AssertionError("no attempt is open");
+            case Phase.Past past -> throw new AssertionError("it has ended");
+            case Phase.Summing summing -> throw new AssertionError("nobody is waited for");
+        };
+    }
+
+    /// What is said at `time` when nothing else happens: a decision, or nothing.
+    private List<Output> tick(Instant time) {
+        return federation
+                .director
+                .step(federation.state, new Input.Tick(), time)
+                .outputs();
+    }
+
+    private void assertWaitsUntil(Instant end, MessageType decided) {
+        assertThat(tick(end.minusNanos(1))).isEmpty();
+        for (Instant late : List.of(end, end.plusSeconds(5))) {
+            assertThat(tick(late))
+                    .singleElement()
+                    .isInstanceOfSatisfying(
+                            Output.Decide.class,
+                            decide -> assertThat(decide.decided().type()).isEqualTo(decided));
+        }
+    }
+
+    /// The member answers to nothing from this message of `control` on.
+    private static void silentFrom(Federation federation, String member, MessageType first) {
+        federation.tampered.put(member, envelope -> {
+            if (envelope.type() == first) {
+                federation.dead.add(member);
+            }
+            return envelope;
+        });
+    }
+
+    private void assertPhaseLasts(Class<? extends Phase> phase, MessageType first, long seconds, MessageType decided) {
+        federation.now = Instant.EPOCH.plusSeconds(1000);
+        silentFrom(federation, LATE, first);
+        open();
+        drain();
+        assertThat(federation.state.phase()).isInstanceOf(phase);
+        assertThat(ends(federation.state.phase())).isEqualTo(federation.now.plusSeconds(seconds));
+        assertWaitsUntil(federation.now.plusSeconds(seconds), decided);
+    }
+
+    @Test
+    void keys_oneIsMissing_waitsTheirDeadline() {
+        assertPhaseLasts(Phase.Keys.class, MessageType.ROUND_OPENED, 11, MessageType.ROSTER_SEALED);
+    }
+
+    @Test
+    void shares_oneIsMissing_waitsTheirDeadline() {
+        assertPhaseLasts(Phase.Shares.class, MessageType.ROSTER_SEALED, 12, MessageType.SHARES_ROUTED);
+    }
+
+    @Test
+    void confirmations_oneIsMissing_waitsTheirDeadline() {
+        assertPhaseLasts(Phase.Confirmation.class, MessageType.SURVIVORS_SEALED, 13, MessageType.UNMASK_REQUESTED);
+    }
+
+    @Test
+    void reveal_oneIsMissing_waitsItsDeadlineAndThenUnmasks() {
+        silentFrom(federation, LATE, MessageType.UNMASK_REQUESTED);
+        open();
+        drain();
+        assertThat(federation.state.phase()).isInstanceOf(Phase.Reveal.class);
+        Instant end = federation.now.plusSeconds(14);
+        assertThat(ends(federation.state.phase())).isEqualTo(end);
+        assertThat(tick(end.minusNanos(1))).isEmpty();
+        assertThat(tick(end)).singleElement().isInstanceOf(Output.Unmask.class);
+    }
+
+    /// Two deliver of four, with one dropout allowed: not enough, so no grace but the whole deadline.
+    @Test
+    void training_tooFewHaveDelivered_waitsItsDeadlineAndAborts() {
+        silentFrom(federation, "org-c", MessageType.SHARES_ROUTED);
+        silentFrom(federation, LATE, MessageType.SHARES_ROUTED);
+        open();
+        drain();
+        assertThat(federation.state.phase()).isInstanceOfSatisfying(Phase.Updates.class, updates -> {
+            assertThat(updates.delivered()).hasSize(2);
+            assertThat(updates.enough()).isEmpty();
+            assertThat(updates.since()).isEqualTo(federation.now);
+        });
+        assertThat(ends(federation.state.phase())).isEqualTo(federation.now.plusSeconds(100));
+        assertWaitsUntil(federation.now.plusSeconds(100), MessageType.ROUND_ABORTED);
+    }
+
+    /// Until n − maxDropouts have delivered, and from then the larger of the grace and the time that they took.
+    private void assertGrace(Duration took, Duration grace) {
+        silentFrom(federation, LATE, MessageType.SHARES_ROUTED);
+        open();
+        Instant began = federation.now;
+        List<Input> delivered = new java.util.ArrayList<>();
+        while (!federation.pending.isEmpty()) {
+            Input input = federation.pending.removeFirst();
+            if (input instanceof Input.Delivered) {
+                delivered.add(input);
+            } else {
+                federation.direct(input);
+            }
+        }
+        assertThat(delivered).hasSize(3);
+        federation.direct(delivered.get(0));
+        federation.now = began.plus(took);
+        federation.direct(delivered.get(1));
+        assertThat(tick(federation.now.plus(grace))).isEmpty();
+        federation.direct(delivered.get(2));
+        Instant enough = federation.now;
+        // One who says it again, later, does not begin the grace anew.
+        federation.now = enough.plusMillis(1);
+        federation.direct(delivered.get(0));
+        assertWaitsUntil(enough.plus(grace), MessageType.SURVIVORS_SEALED);
+    }
+
+    @Test
+    void training_enoughWereQuick_stragglersHaveTheGrace() {
+        assertGrace(Duration.ofSeconds(2), Duration.ofSeconds(5));
+    }
+
+    @Test
+    void training_enoughTookLong_stragglersHaveThatLong() {
+        assertGrace(Duration.ofSeconds(30), Duration.ofSeconds(30));
+    }
+
+    @Test
+    void judging_complainantIsSilent_waitsTheDeadlineOfShares() {
+        open();
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        federation.dead.add(LATE);
+        federation.pending.clear();
+        federation.direct(new Input.Received(federation
+                .node(3)
+                .identity
+                .sign(
+                        new Complaint("org-a", "SEALED_SHARE"),
+                        federation.state.chain().head())));
+        drain();
+        Instant end = federation.now.plusSeconds(12);
+        assertThat(ends(federation.state.phase())).isEqualTo(end);
+        assertThat(tick(end.minusNanos(1))).isEmpty();
+        assertThat(tick(end)).containsExactly(new Output.Judged(LATE, LATE, "org-a"));
+    }
+
+    /// It was asked and said no: the others need not wait.
+    @Test
+    void declined_inAnyPhase_isNotWaitedFor() {
+        for (MessageType first : List.of(
+                MessageType.ROUND_OPENED,
+                MessageType.ROSTER_SEALED,
+                MessageType.SHARES_ROUTED,
+                MessageType.SURVIVORS_SEALED)) {
+            Federation fresh = new Federation(4, 62);
+            silentFrom(fresh, LATE, first);
+            fresh.open(fresh.next(1, Bytes.zeros(32)));
+            while (!fresh.pending.isEmpty()) {
+                fresh.direct(fresh.pending.removeFirst());
+            }
+            int before = fresh.control.size();
+            fresh.direct(new Input.Received(fresh.node(3)
+                    .identity
+                    .sign(
+                            new RoundDeclined("POLICY", "not now"),
+                            fresh.state.chain().head())));
+            while (!fresh.pending.isEmpty()) {
+                fresh.direct(fresh.pending.removeFirst());
+            }
+            assertThat(fresh.control.size()).as("from %s on", first).isGreaterThan(before);
+        }
+    }
+
+    @Test
+    void declined_overAnotherTranscript_isRefusedAndStillWaitedFor() {
+        silentFrom(federation, LATE, MessageType.ROUND_OPENED);
+        open();
+        drain();
+        federation.direct(new Input.Received(
+                federation.node(3).identity.sign(new RoundDeclined("POLICY", "not now"), Bytes.zeros(32))));
+        assertThat(federation.refusedByDirector)
+                .extracting(PeerMisbehaved::reason)
+                .containsExactly(Refusal.OTHER_TRANSCRIPT);
+        assertThat(federation.state.silent()).isEmpty();
+        assertThat(federation.state.phase()).isInstanceOf(Phase.Keys.class);
+    }
+
+    @Test
+    void declined_lastAttempt_isWaitedForInTheNext() {
+        open();
+        federation.direct(federation.pending.removeFirst());
+        federation.direct(federation.pending.removeFirst());
+        federation.direct(new Input.Received(federation
+                .node(3)
+                .identity
+                .sign(
+                        new RoundDeclined("POLICY", "not now"),
+                        federation.state.chain().head())));
+        assertThat(federation.state.silent()).containsExactly(LATE);
+        federation.pending.clear();
+        federation.direct(new Input.Abort("Operator", "test", List.of()));
+        drain();
+        assertThat(federation.state.silent()).isEmpty();
+        // Between attempts nobody is asked.
+        federation.direct(new Input.Received(federation
+                .node(3)
+                .identity
+                .sign(
+                        new RoundDeclined("POLICY", "not now"),
+                        federation.state.chain().head())));
+        assertThat(federation.state.silent()).isEmpty();
+        assertThat(federation.refusedByDirector).isEmpty();
+    }
+}

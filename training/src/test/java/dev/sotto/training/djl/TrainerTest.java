@@ -1,0 +1,208 @@
+package dev.sotto.training.djl;
+
+import static dev.sotto.training.djl.References.relative;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.data.Batch;
+import dev.sotto.training.djl.References.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What training promises beside the reference figures.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class TrainerTest {
+    private static final Objective<Batch.Sequence> SFT = new Objective.Supervised();
+    private static final Objective<Objective.Preference> DPO = new Objective.DirectPreference(0.1);
+    private static final Trainer.Progress ON = (_, _, _) -> true;
+
+    private final Reference llama = References.llama();
+    private final Model model = llama.model;
+    private final float[] start = llama.adapter.vector();
+    private final LoraConfig lora =
+            new LoraConfig(4, 8, 0.1, false, llama.adapter.lora().targets());
+    private final List<Batch.Sequence> data = data();
+    private final List<Objective.Preference> pairs = pairs();
+
+    /// Rows of different lengths, so that every micro-batch is padded otherwise.
+    private List<Batch.Sequence> data() {
+        List<Batch.Sequence> data = new ArrayList<>();
+        for (int[] row : llama.rows("input_ids")) {
+            data.add(new Batch.Sequence(Arrays.copyOf(row, 20 + 3 * data.size()), 8 + data.size()));
+        }
+        return data;
+    }
+
+    private List<Objective.Preference> pairs() {
+        List<Objective.Preference> pairs = new ArrayList<>();
+        List<Batch.Sequence> rejected = llama.sequences("dpo.rejected_input_ids", 16);
+        for (Batch.Sequence chosen : llama.sequences("dpo.chosen_input_ids", 16)) {
+            pairs.add(new Objective.Preference(chosen, rejected.get(pairs.size())));
+        }
+        return pairs;
+    }
+
+    @AfterAll
+    void close() {
+        llama.close();
+    }
+
+    private <T> float[] train(Objective<T> objective, LoraConfig with, List<T> on, Trainer.Plan plan) {
+        return Trainer.train(objective, model, with, start, on, plan, Correction.NONE, ON)
+                .adapter();
+    }
+
+    private static Trainer.Plan plan(int steps, int batch, int micro, long seed) {
+        return new Trainer.Plan(steps, batch, micro, 1e-3, 0.01, 1.0, seed);
+    }
+
+    @Test
+    void train_sameSeed_givesTheSameBits() {
+        float[] one = train(SFT, lora, data, plan(4, 3, 2, 7));
+        System.gc();
+        assertThat(train(SFT, lora, data, plan(4, 3, 2, 7))).isEqualTo(one);
+        assertThat(train(SFT, lora, data, plan(4, 3, 2, 8))).isNotEqualTo(one);
+        assertThat(one).isNotEqualTo(start);
+    }
+
+    /// Examples of different lengths: a mean of the parts' means would be another one.
+    @Test
+    void gradient_ofMicroBatches_isThatOfTheBatch() {
+        float[] whole = new float[start.length];
+        float[] parts = new float[start.length];
+        double loss = add(whole, SFT.part(model, lora.withoutDropout(), start, data, SFT.weight(data), 0));
+        double sum = 0;
+        for (int i = 0; i < data.size(); i += 3) {
+            List<Batch.Sequence> part = data.subList(i, Math.min(i + 3, data.size()));
+            sum += add(parts, SFT.part(model, lora.withoutDropout(), start, part, SFT.weight(data), 0));
+        }
+        assertThat(sum).isCloseTo(loss, within(1e-5));
+        assertThat(relative(parts, whole)).isLessThan(1e-5);
+    }
+
+    private static double add(float[] sum, Model.Gradient part) {
+        for (int i = 0; i < sum.length; i++) {
+            sum[i] += part.gradient()[i];
+        }
+        return part.loss();
+    }
+
+    @Test
+    void dpo_training_movesTheChosenAnswersUp() {
+        Trainer.Plan plan = new Trainer.Plan(8, 4, 2, 5e-3, 0, 1.0, 1);
+        List<Double> losses = new ArrayList<>();
+        float[] adapter = Trainer.train(
+                        DPO,
+                        model,
+                        llama.adapter.lora(),
+                        start,
+                        pairs,
+                        plan,
+                        Correction.NONE,
+                        (_, _, loss) -> losses.add(loss))
+                .adapter();
+        assertThat(losses.getLast()).isLessThan(losses.getFirst());
+        assertThat(margin(adapter)).isGreaterThan(margin(start));
+    }
+
+    private double margin(float[] adapter) {
+        double[] rows = model.logProbabilities(DPO.batch(pairs, 0), llama.adapter.lora(), adapter);
+        double margin = 0;
+        for (int i = 0; i < rows.length; i++) {
+            margin += i < pairs.size() ? rows[i] : -rows[i];
+        }
+        return margin;
+    }
+
+    /// The process is gone: nothing after the step runs, least of all the writing of its state.
+    private static final class Killed extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    private <T> void killedAtEveryStep(Objective<T> objective, List<T> on, int steps, int every, Path folder)
+            throws Exception {
+        Trainer.Plan plan = plan(steps, 3, 2, 3);
+        float[] whole = train(objective, lora, on, plan);
+        for (int kill = 1; kill <= steps; kill++) {
+            Path state = folder.resolve(every + "-" + kill + ".safetensors");
+            int last = kill;
+            assertThatThrownBy(() -> trained(objective, on, plan, state, every, (step, _, _) -> {
+                        if (step == last) {
+                            throw new Killed();
+                        }
+                        return true;
+                    }))
+                    .isInstanceOf(Killed.class);
+            Files.writeString(state.resolveSibling(state.getFileName() + ".next"), "cut while it was writ");
+            List<Integer> heard = new ArrayList<>();
+            Trainer.Result result = trained(objective, on, plan, state, every, (step, _, _) -> heard.add(step));
+            assertThat(result.adapter()).isEqualTo(whole);
+            assertThat(heard.getFirst()).isEqualTo((kill - 1) / every * every + 1);
+            Trainer.Result again = trained(objective, on, plan, state, every, (_, _, _) -> {
+                throw new Killed();
+            });
+            assertThat(again.adapter()).isEqualTo(whole);
+            assertThat(again.meanLoss()).isEqualTo(result.meanLoss());
+            assertThat(again.tokens()).isEqualTo(result.tokens());
+        }
+    }
+
+    private <T> Trainer.Result trained(
+            Objective<T> objective, List<T> on, Trainer.Plan plan, Path state, int every, Trainer.Progress progress)
+            throws Exception {
+        return Trainer.train(objective, model, lora, start, on, plan, Correction.NONE, state, every, progress);
+    }
+
+    @Test
+    void sft_killedAtAnyStep_goesOnToTheSameBits(@TempDir Path folder) throws Exception {
+        killedAtEveryStep(SFT, data, 3, 1, folder);
+        killedAtEveryStep(SFT, data, 4, 2, folder);
+    }
+
+    @Test
+    void dpo_killedAtAnyStep_goesOnToTheSameBits(@TempDir Path folder) throws Exception {
+        killedAtEveryStep(DPO, pairs, 3, 2, folder);
+    }
+
+    @Test
+    void state_ofAnotherTraining_isRefused(@TempDir Path folder) throws Exception {
+        Path state = folder.resolve("state.safetensors");
+        Trainer.train(SFT, model, lora, start, data, plan(2, 2, 2, 1), Correction.NONE, state, 1, ON);
+        assertThatThrownBy(() ->
+                        Trainer.train(SFT, model, lora, start, data, plan(2, 2, 2, 2), Correction.NONE, state, 1, ON))
+                .isInstanceOf(InvalidFile.class)
+                .hasMessageContaining("is the state of another training");
+        assertThatThrownBy(() -> Trainer.train(
+                        SFT, model, lora, start, data.subList(1, 5), plan(2, 2, 2, 1), Correction.NONE, state, 1, ON))
+                .hasMessageContaining("is the state of another training");
+        byte[] whole = Files.readAllBytes(state);
+        Files.write(state, Arrays.copyOf(whole, whole.length - 4));
+        assertThatThrownBy(() ->
+                        Trainer.train(SFT, model, lora, start, data, plan(2, 2, 2, 1), Correction.NONE, state, 1, ON))
+                .isInstanceOf(InvalidFile.class)
+                .hasMessageContaining("second_moment");
+    }
+
+    @Test
+    void clip_longGradient_isScaledToTheNorm() {
+        float[] one = {0, 0};
+        float[] other = {0, 0};
+        new AdamW(2).step(one, new float[] {30, -40}, 0.1, 0, 1);
+        new AdamW(2).step(other, new float[] {0.6f, -0.8f}, 0.1, 0, 1);
+        assertThat(relative(one, other)).isLessThan(1e-6);
+        AdamW clipped = new AdamW(2);
+        clipped.step(one, new float[] {30, -40}, 0.1, 0, 1);
+        assertThat(clipped.first()[0]).isCloseTo(0.06f, within(1e-6f));
+        assertThat(clipped.first()[1]).isCloseTo(-0.08f, within(1e-6f));
+    }
+}
