@@ -291,7 +291,10 @@ public final class MachineFuzz {
         List<Envelope> known = new ArrayList<>(RECORDED);
         known.addAll(federation.control);
         known.addAll(federation.inboxes);
-        Envelope source = program.of(known);
+        // What was said last is what the receiver's state is about.
+        List<Envelope> last = federation.inboxes.subList(
+                Math.max(0, federation.inboxes.size() - 2 * MEMBERS), federation.inboxes.size());
+        Envelope source = program.of(program.below(2) == 0 && !last.isEmpty() ? last : known);
         return switch (program.below(4)) {
             case 0 -> source;
             case 1 -> envelope(source);
@@ -300,13 +303,13 @@ public final class MachineFuzz {
         };
     }
 
-    /// Over the transcript that the source has, or the one that the director or a member has reached, by a key
-    /// that the adversary holds: what another would have signed stays unsigned.
+    /// Over the transcript that the director or a member has reached, or the source has, by a key that the adversary
+    /// holds: what another would have signed stays unsigned.
     private Envelope signed(MessageType type, Bytes payload, Envelope source) {
         Bytes transcript = switch (program.below(3)) {
-            case 0 -> source.transcript();
-            case 1 -> federation.state.chain().head();
-            default -> federation.node(program.below(MEMBERS)).state.chain().head();
+            case 0 -> federation.state.chain().head();
+            case 1 -> federation.node(program.below(MEMBERS)).state.chain().head();
+            default -> source.transcript();
         };
         try {
             Message message = Message.parse(type, payload);
@@ -314,11 +317,11 @@ public final class MachineFuzz {
                     .filter(key -> type.fromCoordinator() == key.name().equals("coordinator"))
                     .toList();
             if (!able.isEmpty()) {
-                // Its own name first, so that most messages come from whom they would come from.
+                // Half of them come from whom they would come from.
                 Optional<Identity> same = able.stream()
                         .filter(key -> key.name().equals(source.sender()))
                         .findFirst();
-                return same.filter(key -> program.below(4) != 3)
+                return same.filter(key -> program.below(2) == 0)
                         .orElseGet(() -> program.of(able))
                         .sign(message, transcript);
             }
