@@ -40,13 +40,14 @@ class ReferenceTest {
 
                 {"question": "d", "answer": "e"}
                 """);
-        assertThat(JsonLines.read(file)).containsExactly(new Example("a\nb", "c"), new Example("d", "e"));
+        assertThat(JsonLines.read(file)).containsExactly(new Example("a b", "c"), new Example("d", "e"));
         Files.writeString(file, "{\"question\": \"d\", \"answer\": \"e\"}\n{\"question\": \"d\"}\n");
         assertThatThrownBy(() -> JsonLines.read(file))
                 .isInstanceOf(InvalidFile.class)
-                .hasMessageContaining("data.jsonl: line 2 must have a text");
+                .hasMessageContaining(
+                        "data.jsonl: line 2: output|answer|response|completion is missing, must be a text");
         Files.writeString(file, "{oops");
-        assertThatThrownBy(() -> JsonLines.read(file)).hasMessageContaining("line 1 is no JSON");
+        assertThatThrownBy(() -> JsonLines.read(file)).hasMessageContaining("line 1: is no JSON");
         Files.writeString(file, "\n");
         assertThatThrownBy(() -> JsonLines.read(file)).hasMessageContaining("no examples");
     }

@@ -39,6 +39,24 @@ public record Batch(int[][] tokens, int[][] targets) {
         return new Batch(tokens, targets);
     }
 
+    /// Pads sequences to the longest.
+    public static Batch padded(List<Labelled> sequences, int padToken) {
+        int length = sequences.stream()
+                .mapToInt(sequence -> sequence.tokens().length)
+                .max()
+                .orElse(0);
+        int[][] tokens = new int[sequences.size()][length];
+        int[][] targets = new int[sequences.size()][length];
+        for (int row = 0; row < tokens.length; row++) {
+            Labelled sequence = sequences.get(row);
+            Arrays.fill(tokens[row], padToken);
+            Arrays.fill(targets[row], IGNORE);
+            System.arraycopy(sequence.tokens(), 0, tokens[row], 0, sequence.tokens().length);
+            System.arraycopy(sequence.targets(), 0, targets[row], 0, sequence.targets().length);
+        }
+        return new Batch(tokens, targets);
+    }
+
     /// How many positions carry loss.
     public int counted() {
         int counted = 0;
