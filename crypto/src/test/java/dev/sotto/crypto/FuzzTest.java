@@ -72,15 +72,15 @@ public final class FuzzTest extends FuzzTargets {
     @Override
     protected List<FuzzTarget> targets() {
         return List.of(
-                new FuzzTarget("key", 300, keys(), FuzzTest::key),
-                new FuzzTarget("header", 3_000, List.of(VERSION.header().encode()), FuzzTest::header),
-                new FuzzTarget("version", 2_000, versions(), FuzzTest::version),
-                new FuzzTarget("registry", 200, registries(), FuzzTest::registry),
-                new FuzzTarget("sum", 3_000, List.of(sum()), FuzzTest::sum),
-                new FuzzTarget("shares", 300, List.of(shares()), FuzzTest::shares),
-                new FuzzTarget("recomputation", 30, programs(), MachineFuzz::recomputation),
-                new FuzzTarget("director", 40, programs(), MachineFuzz::director),
-                new FuzzTarget("member", 40, programs(), MachineFuzz::member));
+                new FuzzTarget("key", 100, keys(), FuzzTest::key),
+                new FuzzTarget("header", 1_000, List.of(VERSION.header().encode()), FuzzTest::header),
+                new FuzzTarget("version", 500, versions(), FuzzTest::version),
+                new FuzzTarget("registry", 100, registries(), FuzzTest::registry),
+                new FuzzTarget("sum", 1_000, List.of(sum()), FuzzTest::sum),
+                new FuzzTarget("shares", 200, List.of(shares()), FuzzTest::shares),
+                new FuzzTarget("recomputation", 10, programs(), MachineFuzz::recomputation),
+                new FuzzTarget("director", 20, programs(), MachineFuzz::director),
+                new FuzzTarget("member", 20, programs(), MachineFuzz::member));
     }
 
     private static Secret secret(int value) {
@@ -327,7 +327,7 @@ public final class FuzzTest extends FuzzTargets {
     private static List<Bytes> programs() {
         List<Bytes> programs = new ArrayList<>(List.of(Bytes.zeros(1)));
         SplittableRandom random = new SplittableRandom(1);
-        for (int i = 0; i < 12; i++) {
+        for (int i = 0; i < 8; i++) {
             byte[] program = new byte[16 << i % 4];
             random.nextBytes(program);
             programs.add(Bytes.of(program));

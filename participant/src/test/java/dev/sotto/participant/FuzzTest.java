@@ -47,14 +47,14 @@ public final class FuzzTest extends FuzzTargets {
     @Override
     protected List<FuzzTarget> targets() {
         return List.of(
-                new FuzzTarget("invite", 2_000, List.of(invite()), FuzzTest::invite),
-                new FuzzTarget("policy", 300, List.of(Bytes.utf8(Policy.TEMPLATE)), FuzzTest::policy),
-                new FuzzTarget("home", 300, homes(), FuzzTest::home),
+                new FuzzTarget("invite", 500, List.of(invite()), FuzzTest::invite),
+                new FuzzTarget("policy", 100, List.of(Bytes.utf8(Policy.TEMPLATE)), FuzzTest::policy),
+                new FuzzTarget("home", 150, homes(), FuzzTest::home),
                 new FuzzTarget(
-                        "journal", 200, DiskFuzz.journals(), input -> DiskFuzz.journal(folder("journal"), input)),
+                        "journal", 100, DiskFuzz.journals(), input -> DiskFuzz.journal(folder("journal"), input)),
                 new FuzzTarget(
                         "spool",
-                        200,
+                        100,
                         List.of(DiskFuzz.spool(folder("spool"))),
                         input -> DiskFuzz.spool(folder("spool"), input)));
     }

@@ -24,8 +24,8 @@ public final class FuzzTest extends FuzzTargets {
     @Override
     protected List<FuzzTarget> targets() {
         return List.of(
-                new FuzzTarget("envelope", 4_000, List.of(envelope()), FuzzTest::envelope),
-                new FuzzTarget("message", 20_000, messages(), FuzzTest::message));
+                new FuzzTarget("envelope", 2_000, List.of(envelope()), FuzzTest::envelope),
+                new FuzzTarget("message", 10_000, messages(), FuzzTest::message));
     }
 
     private static List<Decoder> decoders() {

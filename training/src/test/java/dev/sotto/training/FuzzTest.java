@@ -46,10 +46,10 @@ public final class FuzzTest extends FuzzTargets {
     @Override
     protected List<FuzzTarget> targets() {
         return List.of(
-                new FuzzTarget("safetensors", 300, List.of(safetensors()), FuzzTest::safetensors),
-                new FuzzTarget("llama-config", 300, configs(), FuzzTest::config),
-                new FuzzTarget("adapter", 300, List.of(adapter()), FuzzTest::adapter),
-                new FuzzTarget("json-lines", 300, examples(), FuzzTest::examples));
+                new FuzzTarget("safetensors", 150, List.of(safetensors()), FuzzTest::safetensors),
+                new FuzzTarget("llama-config", 150, configs(), FuzzTest::config),
+                new FuzzTarget("adapter", 150, List.of(adapter()), FuzzTest::adapter),
+                new FuzzTarget("json-lines", 150, examples(), FuzzTest::examples));
     }
 
     @FunctionalInterface

@@ -121,6 +121,8 @@ public final class CertificateAuthority {
             return new CertificateAuthority(new X509CertificateHolder(encoded), key, random);
         } catch (GeneralSecurityException e) {
             throw new IOException("the CA's key is not an EC key in PKCS#8: " + e.getMessage(), e);
+        } catch (RuntimeException e) {
+            throw new IOException("the CA's certificate is none: " + e.getMessage(), e);
         }
     }
 
@@ -156,6 +158,11 @@ public final class CertificateAuthority {
     ///
     /// @throws BadRequest if it is no PEM, is not signed by its own key, or that key is not P-256
     public Issued issue(String commonName, Bytes csr, Instant now) throws BadRequest {
+        return issue(commonName, requested(csr), Use.CLIENT, List.of(), now);
+    }
+
+    /// The key of a request. Bouncy Castle reads it as it goes, and throws unchecked exceptions on some bytes.
+    private static PublicKey requested(Bytes csr) throws BadRequest {
         try {
             JcaPKCS10CertificationRequest request = new JcaPKCS10CertificationRequest(csr.toArray());
             PublicKey publicKey = request.getPublicKey();
@@ -166,12 +173,12 @@ public final class CertificateAuthority {
             if (!request.isSignatureValid(new JcaContentVerifierProviderBuilder().build(publicKey))) {
                 throw new BadRequest("the CSR is not signed by its own key");
             }
-            return issue(commonName, publicKey, Use.CLIENT, List.of(), now);
+            return publicKey;
         } catch (IOException
                 | GeneralSecurityException
                 | OperatorCreationException
                 | PKCSException
-                | IllegalArgumentException e) {
+                | RuntimeException e) {
             throw new BadRequest("the CSR is not PKCS#10: " + e.getMessage());
         }
     }
@@ -245,6 +252,8 @@ public final class CertificateAuthority {
                 throw new IOException("expected a PEM block '" + type + "'");
             }
             return object.getContent();
+        } catch (RuntimeException e) {
+            throw new IOException("expected a PEM block '" + type + "': " + e.getMessage(), e);
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.sotto.coordinator.enrolment;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.crypto.primitive.Enc;
@@ -7,10 +8,12 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Topics;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Clock;
+import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -121,7 +124,17 @@ public final class Invites {
     }
 
     private ObjectNode read(String organisation) throws IOException {
-        return (ObjectNode) JSON.readTree(file(organisation).toFile());
+        Path file = file(organisation);
+        try {
+            if (!(JSON.readTree(Files.readString(file)) instanceof ObjectNode invite)) {
+                throw new IllegalArgumentException("it is no JSON object");
+            }
+            var _ = Bytes.fromHex(invite.path("tokenHash").asText());
+            var _ = Instant.parse(invite.path("expires").asText());
+            return invite;
+        } catch (JsonProcessingException | CharacterCodingException | DateTimeException | IllegalArgumentException e) {
+            throw new IOException(file + " is damaged: " + e.getMessage(), e);
+        }
     }
 
     private void write(String organisation, ObjectNode invite) throws IOException {

@@ -14,7 +14,10 @@ import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.VectorLayout;
 import java.io.IOException;
 import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -125,12 +128,12 @@ public record Settings(
         algorithm.done();
         Training training = training(top.section("training"));
         String seed = top.text("publicSeed", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
-        Path layout = file.resolveSibling(top.text("adapter", ANY, "the file that `sotto layout` wrote"));
+        Path layout = layout(file, top);
         top.done();
         return new Settings(
                 federation,
                 bootstrap,
-                URI.create(url),
+                uri(top, url),
                 partitions,
                 replication,
                 atLeast,
@@ -148,6 +151,24 @@ public record Settings(
     /// The names of its topics.
     public Topics topics() {
         return new Topics(federation);
+    }
+
+    private static URI uri(Section section, String url) throws InvalidSettings {
+        try {
+            return new URI(url);
+        } catch (URISyntaxException e) {
+            throw section.bad("url", url, "https://HOST:PORT");
+        }
+    }
+
+    private static Path layout(Path file, Section section) throws InvalidSettings {
+        String description = "the file that `sotto layout` wrote";
+        String name = section.text("adapter", ANY, description);
+        try {
+            return file.resolveSibling(name);
+        } catch (InvalidPathException e) {
+            throw section.bad("adapter", name, description);
+        }
     }
 
     private static Aggregation aggregation(Section section) throws InvalidSettings {
@@ -237,9 +258,14 @@ public record Settings(
     }
 
     private static JsonNode tree(Path file, ObjectMapper mapper) throws IOException, InvalidSettings {
+        if (!Files.isRegularFile(file)) {
+            throw new InvalidSettings(file + " is not a file");
+        }
         try {
             return Optional.ofNullable(mapper.readTree(Files.readString(file)))
                     .orElseThrow(() -> new InvalidSettings(file + " is empty"));
+        } catch (CharacterCodingException e) {
+            throw new InvalidSettings(file + " is not UTF-8");
         } catch (JsonProcessingException e) {
             throw new InvalidSettings(file + ":" + e.getLocation().getLineNr() + ": " + e.getOriginalMessage());
         }

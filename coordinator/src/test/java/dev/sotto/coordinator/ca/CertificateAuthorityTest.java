@@ -60,6 +60,28 @@ class CertificateAuthorityTest {
                 .isInstanceOf(CertificateAuthority.BadRequest.class);
     }
 
+    /// A signature of a number of bits that is no multiple of eight, on which Bouncy Castle throws an unchecked
+    /// exception.
+    @Test
+    void request_whoseSignatureIsNoOctets_isRefused() throws Exception {
+        KeyPair pair = key("secp256r1");
+        byte[] csr = request(pair, pair, "CN=acme").toArray();
+        int unused = -1;
+        for (int i = csr.length - 80; i < csr.length - 60; i++) {
+            if (csr[i] == 3 && csr[i + 2] == 0 && csr[i + 3] == 0x30) {
+                unused = i + 2;
+            }
+        }
+        csr[unused] = 1;
+        csr[csr.length - 1] &= (byte) 0xfe;
+        assertThatThrownBy(() -> authority.issue("acme", Bytes.of(csr), NOW))
+                .isInstanceOf(CertificateAuthority.BadRequest.class)
+                .hasMessageContaining("octet");
+        assertThatThrownBy(() -> CertificateAuthority.csr(
+                        "-----BEGIN CERTIFICATE REQUEST-----\n&&&&\n-----END CERTIFICATE REQUEST-----\n"))
+                .isInstanceOf(CertificateAuthority.BadRequest.class);
+    }
+
     @Test
     void authority_isLoadedFromItsTwoFiles() throws Exception {
         CertificateAuthority loaded =

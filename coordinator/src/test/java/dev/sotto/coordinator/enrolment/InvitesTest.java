@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.schemas.Bytes;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -54,6 +56,17 @@ class InvitesTest {
         assertThat(invites.check("acme", token))
                 .hasValueSatisfying(why -> assertThat(why).contains("blocked"));
         assertThat(invites.list()).extracting(Invites.Invite::state).containsExactly("blocked");
+    }
+
+    @Test
+    void fileThatIsDamaged_isNamed() throws Exception {
+        Invites invites = at(NOW);
+        for (String bad : List.of("", "[]", "{}", "{\"tokenHash\":\"0\",\"expires\":\"2026-01-01T00:00:00Z\"}")) {
+            Files.writeString(folder.resolve("acme.json"), bad);
+            assertThatThrownBy(() -> invites.check("acme", Bytes.zeros(32)))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("acme.json is damaged");
+        }
     }
 
     @Test

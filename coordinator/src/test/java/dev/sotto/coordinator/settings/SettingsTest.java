@@ -65,11 +65,22 @@ class SettingsTest {
         refused("steps: 10,", "steps: [,", "federation.yaml:");
     }
 
+    @Test
+    void fileOrValueThatCannotBeRead_isNamed() throws Exception {
+        refused("https://coordinator:8443", "https://{:1", "url is 'https://{:1'");
+        refused("layout.json", "nowhere.json", "nowhere.json is not a file");
+        refused("layout.json", "\"layout\\0.json\"", "adapter is");
+        Path file = Files.write(folder.resolve("federation.yaml"), new byte[] {'a', (byte) 0xff});
+        assertThatThrownBy(() -> Settings.read(file))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining("federation.yaml is not UTF-8");
+    }
+
     private void refused(String good, String bad, String... parts) {
         assertThat(GOOD).contains(good);
         assertThatThrownBy(() -> read(GOOD.replace(good, bad)))
                 .isInstanceOf(InvalidSettings.class)
-                .hasMessageContaining("federation.yaml")
+                .hasMessageContaining(folder.toString())
                 .hasMessageContainingAll(parts);
     }
 

@@ -575,7 +575,7 @@ public final class Director {
 
     private Transition abort(
             DirectorState state, String reason, String detail, List<Bytes> evidence, Optional<String> blamed) {
-        if (state.deciding() || state.phase() instanceof Phase.Between) {
+        if (state.deciding() || !state.chain().open()) {
             return wait(state);
         }
         List<SealedBox> seeds = switch (state.phase()) {

@@ -10,12 +10,17 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.ChannelOpened;
+import dev.sotto.schemas.Complaint;
+import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RevealedShares;
+import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.SurvivorsLifted;
@@ -43,7 +48,7 @@ public final class MachineFuzz {
     private static final Primitives REMEMBERED = new RememberedPrimitives(Federation.PRIMITIVES);
 
     /// An honest round of the same federation in which one member drops out after it dealt its shares; as
-    /// randomness is seeded, what is yet to be said is in it too.
+    /// randomness is seeded, what is yet to be said is in it too. Then what an honest round does not have.
     private static final List<Envelope> RECORDED = record();
 
     private final Federation federation = new Federation(MEMBERS, SEED, REMEMBERED);
@@ -75,9 +80,26 @@ public final class MachineFuzz {
         federation.dies.put(federation.ids.get(1), MessageType.SHARES_DEALT);
         federation.open(federation.next(1, Bytes.zeros(32)));
         federation.run();
-        return Stream.of(federation.control, federation.inboxes, federation.chunks())
+        Identity one = federation.node(2).identity;
+        List<Envelope> others = List.of(
+                one.sign(new Complaint("org-a", "SEALED_SHARE"), Bytes.zeros(32)),
+                one.sign(new ChannelOpened(Bytes.zeros(32)), Bytes.zeros(32)),
+                one.sign(new RoundDeclined("Operator", "stopped"), Bytes.zeros(32)),
+                one.sign(new Disputed("OTHER_RESULT", List.of()), Bytes.zeros(32)),
+                one.sign(new SurvivorsLifted(Bytes.zeros(32), List.of("org-a"), List.of("org-b")), Bytes.zeros(32)),
+                federation.coordinator.sign(aborted(), Bytes.zeros(32)));
+        return Stream.of(federation.control, federation.inboxes, federation.chunks(), others)
                 .flatMap(List::stream)
                 .toList();
+    }
+
+    private static Message aborted() {
+        try {
+            // reason = "Complaint"
+            return RoundAborted.parse(Bytes.fromHex("0a09436f6d706c61696e74"));
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /// The director among members whose keys the adversary all has, and whose messages it drops, doubles and
@@ -211,11 +233,13 @@ public final class MachineFuzz {
     private void disturb(Deque<Input> pending) {
         while (injects()) {
             List<Input> all = new ArrayList<>(pending);
-            switch (program.below(5)) {
-                case 0 -> pending.addFirst(new Input.Received(junk()));
-                case 1 -> pending.addLast(new Input.Received(junk()));
-                case 2 -> pending.addLast(program.of(all));
-                case 3 -> {
+            switch (program.below(8)) {
+                case 0, 1 -> pending.addFirst(new Input.Received(junk()));
+                case 2 -> pending.addLast(new Input.Received(junk()));
+                case 3 -> pending.addLast(program.of(all));
+                case 4 -> pending.addLast(new Input.Abort("Operator", "stopped", List.of()));
+                case 5 -> federation.now = federation.now.plusSeconds(program.below(20));
+                case 6 -> {
                     // Decisions and openings are its own: nobody else writes the leader's log.
                     Input one = program.of(all);
                     if (one instanceof Input.Received || one instanceof Input.Delivered) {
@@ -267,7 +291,10 @@ public final class MachineFuzz {
         List<Envelope> known = new ArrayList<>(RECORDED);
         known.addAll(federation.control);
         known.addAll(federation.inboxes);
-        Envelope source = program.of(known);
+        // What was said last is what the receiver's state is about.
+        List<Envelope> last = federation.inboxes.subList(
+                Math.max(0, federation.inboxes.size() - 2 * MEMBERS), federation.inboxes.size());
+        Envelope source = program.of(program.below(2) == 0 && !last.isEmpty() ? last : known);
         return switch (program.below(4)) {
             case 0 -> source;
             case 1 -> envelope(source);
@@ -276,13 +303,13 @@ public final class MachineFuzz {
         };
     }
 
-    /// Over the transcript that the source has, or the one that the director or a member has reached, by a key
-    /// that the adversary holds: what another would have signed stays unsigned.
+    /// Over the transcript that the director or a member has reached, or the source has, by a key that the adversary
+    /// holds: what another would have signed stays unsigned.
     private Envelope signed(MessageType type, Bytes payload, Envelope source) {
         Bytes transcript = switch (program.below(3)) {
-            case 0 -> source.transcript();
-            case 1 -> federation.state.chain().head();
-            default -> federation.node(program.below(MEMBERS)).state.chain().head();
+            case 0 -> federation.state.chain().head();
+            case 1 -> federation.node(program.below(MEMBERS)).state.chain().head();
+            default -> source.transcript();
         };
         try {
             Message message = Message.parse(type, payload);
@@ -290,11 +317,11 @@ public final class MachineFuzz {
                     .filter(key -> type.fromCoordinator() == key.name().equals("coordinator"))
                     .toList();
             if (!able.isEmpty()) {
-                // Its own name first, so that most messages come from whom they would come from.
+                // Half of them come from whom they would come from.
                 Optional<Identity> same = able.stream()
                         .filter(key -> key.name().equals(source.sender()))
                         .findFirst();
-                return same.filter(key -> program.below(4) != 3)
+                return same.filter(key -> program.below(2) == 0)
                         .orElseGet(() -> program.of(able))
                         .sign(message, transcript);
             }

@@ -642,6 +642,27 @@ class RefusalTest {
         assertThat(federation.state.chain()).isEqualTo(before);
     }
 
+    /// The attempt is over: a second end of it nobody would read.
+    @Test
+    void director_abortWhileAComplaintIsJudged_saysNothing() {
+        federation.open(federation.next(1, ADAPTER_0));
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Routed routed = ((Phase.Updates) federation.state.phase()).routed();
+        federation.direct(new DirectorState.Input.Received(
+                victim().identity.sign(new Complaint("org-a", "SEALED_SHARE"), routed.t2())));
+        while (!(federation.state.phase() instanceof Phase.Judging)) {
+            federation.direct(federation.pending.removeFirst());
+        }
+        Chain before = federation.state.chain();
+        federation.direct(new DirectorState.Input.Abort("Operator", "stopped", List.of()));
+        assertThat(federation.state.deciding()).isFalse();
+        federation.run();
+        assertThat(federation.state.chain()).isEqualTo(before);
+        assertThat(federation.judgements).hasSize(1);
+    }
+
     // 6 UpdateManifest and chunks
 
     private static Manifest manifest(Federation federation, int member) throws PeerMisbehaved {
