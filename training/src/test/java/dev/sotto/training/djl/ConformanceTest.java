@@ -114,7 +114,7 @@ class ConformanceTest {
         List<Double> losses = new ArrayList<>();
         Trainer.Result result = Trainer.train(
                 reference.model,
-                reference.adapter.lora(),
+                reference.adapter.lora().withoutDropout(),
                 reference.adapter.vector(),
                 reference.sequences("input_ids", 0),
                 new Trainer.Plan(expected.length, reference.rows("input_ids").length, 5e-3, 0, 1.0, 1),
@@ -151,7 +151,7 @@ class ConformanceTest {
             pairs.add(new Objective.Preference(chosen.get(i), rejected.get(i)));
         }
         Model model = reference.model;
-        LoraConfig lora = reference.adapter.lora();
+        LoraConfig lora = reference.adapter.lora().withoutDropout();
         float[] adapter = reference.adapter.vector();
         assertSums(model.logProbabilities(Batch.of(chosen, 0)), reference.floats("dpo.reference_chosen_logps"));
         assertSums(model.logProbabilities(Batch.of(rejected, 0)), reference.floats("dpo.reference_rejected_logps"));
