@@ -82,12 +82,12 @@ final class Decoder {
     }
 
     /// The hidden states after the last layer, B × T × H.
-    NDArray hidden(NDManager manager, int[][] tokens, Parameters parameters) {
+    NDArray hidden(NDManager manager, int[][] tokens, @Nullable Packing packing, Parameters parameters) {
         TorchScript.record(false);
         NDArray x = embed(manager, tokens, parameters);
-        NDArray positions = positions(manager, tokens[0].length);
+        Places places = places(manager, tokens, packing);
         for (int layer = 0; layer < config.layers(); layer++) {
-            NDArray y = layer(x, positions, parameters, layer, null);
+            NDArray y = layer(x, places, parameters, layer, null);
             x.close();
             x = y;
         }
@@ -215,18 +215,19 @@ final class Decoder {
     float[] backward(
             NDManager manager,
             int[][] tokens,
+            @Nullable Packing packing,
             Counted counted,
             Parameters parameters,
             @Nullable Long seed,
             Derivative derivative) {
         try {
             TorchScript.record(!checkpointing);
-            NDArray positions = positions(manager, tokens[0].length);
+            Places places = places(manager, tokens, packing);
             List<NDArray> inputs = new ArrayList<>();
             NDArray x = embed(manager, tokens, parameters);
             for (int layer = 0; layer < config.layers(); layer++) {
                 inputs.add(x);
-                x = layer(x, positions, parameters, layer, seed);
+                x = layer(x, places, parameters, layer, seed);
             }
             NDArray last = x;
             TorchScript.record(false);
@@ -235,7 +236,7 @@ final class Decoder {
             float[] logProbabilities = new float[weights.length];
             NDArray gradient = output(last, counted, parameters, weights, logProbabilities);
             if (checkpointing) {
-                layersAgain(inputs, gradient, positions, parameters, seed);
+                layersAgain(inputs, gradient, places, parameters, seed);
             } else {
                 backward(last, gradient);
             }
@@ -272,18 +273,14 @@ final class Decoder {
     }
 
     private void layersAgain(
-            List<NDArray> inputs,
-            NDArray outputGradient,
-            NDArray positions,
-            Parameters parameters,
-            @Nullable Long seed) {
+            List<NDArray> inputs, NDArray outputGradient, Places places, Parameters parameters, @Nullable Long seed) {
         NDManager manager = outputGradient.getManager();
         NDArray gradient = outputGradient;
         for (int layer = config.layers() - 1; layer >= parameters.first(); layer--) {
             NDArray x = inputs.get(layer);
             x.setRequiresGradient(layer > parameters.first());
             TorchScript.record(true);
-            NDArray y = layer(x, positions, parameters, layer, seed);
+            NDArray y = layer(x, places, parameters, layer, seed);
             backward(y, gradient);
             gradient.close();
             y.close();
@@ -308,23 +305,37 @@ final class Decoder {
         return script.call("embed", ids, parameters.outer());
     }
 
-    private NDArray positions(NDManager manager, int length) {
-        if (length > config.positions()) {
-            throw new IllegalArgumentException(
-                    "sequence of " + length + " tokens, the model has " + config.positions() + " positions");
+    /// Where the positions of a pass are, and what they see.
+    ///
+    /// @param rope turns queries and keys
+    /// @param mask one named array, or none: all before
+    private record Places(NDArray rope, List<NDArray> mask) {}
+
+    private Places places(NDManager manager, int[][] tokens, @Nullable Packing packing) {
+        int length = tokens[0].length;
+        if (packing == null) {
+            if (length > config.positions()) {
+                throw new IllegalArgumentException(
+                        "sequence of " + length + " tokens, the model has " + config.positions() + " positions");
+            }
+            return new Places(rope.get(manager, new NDIndex(":, :" + length)), List.of());
         }
-        return rope.get(manager, new NDIndex(":, :" + length));
+        long[] positions = packing.flat(config.positions());
+        NDArray turned = script.call("at", rope, manager.create(positions, new Shape(tokens.length, length)));
+        turned.attach(manager);
+        NDArray mask = manager.create(packing.mask(), new Shape(tokens.length, 1, length, length));
+        return new Places(turned, List.of(TorchScript.named("mask", mask)));
     }
 
-    private NDArray layer(NDArray x, NDArray positions, Parameters parameters, int layer, @Nullable Long seed) {
+    private NDArray layer(NDArray x, Places places, Parameters parameters, int layer, @Nullable Long seed) {
         List<NDArray> arrays = parameters.layers().get(layer);
         if (seed == null) {
-            return script.call("layer", x, positions, arrays);
+            return script.call("layer", x, places.rope(), arrays, places.mask());
         }
         // PyTorch's generator is one for the process.
         synchronized (Decoder.class) {
             JniUtils.setSeed(seed + layer);
-            return script.call("layer", x, positions, arrays);
+            return script.call("layer", x, places.rope(), arrays, places.mask());
         }
     }
 

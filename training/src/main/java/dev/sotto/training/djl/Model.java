@@ -113,7 +113,8 @@ public final class Model implements AutoCloseable {
                 at += (int) shape.size();
             }
             return Gradient.mean(
-                    pass(manager, batch, parameters(leaves, constants), trained, null, mean(batch)), batch.counted());
+                    pass(manager, batch, null, parameters(leaves, constants), trained, null, mean(batch)),
+                    batch.counted());
         }
     }
 
@@ -127,6 +128,7 @@ public final class Model implements AutoCloseable {
     private Pass pass(
             NDManager manager,
             Batch batch,
+            @Nullable Packing packing,
             Decoder.Parameters parameters,
             Collection<NDArray> trained,
             @Nullable Long seed,
@@ -137,7 +139,8 @@ public final class Model implements AutoCloseable {
         if (counted.rows().length == 0) {
             return new Pass(new float[0], gradient);
         }
-        float[] logProbabilities = decoder.backward(manager, batch.tokens(), counted, parameters, seed, derivative);
+        float[] logProbabilities =
+                decoder.backward(manager, batch.tokens(), packing, counted, parameters, seed, derivative);
         collect(trained, gradient);
         return new Pass(logProbabilities, gradient);
     }
@@ -145,16 +148,22 @@ public final class Model implements AutoCloseable {
     /// Forward and backward by the adapter.
     ///
     /// @param seed decides what dropout sets to zero
-    Pass pass(Batch batch, LoraConfig lora, float[] adapter, long seed, Decoder.Derivative derivative) {
+    Pass pass(
+            Batch batch,
+            @Nullable Packing packing,
+            LoraConfig lora,
+            float[] adapter,
+            long seed,
+            Decoder.Derivative derivative) {
         try (NDManager manager = root.newSubManager()) {
             List<NDArray> trained = new ArrayList<>();
             Decoder.Parameters parameters = adapted(manager, lora, adapter, trained);
             if (lora.dropout() == 0) {
-                return pass(manager, batch, parameters, trained, null, derivative);
+                return pass(manager, batch, packing, parameters, trained, null, derivative);
             }
             NDArray dropout = TorchScript.named("dropout", manager.full(new Shape(), (float) lora.dropout()));
             parameters.layers().forEach(layer -> layer.add(dropout));
-            return pass(manager, batch, parameters, trained, seed, derivative);
+            return pass(manager, batch, packing, parameters, trained, seed, derivative);
         }
     }
 
@@ -186,7 +195,7 @@ public final class Model implements AutoCloseable {
     public float[] logits(int[][] tokens, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
             Decoder.Parameters parameters = adapted(manager, lora, adapter, new ArrayList<>());
-            return decoder.logits(decoder.hidden(manager, tokens, parameters), parameters)
+            return decoder.logits(decoder.hidden(manager, tokens, null, parameters), parameters)
                     .toFloatArray();
         }
     }
@@ -204,7 +213,7 @@ public final class Model implements AutoCloseable {
             Decoder.Parameters parameters = adapted(manager, lora, adapter, new ArrayList<>());
             Decoder.Counted counted = Decoder.Counted.of(batch);
             Decoder.Scores scores =
-                    decoder.scores(decoder.hidden(manager, batch.tokens(), parameters), counted, parameters);
+                    decoder.scores(decoder.hidden(manager, batch.tokens(), null, parameters), counted, parameters);
             boolean[] correct = new boolean[batch.tokens().length];
             Arrays.fill(correct, true);
             for (int i = 0; i < counted.rows().length; i++) {
@@ -227,7 +236,12 @@ public final class Model implements AutoCloseable {
 
     /// Forward and backward of the mean cross entropy, without dropout.
     public Gradient gradient(Batch batch, LoraConfig lora, float[] adapter) {
-        return Gradient.mean(pass(batch, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
+        return Gradient.mean(pass(batch, null, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
+    }
+
+    /// The same of packed sequences: loss and gradient are those of the sequences apart.
+    public Gradient gradient(Batch batch, Packing packing, LoraConfig lora, float[] adapter) {
+        return Gradient.mean(pass(batch, packing, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
     }
 
     private static Decoder.Derivative mean(Batch batch) {
@@ -295,7 +309,7 @@ public final class Model implements AutoCloseable {
     }
 
     private double[] logProbabilities(NDManager manager, Batch batch, Decoder.Parameters parameters) {
-        NDArray hidden = decoder.hidden(manager, batch.tokens(), parameters);
+        NDArray hidden = decoder.hidden(manager, batch.tokens(), null, parameters);
         return byRow(
                 batch,
                 decoder.scores(hidden, Decoder.Counted.of(batch), parameters).logProbabilities());

@@ -41,7 +41,7 @@ public sealed interface Objective<T> {
             Batch batch = batch(examples, model.config().padToken());
             float[] derivative = new float[batch.counted()];
             Arrays.fill(derivative, (float) (-1 / total));
-            Model.Pass pass = model.pass(batch, lora, adapter, seed, _ -> derivative);
+            Model.Pass pass = model.pass(batch, null, lora, adapter, seed, _ -> derivative);
             double sum =
                     Arrays.stream(Model.byRow(batch, pass.logProbabilities())).sum();
             return new Model.Gradient(-sum / total, pass.gradient());
@@ -89,7 +89,7 @@ public sealed interface Objective<T> {
             Batch batch = batch(examples, model.config().padToken());
             double[] reference = model.logProbabilities(batch);
             List<Double> losses = new ArrayList<>();
-            Model.Pass pass = model.pass(batch, lora, adapter, seed, logProbabilities -> {
+            Model.Pass pass = model.pass(batch, null, lora, adapter, seed, logProbabilities -> {
                 double[] policy = Model.byRow(batch, logProbabilities.get());
                 double[] byRow = new double[policy.length];
                 int pairs = examples.size();

@@ -73,7 +73,7 @@ class LoraTest {
     private float[] gradient(Batch batch, LoraConfig lora, float[] adapter, long seed) {
         float[] ones = new float[batch.counted()];
         Arrays.fill(ones, -1);
-        return model.pass(batch, lora, adapter, seed, _ -> ones).gradient();
+        return model.pass(batch, null, lora, adapter, seed, _ -> ones).gradient();
     }
 
     /// With B = 0 the forward pass is the base's, and with A = I the gradient by column k of B is g x_k: dropout

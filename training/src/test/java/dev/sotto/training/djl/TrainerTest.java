@@ -90,6 +90,41 @@ class TrainerTest {
         assertThat(relative(parts, whole)).isLessThan(1e-5);
     }
 
+    /// The rows of [#data], two or three to a row, with padding at the end.
+    @Test
+    void gradient_ofPackedRows_isThatOfTheSequencesApart() {
+        int[][] tokens = new int[3][100];
+        int[][] targets = new int[3][100];
+        int[][] positions = new int[3][100];
+        int[][] segments = new int[3][100];
+        int[] at = new int[3];
+        for (int[] row : targets) {
+            Arrays.fill(row, Batch.IGNORE);
+        }
+        for (int[] row : segments) {
+            Arrays.fill(row, -1);
+        }
+        Batch apart = Batch.of(data, 0);
+        for (int i = 0; i < data.size(); i++) {
+            for (int k = 0; k < data.get(i).tokens().length; k++) {
+                int row = i % 3;
+                tokens[row][at[row]] = apart.tokens()[i][k];
+                targets[row][at[row]] = apart.targets()[i][k];
+                positions[row][at[row]] = k;
+                segments[row][at[row]++] = i;
+            }
+        }
+        Model.Gradient one = model.gradient(apart, lora, start);
+        Model.Gradient other =
+                model.gradient(new Batch(tokens, targets), new Packing(positions, segments), lora, start);
+        assertThat(other.loss()).isCloseTo(one.loss(), within(1e-5));
+        assertThat(relative(other.gradient(), one.gradient())).isLessThan(1e-5);
+        positions[0][0] = model.config().positions();
+        assertThatThrownBy(
+                        () -> model.gradient(new Batch(tokens, targets), new Packing(positions, segments), lora, start))
+                .hasMessageContaining("the model has 256 positions");
+    }
+
     private static double add(float[] sum, Model.Gradient part) {
         for (int i = 0; i < sum.length; i++) {
             sum[i] += part.gradient()[i];
