@@ -6,7 +6,6 @@ import ai.djl.ndarray.types.Shape;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.checkpoint.Weights;
 import dev.sotto.training.data.Batch;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -59,15 +58,11 @@ public final class Model implements AutoCloseable {
     public static Model load(Path folder, Execution execution)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
         LlamaConfig config = LlamaConfig.read(folder);
-        Weights files = Weights.open(folder, config);
         Loader loader = Loader.start(execution);
         try {
-            Map<String, NDArray> weights = new LinkedHashMap<>();
-            for (String name : config.weights().keySet()) {
-                loader.load(name, files.get(name), weights);
-            }
+            Map<String, NDArray> weights = loader.load(folder, config);
             return new Model(config, loader, weights, execution.checkpointing());
-        } catch (InvalidFile e) {
+        } catch (IOException | InvalidFile e) {
             loader.root().close();
             throw e;
         }

@@ -145,7 +145,7 @@ class CheckpointTest {
         byte[] whole = Files.readAllBytes(Path.of("src/test/resources/llama/adapter/adapter_model.safetensors"));
         for (int length : new int[] {0, 7, 8, 100, whole.length - 1}) {
             Files.write(file, Arrays.copyOf(whole, length));
-            assertThatThrownBy(() -> Safetensors.map(file)).isInstanceOf(InvalidFile.class);
+            assertThatThrownBy(() -> Safetensors.read(file)).isInstanceOf(InvalidFile.class);
         }
     }
 
@@ -163,7 +163,7 @@ class CheckpointTest {
                 good.replace("[0,8]", "[8,16]"),
                 good.replace("[0,8]", "[9223372036854775807,-9223372036854775801]"),
                 good.replace("[0,8]", "[]"))) {
-            assertThatThrownBy(() -> Safetensors.map(written(bad, 8)))
+            assertThatThrownBy(() -> Safetensors.read(written(bad, 8)))
                     .as(bad)
                     .isInstanceOf(InvalidFile.class)
                     .hasMessageContaining("tensor a");
@@ -206,12 +206,13 @@ class CheckpointTest {
     void weights_sharded_areTheSameTensors() throws Exception {
         Shards.write(BASE, folder, Safetensors.Type.F32);
         LlamaConfig config = LlamaConfig.read(folder);
-        Weights whole = Weights.open(BASE, config);
-        Weights sharded = Weights.open(folder, config);
-        for (String name : config.weights().keySet()) {
-            assertThat(sharded.get(name).values())
-                    .as(name)
-                    .isEqualTo(whole.get(name).values());
+        try (Weights whole = Weights.open(BASE, config);
+                Weights sharded = Weights.open(folder, config)) {
+            for (String name : config.weights().keySet()) {
+                assertThat(sharded.get(name).values())
+                        .as(name)
+                        .isEqualTo(whole.get(name).values());
+            }
         }
     }
 
@@ -241,7 +242,9 @@ class CheckpointTest {
         refused(config, all, "model.norm.weight has shape [32, 2], must have [64]");
         all.put("model.norm.weight", norm);
         all.put("model.layers.0.self_attn.rotary_emb.inv_freq", norm);
-        assertThat(Weights.open(written(all), config).all()).hasSize(all.size());
+        try (Weights weights = Weights.open(written(all), config)) {
+            assertThat(weights.all()).hasSize(all.size());
+        }
         all.put("model.layers.0.self_attn.q_proj.bias", norm);
         refused(config, all, "holds [model.layers.0.self_attn.q_proj.bias]");
     }
