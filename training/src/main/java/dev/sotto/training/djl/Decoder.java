@@ -24,21 +24,24 @@ import org.jspecify.annotations.Nullable;
 /// the gradient before the next block starts, so that there are never logits for all positions. Everything
 /// that autograd saved stays open until after its backward.
 final class Decoder {
-    /// Logits that one block of the output layer may have: 64 MiB in binary32.
-    private static final int BLOCK = 1 << 24;
+    /// Logits that one block of the output layer may have: 32 MiB in binary32, of which backward needs a few.
+    static final int BLOCK = 1 << 23;
 
     private final LlamaConfig config;
     private final TorchScript script;
     private final NDArray rope;
     private final boolean checkpointing;
+    private final int block;
 
     /// @param rope          2 × positions × head size, in the type of the computation
     /// @param checkpointing whether the backward pass computes each layer anew instead of keeping what it made
-    Decoder(LlamaConfig config, TorchScript script, NDArray rope, boolean checkpointing) {
+    /// @param logits        most logits of one block of the output layer
+    Decoder(LlamaConfig config, TorchScript script, NDArray rope, boolean checkpointing, int logits) {
         this.config = config;
         this.script = script;
         this.rope = rope;
         this.checkpointing = checkpointing;
+        this.block = Math.max(1, logits / config.vocabulary());
     }
 
     /// What a pass computes with, named for [TorchScript].
@@ -195,8 +198,8 @@ final class Decoder {
     Scores scores(NDArray hidden, Counted counted, Parameters parameters) {
         float[] logProbabilities = new float[counted.rows.length];
         boolean[] best = new boolean[counted.rows.length];
-        for (int from = 0; from < best.length; from += block()) {
-            Counted part = counted.part(from, Math.min(from + block(), best.length));
+        for (int from = 0; from < best.length; from += block) {
+            Counted part = counted.part(from, Math.min(from + block, best.length));
             try (NDManager manager = hidden.getManager().newSubManager()) {
                 NDArray x = select(manager, hidden, part);
                 NDList scores = script.callAll("score", x, manager.create(part.targets), parameters.outer());
@@ -251,8 +254,8 @@ final class Decoder {
             NDArray hidden, Counted counted, Parameters parameters, float[] weights, float[] logProbabilities) {
         NDManager manager = hidden.getManager();
         NDList gradients = new NDList();
-        for (int from = 0; from < weights.length; from += block()) {
-            int to = Math.min(from + block(), weights.length);
+        for (int from = 0; from < weights.length; from += block) {
+            int to = Math.min(from + block, weights.length);
             Counted part = counted.part(from, to);
             try (NDManager inner = manager.newSubManager()) {
                 TorchScript.record(false);
@@ -343,9 +346,5 @@ final class Decoder {
         NDArray x = script.call("select", hidden, manager.create(counted.rows));
         x.attach(manager);
         return x;
-    }
-
-    private int block() {
-        return Math.max(1, BLOCK / config.vocabulary());
     }
 }

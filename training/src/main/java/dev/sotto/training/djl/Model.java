@@ -30,7 +30,7 @@ public final class Model implements AutoCloseable {
     private final Decoder.Parameters base;
     private final List<NDArray> constants;
 
-    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, boolean checkpointing) {
+    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, boolean checkpointing, int block) {
         this.config = config;
         this.root = loader.root();
         this.constants = new ArrayList<>();
@@ -40,7 +40,7 @@ public final class Model implements AutoCloseable {
         NDArray rope = loader.computed(
                 config.rope().table(config.positions(), config.headSize()),
                 new Shape(2, config.positions(), config.headSize()));
-        this.decoder = new Decoder(config, loader.script(), rope, checkpointing);
+        this.decoder = new Decoder(config, loader.script(), rope, checkpointing, block);
     }
 
     /// Loads a Hugging Face checkpoint folder to compute in fp32 on the processor.
@@ -57,11 +57,17 @@ public final class Model implements AutoCloseable {
     /// @throws NativeLibraryUnavailable  if PyTorch or the device is not available here
     public static Model load(Path folder, Execution execution)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
+        return load(folder, execution, Decoder.BLOCK);
+    }
+
+    /// @param block most logits that the output layer computes at once
+    static Model load(Path folder, Execution execution, int block)
+            throws IOException, InvalidFile, NativeLibraryUnavailable {
         LlamaConfig config = LlamaConfig.read(folder);
         Loader loader = Loader.start(execution);
         try {
             Map<String, NDArray> weights = loader.load(folder, config);
-            return new Model(config, loader, weights, execution.checkpointing());
+            return new Model(config, loader, weights, execution.checkpointing(), block);
         } catch (IOException | InvalidFile e) {
             loader.root().close();
             throw e;
@@ -91,7 +97,7 @@ public final class Model implements AutoCloseable {
 
     /// A model without weights, for [#pretrainingGradient].
     static Model untrained(LlamaConfig config) throws NativeLibraryUnavailable {
-        return new Model(config, Loader.start(Execution.FP32), Map.of(), false);
+        return new Model(config, Loader.start(Execution.FP32), Map.of(), false, Decoder.BLOCK);
     }
 
     /// The gradient by every weight, one after the other in the order of [LlamaConfig#weights].
