@@ -85,6 +85,10 @@ final class Loader {
         }
     }
 
+    Execution execution() {
+        return execution;
+    }
+
     NDManager root() {
         return root;
     }

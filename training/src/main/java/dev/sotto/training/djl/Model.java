@@ -25,13 +25,15 @@ import org.jspecify.annotations.Nullable;
 /// One thread at a time. Closing it frees the native memory.
 public final class Model implements AutoCloseable {
     private final LlamaConfig config;
+    private final Execution execution;
     private final NDManager root;
     private final Decoder decoder;
     private final Decoder.Parameters base;
     private final List<NDArray> constants;
 
-    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, boolean checkpointing, int block) {
+    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, int block) {
         this.config = config;
+        this.execution = loader.execution();
         this.root = loader.root();
         this.constants = new ArrayList<>();
         constants.add(TorchScript.named("epsilon", root.full(new Shape(), (float) config.epsilon())));
@@ -40,7 +42,7 @@ public final class Model implements AutoCloseable {
         NDArray rope = loader.computed(
                 config.rope().table(config.positions(), config.headSize()),
                 new Shape(2, config.positions(), config.headSize()));
-        this.decoder = new Decoder(config, loader.script(), rope, checkpointing, block);
+        this.decoder = new Decoder(config, loader.script(), rope, execution.checkpointing(), block);
     }
 
     /// Loads a Hugging Face checkpoint folder to compute in fp32 on the processor.
@@ -67,7 +69,7 @@ public final class Model implements AutoCloseable {
         Loader loader = Loader.start(execution);
         try {
             Map<String, NDArray> weights = loader.load(folder, config);
-            return new Model(config, loader, weights, execution.checkpointing(), block);
+            return new Model(config, loader, weights, block);
         } catch (IOException | InvalidFile e) {
             loader.root().close();
             throw e;
@@ -97,7 +99,7 @@ public final class Model implements AutoCloseable {
 
     /// A model without weights, for [#pretrainingGradient].
     static Model untrained(LlamaConfig config) throws NativeLibraryUnavailable {
-        return new Model(config, Loader.start(Execution.FP32), Map.of(), false, Decoder.BLOCK);
+        return new Model(config, Loader.start(Execution.FP32), Map.of(), Decoder.BLOCK);
     }
 
     /// The gradient by every weight, one after the other in the order of [LlamaConfig#weights].
@@ -190,6 +192,11 @@ public final class Model implements AutoCloseable {
     /// The shape of the model.
     public LlamaConfig config() {
         return config;
+    }
+
+    /// How it is held and computed.
+    public Execution execution() {
+        return execution;
     }
 
     /// Logits, rows × length × vocabulary, row-major.

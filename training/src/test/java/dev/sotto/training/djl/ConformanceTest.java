@@ -144,11 +144,11 @@ class ConformanceTest {
     }
 
     private static void dpo(Reference reference) {
-        List<Objective.Preference> pairs = new ArrayList<>();
+        List<Objective.Preference<Batch.Sequence>> pairs = new ArrayList<>();
         List<Batch.Sequence> chosen = reference.sequences("dpo.chosen_input_ids", PROMPT);
         List<Batch.Sequence> rejected = reference.sequences("dpo.rejected_input_ids", PROMPT);
         for (int i = 0; i < chosen.size(); i++) {
-            pairs.add(new Objective.Preference(chosen.get(i), rejected.get(i)));
+            pairs.add(new Objective.Preference<>(chosen.get(i), rejected.get(i)));
         }
         Model model = reference.model;
         LoraConfig lora = reference.adapter.lora().withoutDropout();
@@ -161,7 +161,8 @@ class ConformanceTest {
         assertSums(
                 model.logProbabilities(Batch.of(rejected, 0), lora, adapter),
                 reference.floats("dpo.policy_rejected_logps"));
-        Model.Gradient made = new Objective.DirectPreference(0.1).part(model, lora, adapter, pairs, pairs.size(), 0);
+        Model.Gradient made = new Objective.DirectPreference<>(0.1, Objective.Rows.SEQUENCES)
+                .part(model, lora, adapter, pairs, pairs.size(), 0);
         assertThat(made.loss()).isCloseTo(reference.floats("dpo.loss")[0], within(1e-4));
         assertGradients(reference, made.gradient(), "dpo.grad.");
     }

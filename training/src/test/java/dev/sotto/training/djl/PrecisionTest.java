@@ -133,7 +133,8 @@ class PrecisionTest {
     }
 
     private Model.Gradient part(Model model, LoraConfig with, float[] start) {
-        return new Objective.Supervised().part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
+        return new Objective.Supervised<>(Objective.Rows.SEQUENCES)
+                .part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
     }
 
     @Test
