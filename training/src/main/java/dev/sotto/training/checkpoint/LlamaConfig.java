@@ -68,6 +68,9 @@ public record LlamaConfig(
         }
     }
 
+    /// More than any model has: a file must not make us list billions of tensors.
+    private static final int MAX_LAYERS = 10_000;
+
     private static final Set<String> FAMILIES = Set.of("llama", "mistral", "qwen2", "qwen3");
 
     private static final Set<String> READ = Set.of(
@@ -233,6 +236,9 @@ public record LlamaConfig(
         }
         int hidden = positive(file, json, "hidden_size", -1);
         int layers = positive(file, json, "num_hidden_layers", -1);
+        if (layers > MAX_LAYERS) {
+            throw new InvalidFile(file, "num_hidden_layers is " + layers + ", must be at most " + MAX_LAYERS);
+        }
         int heads = positive(file, json, "num_attention_heads", -1);
         int keyHeads = positive(file, json, "num_key_value_heads", heads);
         if (heads % keyHeads != 0) {

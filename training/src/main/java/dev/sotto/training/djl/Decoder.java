@@ -13,6 +13,7 @@ import dev.sotto.training.data.Batch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -29,17 +30,18 @@ final class Decoder {
 
     private final LlamaConfig config;
     private final TorchScript script;
-    private final NDArray rope;
+    private final IntFunction<NDArray> ropes;
     private final boolean checkpointing;
     private final int block;
+    private @Nullable NDArray rope;
 
-    /// @param rope          2 × positions × head size, in the type of the computation
+    /// @param ropes         for the first n positions: 2 × n × head size, in the type of the computation
     /// @param checkpointing whether the backward pass computes each layer anew instead of keeping what it made
     /// @param logits        most logits of one block of the output layer
-    Decoder(LlamaConfig config, TorchScript script, NDArray rope, boolean checkpointing, int logits) {
+    Decoder(LlamaConfig config, TorchScript script, IntFunction<NDArray> ropes, boolean checkpointing, int logits) {
         this.config = config;
         this.script = script;
-        this.rope = rope;
+        this.ropes = ropes;
         this.checkpointing = checkpointing;
         this.block = Math.max(1, logits / config.vocabulary());
     }
@@ -144,7 +146,7 @@ final class Decoder {
         try (NDManager manager = cache.manager.newSubManager()) {
             NDArray x = embed(manager, tokens, parameters);
             NDArray positions = manager.create(cache.positions(added), new Shape(rows, added));
-            NDArray turned = script.call("at", rope, positions);
+            NDArray turned = script.call("at", rope(cache.length + added), positions);
             turned.attach(manager);
             NDArray mask = manager.create(cache.mask(added), new Shape(rows, 1, added, cache.length + added));
             for (int layer = 0; layer < config.layers(); layer++) {
@@ -314,6 +316,20 @@ final class Decoder {
     /// @param mask one named array, or none: all before
     private record Places(NDArray rope, List<NDArray> mask) {}
 
+    /// For at least `length` positions. Models have up to millions, of which few are used.
+    private NDArray rope(int length) {
+        NDArray known = rope;
+        if (known != null && known.getShape().get(1) >= length) {
+            return known;
+        }
+        if (known != null) {
+            known.close();
+        }
+        NDArray made = ropes.apply((int) Math.min(config.positions(), Math.max(256, 2L * length)));
+        rope = made;
+        return made;
+    }
+
     private Places places(NDManager manager, int[][] tokens, @Nullable Packing packing) {
         int length = tokens[0].length;
         if (packing == null) {
@@ -321,10 +337,11 @@ final class Decoder {
                 throw new IllegalArgumentException(
                         "sequence of " + length + " tokens, the model has " + config.positions() + " positions");
             }
-            return new Places(rope.get(manager, new NDIndex(":, :" + length)), List.of());
+            return new Places(rope(length).get(manager, new NDIndex(":, :" + length)), List.of());
         }
         long[] positions = packing.flat(config.positions());
-        NDArray turned = script.call("at", rope, manager.create(positions, new Shape(tokens.length, length)));
+        NDArray turned =
+                script.call("at", rope(packing.length()), manager.create(positions, new Shape(tokens.length, length)));
         turned.attach(manager);
         NDArray mask = manager.create(packing.mask(), new Shape(tokens.length, 1, length, length));
         return new Places(turned, List.of(TorchScript.named("mask", mask)));

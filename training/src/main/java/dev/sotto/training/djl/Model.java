@@ -39,10 +39,13 @@ public final class Model implements AutoCloseable {
         constants.add(TorchScript.named("epsilon", root.full(new Shape(), (float) config.epsilon())));
         constants.addAll(loader.constants());
         this.base = parameters(weights, constants);
-        NDArray rope = loader.computed(
-                config.rope().table(config.positions(), config.headSize()),
-                new Shape(2, config.positions(), config.headSize()));
-        this.decoder = new Decoder(config, loader.script(), rope, execution.checkpointing(), block);
+        this.decoder = new Decoder(
+                config,
+                loader.script(),
+                count -> loader.computed(
+                        config.rope().table(count, config.headSize()), new Shape(2, count, config.headSize())),
+                execution.checkpointing(),
+                block);
     }
 
     /// Loads a Hugging Face checkpoint folder to compute in fp32 on the processor.

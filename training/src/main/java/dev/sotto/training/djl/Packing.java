@@ -22,6 +22,11 @@ public record Packing(int[][] positions, int[][] segments) {
                 .toArray();
     }
 
+    /// The length of the longest sequence.
+    int length() {
+        return 1 + Arrays.stream(positions).flatMapToInt(Arrays::stream).max().orElse(0);
+    }
+
     /// Whether a position sees another: rows × length × length.
     boolean[] mask() {
         int length = segments[0].length;
