@@ -211,27 +211,41 @@ public final class Model implements AutoCloseable {
         }
     }
 
-    /// The mean cross entropy of a batch, and where the most probable token is the target.
+    /// What the model thinks of the targets of a batch.
     ///
-    /// @param loss    nats per counted position
-    /// @param correct per row: whether every counted position is predicted right, teacher-forced
+    /// @param loss             mean cross entropy, nats per counted position
+    /// @param correct          per row: whether every counted position is predicted right, teacher-forced
+    /// @param logProbabilities per row: of its counted targets together, in nats
     @SuppressWarnings("ArrayRecordComponent")
-    public record Score(double loss, boolean[] correct) {}
+    public record Score(double loss, boolean[] correct, double[] logProbabilities) {}
 
     /// Evaluates without gradients.
     public Score score(Batch batch, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
-            Decoder.Parameters parameters = adapted(manager, lora, adapter, new ArrayList<>());
-            Decoder.Counted counted = Decoder.Counted.of(batch);
-            Decoder.Scores scores =
-                    decoder.scores(decoder.hidden(manager, batch.tokens(), null, parameters), counted, parameters);
-            boolean[] correct = new boolean[batch.tokens().length];
-            Arrays.fill(correct, true);
-            for (int i = 0; i < counted.rows().length; i++) {
-                correct[(int) (counted.rows()[i] / batch.tokens()[0].length)] &= scores.best()[i];
-            }
-            return new Score(-sum(scores.logProbabilities()) / Math.max(1, counted.rows().length), correct);
+            return score(manager, batch, adapted(manager, lora, adapter, new ArrayList<>()));
         }
+    }
+
+    /// Evaluates the base model alone.
+    public Score score(Batch batch) {
+        try (NDManager manager = root.newSubManager()) {
+            return score(manager, batch, base);
+        }
+    }
+
+    private Score score(NDManager manager, Batch batch, Decoder.Parameters parameters) {
+        Decoder.Counted counted = Decoder.Counted.of(batch);
+        Decoder.Scores scores =
+                decoder.scores(decoder.hidden(manager, batch.tokens(), null, parameters), counted, parameters);
+        boolean[] correct = new boolean[batch.tokens().length];
+        Arrays.fill(correct, true);
+        for (int i = 0; i < counted.rows().length; i++) {
+            correct[(int) (counted.rows()[i] / batch.tokens()[0].length)] &= scores.best()[i];
+        }
+        return new Score(
+                -sum(scores.logProbabilities()) / Math.max(1, counted.rows().length),
+                correct,
+                byRow(batch, scores.logProbabilities()));
     }
 
     /// A loss and its gradient.
@@ -303,27 +317,6 @@ public final class Model implements AutoCloseable {
             }
         }
         return made.stream().map(Decoding.Row::tokens).toList();
-    }
-
-    /// The log-probability of each row's counted targets together, in nats.
-    public double[] logProbabilities(Batch batch, LoraConfig lora, float[] adapter) {
-        try (NDManager manager = root.newSubManager()) {
-            return logProbabilities(manager, batch, adapted(manager, lora, adapter, new ArrayList<>()));
-        }
-    }
-
-    /// The same of the base model alone.
-    public double[] logProbabilities(Batch batch) {
-        try (NDManager manager = root.newSubManager()) {
-            return logProbabilities(manager, batch, base);
-        }
-    }
-
-    private double[] logProbabilities(NDManager manager, Batch batch, Decoder.Parameters parameters) {
-        NDArray hidden = decoder.hidden(manager, batch.tokens(), null, parameters);
-        return byRow(
-                batch,
-                decoder.scores(hidden, Decoder.Counted.of(batch), parameters).logProbabilities());
     }
 
     /// Sums over the counted positions of each row.

@@ -109,7 +109,7 @@ public sealed interface Objective<T> {
         public Model.Gradient part(
                 Model model, LoraConfig lora, float[] adapter, List<Preference<T>> examples, double total, long seed) {
             Batch batch = batch(examples, model.config().padToken());
-            double[] reference = model.logProbabilities(batch);
+            double[] reference = model.score(batch).logProbabilities();
             double[] losses = new double[examples.size()];
             Model.Pass pass = model.pass(batch, null, lora, adapter, seed, logProbabilities -> {
                 double[] policy = Model.byRow(batch, logProbabilities.get());

@@ -153,13 +153,15 @@ class ConformanceTest {
         Model model = reference.model;
         LoraConfig lora = reference.adapter.lora().withoutDropout();
         float[] adapter = reference.adapter.vector();
-        assertSums(model.logProbabilities(Batch.of(chosen, 0)), reference.floats("dpo.reference_chosen_logps"));
-        assertSums(model.logProbabilities(Batch.of(rejected, 0)), reference.floats("dpo.reference_rejected_logps"));
+        assertSums(model.score(Batch.of(chosen, 0)).logProbabilities(), reference.floats("dpo.reference_chosen_logps"));
         assertSums(
-                model.logProbabilities(Batch.of(chosen, 0), lora, adapter),
+                model.score(Batch.of(rejected, 0)).logProbabilities(),
+                reference.floats("dpo.reference_rejected_logps"));
+        assertSums(
+                model.score(Batch.of(chosen, 0), lora, adapter).logProbabilities(),
                 reference.floats("dpo.policy_chosen_logps"));
         assertSums(
-                model.logProbabilities(Batch.of(rejected, 0), lora, adapter),
+                model.score(Batch.of(rejected, 0), lora, adapter).logProbabilities(),
                 reference.floats("dpo.policy_rejected_logps"));
         Model.Gradient made = new Objective.DirectPreference<>(0.1, Objective.Rows.SEQUENCES)
                 .part(model, lora, adapter, pairs, pairs.size(), 0);

@@ -168,7 +168,8 @@ class TrainerTest {
     }
 
     private double margin(float[] adapter) {
-        double[] rows = model.logProbabilities(DPO.batch(pairs, 0), llama.adapter.lora(), adapter);
+        double[] rows =
+                model.score(DPO.batch(pairs, 0), llama.adapter.lora(), adapter).logProbabilities();
         double margin = 0;
         for (int i = 0; i < rows.length; i++) {
             margin += i < pairs.size() ? rows[i] : -rows[i];
