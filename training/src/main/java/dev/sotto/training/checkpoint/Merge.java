@@ -48,22 +48,23 @@ public final class Merge {
     /// @throws InvalidFile if the checkpoint is damaged, or `output` is `base`
     public static void write(Path base, PeftFiles.Adapter adapter, Path output) throws IOException, InvalidFile {
         LlamaConfig config = LlamaConfig.read(base);
-        Weights weights = Weights.open(base, config);
         Files.createDirectories(output);
         if (Files.isSameFile(base, output)) {
             throw new InvalidFile(output, "is the base model itself, must be another folder");
         }
         Map<String, Pair> pairs = pairs(config, adapter);
-        Map<Path, Map<String, Safetensors.Written>> shards = new LinkedHashMap<>();
-        weights.all()
-                .forEach((name, tensor) -> shards.computeIfAbsent(tensor.file(), _ -> new LinkedHashMap<>())
-                        .put(name, new Safetensors.Written(tensor.type(), tensor.shape(), () -> {
-                            Pair pair = pairs.get(name);
-                            return pair == null ? tensor.values() : pair.addedTo(tensor.values());
-                        })));
-        for (Map.Entry<Path, Map<String, Safetensors.Written>> shard : shards.entrySet()) {
-            Path file = output.resolve(Objects.requireNonNull(shard.getKey().getFileName()));
-            Safetensors.write(file, Map.of("format", "pt"), shard.getValue());
+        try (Weights weights = Weights.open(base, config)) {
+            Map<Path, Map<String, Safetensors.Written>> shards = new LinkedHashMap<>();
+            weights.all()
+                    .forEach((name, tensor) -> shards.computeIfAbsent(tensor.file(), _ -> new LinkedHashMap<>())
+                            .put(name, new Safetensors.Written(tensor.type(), tensor.shape(), () -> {
+                                Pair pair = pairs.get(name);
+                                return pair == null ? tensor.values() : pair.addedTo(tensor.values());
+                            })));
+            for (Map.Entry<Path, Map<String, Safetensors.Written>> shard : shards.entrySet()) {
+                Path file = output.resolve(Objects.requireNonNull(shard.getKey().getFileName()));
+                Safetensors.write(file, Map.of("format", "pt"), shard.getValue());
+            }
         }
         copySmallFiles(base, output);
     }

@@ -88,7 +88,7 @@ public final class Safetensors {
     /// One tensor of a mapped file, row-major.
     ///
     /// @param file  where it is
-    /// @param bytes the values, direct, read-only, little-endian; unmapped when nothing refers to it
+    /// @param bytes the values, direct, read-only, little-endian, there as long as the mapping
     public record Mapped(Path file, Type type, List<Integer> shape, ByteBuffer bytes) {
         /// Copies the shape.
         public Mapped {
@@ -115,19 +115,21 @@ public final class Safetensors {
     /// @throws InvalidFile if it is not such a file, naming the tensor at fault
     public static Map<String, Tensor> read(Path file) throws IOException, InvalidFile {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
-        map(file).forEach((name, mapped) -> tensors.put(name, new Tensor(mapped.shape(), mapped.values())));
+        try (Arena arena = Arena.ofConfined()) {
+            map(file, arena).forEach((name, mapped) -> tensors.put(name, new Tensor(mapped.shape(), mapped.values())));
+        }
         return tensors;
     }
 
     /// All tensors of a file, in its order, without reading them.
     ///
+    /// @param arena unmaps them
     /// @throws InvalidFile if it is not such a file, naming the tensor at fault
-    public static Map<String, Mapped> map(Path file) throws IOException, InvalidFile {
+    public static Map<String, Mapped> map(Path file, Arena arena) throws IOException, InvalidFile {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             JsonNode header = header(file, channel);
             long start = 8 + headerLength(file, channel);
-            MemorySegment data =
-                    channel.map(FileChannel.MapMode.READ_ONLY, start, channel.size() - start, Arena.ofAuto());
+            MemorySegment data = channel.map(FileChannel.MapMode.READ_ONLY, start, channel.size() - start, arena);
             Map<String, Mapped> tensors = new LinkedHashMap<>();
             long left = data.byteSize();
             for (Map.Entry<String, JsonNode> entry : header.properties()) {

@@ -2,6 +2,7 @@ package dev.sotto.training.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,8 +15,8 @@ import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /// The tensors of a checkpoint folder, mapped: `model.safetensors`, or the shards that
-/// `model.safetensors.index.json` names.
-public final class Weights {
+/// `model.safetensors.index.json` names. Closing it unmaps them: no buffer of theirs may be used after.
+public final class Weights implements AutoCloseable {
     /// The index of a sharded checkpoint.
     public static final String INDEX = "model.safetensors.index.json";
 
@@ -27,25 +28,36 @@ public final class Weights {
 
     private final Path place;
     private final Map<String, Safetensors.Mapped> tensors;
+    private final Arena arena;
 
-    private Weights(Path place, Map<String, Safetensors.Mapped> tensors) {
+    private Weights(Path place, Map<String, Safetensors.Mapped> tensors, Arena arena) {
         this.place = place;
         this.tensors = tensors;
+        this.arena = arena;
     }
 
     /// Maps the checkpoint's files. It must hold the tensors of `config` and no others that count.
     ///
     /// @throws InvalidFile if a file is damaged, or a tensor is missing, unknown, or of another shape
+    @SuppressWarnings("MustBeClosedChecker") // The arena is closed with the weights.
     public static Weights open(Path folder, LlamaConfig config) throws IOException, InvalidFile {
         Path index = folder.resolve(INDEX);
-        Weights weights = Files.exists(index)
-                ? new Weights(index, sharded(folder, index))
-                : new Weights(folder.resolve(SINGLE), Safetensors.map(folder.resolve(SINGLE)));
-        weights.require(config.weights());
-        return weights;
+        Path single = folder.resolve(SINGLE);
+        Arena arena = Arena.ofShared();
+        try {
+            Weights weights = Files.exists(index)
+                    ? new Weights(index, sharded(folder, index, arena), arena)
+                    : new Weights(single, Safetensors.map(single, arena), arena);
+            weights.require(config.weights());
+            return weights;
+        } catch (IOException | InvalidFile e) {
+            arena.close();
+            throw e;
+        }
     }
 
-    private static Map<String, Safetensors.Mapped> sharded(Path folder, Path index) throws IOException, InvalidFile {
+    private static Map<String, Safetensors.Mapped> sharded(Path folder, Path index, Arena arena)
+            throws IOException, InvalidFile {
         JsonNode files = Json.object(index, "it", ByteBuffer.wrap(Files.readAllBytes(index)))
                 .path("weight_map");
         Map<String, Map<String, Safetensors.Mapped>> shards = new LinkedHashMap<>();
@@ -59,7 +71,7 @@ public final class Weights {
             }
             Map<String, Safetensors.Mapped> shard = shards.get(name);
             if (shard == null) {
-                shard = Safetensors.map(folder.resolve(name));
+                shard = Safetensors.map(folder.resolve(name), arena);
                 shards.put(name, shard);
             }
             Safetensors.Mapped tensor = shard.get(entry.getKey());
@@ -103,5 +115,10 @@ public final class Weights {
     /// All tensors, in the order of the files.
     public Map<String, Safetensors.Mapped> all() {
         return Collections.unmodifiableMap(tensors);
+    }
+
+    @Override
+    public void close() {
+        arena.close();
     }
 }

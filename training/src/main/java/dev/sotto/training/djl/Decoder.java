@@ -13,6 +13,7 @@ import dev.sotto.training.data.Batch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -24,21 +25,25 @@ import org.jspecify.annotations.Nullable;
 /// the gradient before the next block starts, so that there are never logits for all positions. Everything
 /// that autograd saved stays open until after its backward.
 final class Decoder {
-    /// Logits that one block of the output layer may have: 64 MiB in binary32.
-    private static final int BLOCK = 1 << 24;
+    /// Logits that one block of the output layer may have: 32 MiB in binary32, of which backward needs a few.
+    static final int BLOCK = 1 << 23;
 
     private final LlamaConfig config;
     private final TorchScript script;
-    private final NDArray rope;
+    private final IntFunction<NDArray> ropes;
     private final boolean checkpointing;
+    private final int block;
+    private @Nullable NDArray rope;
 
-    /// @param rope          2 × positions × head size, in the type of the computation
+    /// @param ropes         for the first n positions: 2 × n × head size, in the type of the computation
     /// @param checkpointing whether the backward pass computes each layer anew instead of keeping what it made
-    Decoder(LlamaConfig config, TorchScript script, NDArray rope, boolean checkpointing) {
+    /// @param logits        most logits of one block of the output layer
+    Decoder(LlamaConfig config, TorchScript script, IntFunction<NDArray> ropes, boolean checkpointing, int logits) {
         this.config = config;
         this.script = script;
-        this.rope = rope;
+        this.ropes = ropes;
         this.checkpointing = checkpointing;
+        this.block = Math.max(1, logits / config.vocabulary());
     }
 
     /// What a pass computes with, named for [TorchScript].
@@ -82,12 +87,12 @@ final class Decoder {
     }
 
     /// The hidden states after the last layer, B × T × H.
-    NDArray hidden(NDManager manager, int[][] tokens, Parameters parameters) {
+    NDArray hidden(NDManager manager, int[][] tokens, @Nullable Packing packing, Parameters parameters) {
         TorchScript.record(false);
         NDArray x = embed(manager, tokens, parameters);
-        NDArray positions = positions(manager, tokens[0].length);
+        Places places = places(manager, tokens, packing);
         for (int layer = 0; layer < config.layers(); layer++) {
-            NDArray y = layer(x, positions, parameters, layer, null);
+            NDArray y = layer(x, places, parameters, layer, null);
             x.close();
             x = y;
         }
@@ -141,7 +146,7 @@ final class Decoder {
         try (NDManager manager = cache.manager.newSubManager()) {
             NDArray x = embed(manager, tokens, parameters);
             NDArray positions = manager.create(cache.positions(added), new Shape(rows, added));
-            NDArray turned = script.call("at", rope, positions);
+            NDArray turned = script.call("at", rope(cache.length + added), positions);
             turned.attach(manager);
             NDArray mask = manager.create(cache.mask(added), new Shape(rows, 1, added, cache.length + added));
             for (int layer = 0; layer < config.layers(); layer++) {
@@ -195,8 +200,8 @@ final class Decoder {
     Scores scores(NDArray hidden, Counted counted, Parameters parameters) {
         float[] logProbabilities = new float[counted.rows.length];
         boolean[] best = new boolean[counted.rows.length];
-        for (int from = 0; from < best.length; from += block()) {
-            Counted part = counted.part(from, Math.min(from + block(), best.length));
+        for (int from = 0; from < best.length; from += block) {
+            Counted part = counted.part(from, Math.min(from + block, best.length));
             try (NDManager manager = hidden.getManager().newSubManager()) {
                 NDArray x = select(manager, hidden, part);
                 NDList scores = script.callAll("score", x, manager.create(part.targets), parameters.outer());
@@ -215,18 +220,19 @@ final class Decoder {
     float[] backward(
             NDManager manager,
             int[][] tokens,
+            @Nullable Packing packing,
             Counted counted,
             Parameters parameters,
             @Nullable Long seed,
             Derivative derivative) {
         try {
             TorchScript.record(!checkpointing);
-            NDArray positions = positions(manager, tokens[0].length);
+            Places places = places(manager, tokens, packing);
             List<NDArray> inputs = new ArrayList<>();
             NDArray x = embed(manager, tokens, parameters);
             for (int layer = 0; layer < config.layers(); layer++) {
                 inputs.add(x);
-                x = layer(x, positions, parameters, layer, seed);
+                x = layer(x, places, parameters, layer, seed);
             }
             NDArray last = x;
             TorchScript.record(false);
@@ -235,7 +241,7 @@ final class Decoder {
             float[] logProbabilities = new float[weights.length];
             NDArray gradient = output(last, counted, parameters, weights, logProbabilities);
             if (checkpointing) {
-                layersAgain(inputs, gradient, positions, parameters, seed);
+                layersAgain(inputs, gradient, places, parameters, seed);
             } else {
                 backward(last, gradient);
             }
@@ -250,8 +256,8 @@ final class Decoder {
             NDArray hidden, Counted counted, Parameters parameters, float[] weights, float[] logProbabilities) {
         NDManager manager = hidden.getManager();
         NDList gradients = new NDList();
-        for (int from = 0; from < weights.length; from += block()) {
-            int to = Math.min(from + block(), weights.length);
+        for (int from = 0; from < weights.length; from += block) {
+            int to = Math.min(from + block, weights.length);
             Counted part = counted.part(from, to);
             try (NDManager inner = manager.newSubManager()) {
                 TorchScript.record(false);
@@ -272,18 +278,14 @@ final class Decoder {
     }
 
     private void layersAgain(
-            List<NDArray> inputs,
-            NDArray outputGradient,
-            NDArray positions,
-            Parameters parameters,
-            @Nullable Long seed) {
+            List<NDArray> inputs, NDArray outputGradient, Places places, Parameters parameters, @Nullable Long seed) {
         NDManager manager = outputGradient.getManager();
         NDArray gradient = outputGradient;
         for (int layer = config.layers() - 1; layer >= parameters.first(); layer--) {
             NDArray x = inputs.get(layer);
             x.setRequiresGradient(layer > parameters.first());
             TorchScript.record(true);
-            NDArray y = layer(x, positions, parameters, layer, seed);
+            NDArray y = layer(x, places, parameters, layer, seed);
             backward(y, gradient);
             gradient.close();
             y.close();
@@ -308,23 +310,52 @@ final class Decoder {
         return script.call("embed", ids, parameters.outer());
     }
 
-    private NDArray positions(NDManager manager, int length) {
-        if (length > config.positions()) {
-            throw new IllegalArgumentException(
-                    "sequence of " + length + " tokens, the model has " + config.positions() + " positions");
+    /// Where the positions of a pass are, and what they see.
+    ///
+    /// @param rope turns queries and keys
+    /// @param mask one named array, or none: all before
+    private record Places(NDArray rope, List<NDArray> mask) {}
+
+    /// For at least `length` positions. Models have up to millions, of which few are used.
+    private NDArray rope(int length) {
+        NDArray known = rope;
+        if (known != null && known.getShape().get(1) >= length) {
+            return known;
         }
-        return rope.get(manager, new NDIndex(":, :" + length));
+        if (known != null) {
+            known.close();
+        }
+        NDArray made = ropes.apply((int) Math.min(config.positions(), Math.max(256, 2L * length)));
+        rope = made;
+        return made;
     }
 
-    private NDArray layer(NDArray x, NDArray positions, Parameters parameters, int layer, @Nullable Long seed) {
+    private Places places(NDManager manager, int[][] tokens, @Nullable Packing packing) {
+        int length = tokens[0].length;
+        if (packing == null) {
+            if (length > config.positions()) {
+                throw new IllegalArgumentException(
+                        "sequence of " + length + " tokens, the model has " + config.positions() + " positions");
+            }
+            return new Places(rope(length).get(manager, new NDIndex(":, :" + length)), List.of());
+        }
+        long[] positions = packing.flat(config.positions());
+        NDArray turned =
+                script.call("at", rope(packing.length()), manager.create(positions, new Shape(tokens.length, length)));
+        turned.attach(manager);
+        NDArray mask = manager.create(packing.mask(), new Shape(tokens.length, 1, length, length));
+        return new Places(turned, List.of(TorchScript.named("mask", mask)));
+    }
+
+    private NDArray layer(NDArray x, Places places, Parameters parameters, int layer, @Nullable Long seed) {
         List<NDArray> arrays = parameters.layers().get(layer);
         if (seed == null) {
-            return script.call("layer", x, positions, arrays);
+            return script.call("layer", x, places.rope(), arrays, places.mask());
         }
         // PyTorch's generator is one for the process.
         synchronized (Decoder.class) {
             JniUtils.setSeed(seed + layer);
-            return script.call("layer", x, positions, arrays);
+            return script.call("layer", x, places.rope(), arrays, places.mask());
         }
     }
 
@@ -332,9 +363,5 @@ final class Decoder {
         NDArray x = script.call("select", hidden, manager.create(counted.rows));
         x.attach(manager);
         return x;
-    }
-
-    private int block() {
-        return Math.max(1, BLOCK / config.vocabulary());
     }
 }

@@ -8,10 +8,14 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.Safetensors;
+import dev.sotto.training.checkpoint.Weights;
+import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -81,6 +85,10 @@ final class Loader {
         }
     }
 
+    Execution execution() {
+        return execution;
+    }
+
     NDManager root() {
         return root;
     }
@@ -118,14 +126,31 @@ final class Loader {
         }
     }
 
-    /// Adds the arrays that stand for a tensor of the checkpoint.
+    /// The arrays that stand for the tensors of a checkpoint. If any of them is in the mapped files, these stay
+    /// mapped as long as the model is open.
     ///
-    /// @throws InvalidFile if it cannot be quantised
-    void load(String name, Safetensors.Mapped tensor, Map<String, NDArray> weights) throws InvalidFile {
+    /// @throws InvalidFile if the checkpoint is not what it must be, or cannot be quantised
+    Map<String, NDArray> load(Path folder, LlamaConfig config) throws IOException, InvalidFile {
+        Map<String, NDArray> weights = new LinkedHashMap<>();
+        Weights files = Weights.open(folder, config);
+        root.attachInternal("files", files);
+        for (String name : config.weights().keySet()) {
+            load(name, files.get(name), weights);
+        }
+        if (execution.compute() != Execution.Compute.FP32) {
+            root.detachInternal("files");
+            files.close();
+        }
+        return weights;
+    }
+
+    private void load(String name, Safetensors.Mapped tensor, Map<String, NDArray> weights) throws InvalidFile {
         TorchScript.record(false);
         boolean bits = execution.compute() == Execution.Compute.BF16 && tensor.type() == Safetensors.Type.BF16;
         if (name.endsWith("norm.weight")) {
-            weights.put(name, binary32(tensor));
+            try (NDArray norm = binary32(tensor)) {
+                weights.put(name, norm.duplicate());
+            }
         } else if (name.endsWith("_proj.weight") && execution.base() != Execution.Base.PLAIN) {
             try (NDArray full = bits ? bits(tensor) : binary32(tensor)) {
                 quantise(name, full, tensor.file(), weights);

@@ -6,7 +6,6 @@ import ai.djl.ndarray.types.Shape;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.checkpoint.Weights;
 import dev.sotto.training.data.Batch;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -26,22 +25,27 @@ import org.jspecify.annotations.Nullable;
 /// One thread at a time. Closing it frees the native memory.
 public final class Model implements AutoCloseable {
     private final LlamaConfig config;
+    private final Execution execution;
     private final NDManager root;
     private final Decoder decoder;
     private final Decoder.Parameters base;
     private final List<NDArray> constants;
 
-    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, boolean checkpointing) {
+    private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, int block) {
         this.config = config;
+        this.execution = loader.execution();
         this.root = loader.root();
         this.constants = new ArrayList<>();
         constants.add(TorchScript.named("epsilon", root.full(new Shape(), (float) config.epsilon())));
         constants.addAll(loader.constants());
         this.base = parameters(weights, constants);
-        NDArray rope = loader.computed(
-                config.rope().table(config.positions(), config.headSize()),
-                new Shape(2, config.positions(), config.headSize()));
-        this.decoder = new Decoder(config, loader.script(), rope, checkpointing);
+        this.decoder = new Decoder(
+                config,
+                loader.script(),
+                count -> loader.computed(
+                        config.rope().table(count, config.headSize()), new Shape(2, count, config.headSize())),
+                execution.checkpointing(),
+                block);
     }
 
     /// Loads a Hugging Face checkpoint folder to compute in fp32 on the processor.
@@ -58,16 +62,18 @@ public final class Model implements AutoCloseable {
     /// @throws NativeLibraryUnavailable  if PyTorch or the device is not available here
     public static Model load(Path folder, Execution execution)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
+        return load(folder, execution, Decoder.BLOCK);
+    }
+
+    /// @param block most logits that the output layer computes at once
+    static Model load(Path folder, Execution execution, int block)
+            throws IOException, InvalidFile, NativeLibraryUnavailable {
         LlamaConfig config = LlamaConfig.read(folder);
-        Weights files = Weights.open(folder, config);
         Loader loader = Loader.start(execution);
         try {
-            Map<String, NDArray> weights = new LinkedHashMap<>();
-            for (String name : config.weights().keySet()) {
-                loader.load(name, files.get(name), weights);
-            }
-            return new Model(config, loader, weights, execution.checkpointing());
-        } catch (InvalidFile e) {
+            Map<String, NDArray> weights = loader.load(folder, config);
+            return new Model(config, loader, weights, block);
+        } catch (IOException | InvalidFile e) {
             loader.root().close();
             throw e;
         }
@@ -96,7 +102,7 @@ public final class Model implements AutoCloseable {
 
     /// A model without weights, for [#pretrainingGradient].
     static Model untrained(LlamaConfig config) throws NativeLibraryUnavailable {
-        return new Model(config, Loader.start(Execution.FP32), Map.of(), false);
+        return new Model(config, Loader.start(Execution.FP32), Map.of(), Decoder.BLOCK);
     }
 
     /// The gradient by every weight, one after the other in the order of [LlamaConfig#weights].
@@ -113,7 +119,8 @@ public final class Model implements AutoCloseable {
                 at += (int) shape.size();
             }
             return Gradient.mean(
-                    pass(manager, batch, parameters(leaves, constants), trained, null, mean(batch)), batch.counted());
+                    pass(manager, batch, null, parameters(leaves, constants), trained, null, mean(batch)),
+                    batch.counted());
         }
     }
 
@@ -127,6 +134,7 @@ public final class Model implements AutoCloseable {
     private Pass pass(
             NDManager manager,
             Batch batch,
+            @Nullable Packing packing,
             Decoder.Parameters parameters,
             Collection<NDArray> trained,
             @Nullable Long seed,
@@ -137,7 +145,8 @@ public final class Model implements AutoCloseable {
         if (counted.rows().length == 0) {
             return new Pass(new float[0], gradient);
         }
-        float[] logProbabilities = decoder.backward(manager, batch.tokens(), counted, parameters, seed, derivative);
+        float[] logProbabilities =
+                decoder.backward(manager, batch.tokens(), packing, counted, parameters, seed, derivative);
         collect(trained, gradient);
         return new Pass(logProbabilities, gradient);
     }
@@ -145,16 +154,22 @@ public final class Model implements AutoCloseable {
     /// Forward and backward by the adapter.
     ///
     /// @param seed decides what dropout sets to zero
-    Pass pass(Batch batch, LoraConfig lora, float[] adapter, long seed, Decoder.Derivative derivative) {
+    Pass pass(
+            Batch batch,
+            @Nullable Packing packing,
+            LoraConfig lora,
+            float[] adapter,
+            long seed,
+            Decoder.Derivative derivative) {
         try (NDManager manager = root.newSubManager()) {
             List<NDArray> trained = new ArrayList<>();
             Decoder.Parameters parameters = adapted(manager, lora, adapter, trained);
             if (lora.dropout() == 0) {
-                return pass(manager, batch, parameters, trained, null, derivative);
+                return pass(manager, batch, packing, parameters, trained, null, derivative);
             }
             NDArray dropout = TorchScript.named("dropout", manager.full(new Shape(), (float) lora.dropout()));
             parameters.layers().forEach(layer -> layer.add(dropout));
-            return pass(manager, batch, parameters, trained, seed, derivative);
+            return pass(manager, batch, packing, parameters, trained, seed, derivative);
         }
     }
 
@@ -182,36 +197,55 @@ public final class Model implements AutoCloseable {
         return config;
     }
 
+    /// How it is held and computed.
+    public Execution execution() {
+        return execution;
+    }
+
     /// Logits, rows × length × vocabulary, row-major.
     public float[] logits(int[][] tokens, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
             Decoder.Parameters parameters = adapted(manager, lora, adapter, new ArrayList<>());
-            return decoder.logits(decoder.hidden(manager, tokens, parameters), parameters)
+            return decoder.logits(decoder.hidden(manager, tokens, null, parameters), parameters)
                     .toFloatArray();
         }
     }
 
-    /// The mean cross entropy of a batch, and where the most probable token is the target.
+    /// What the model thinks of the targets of a batch.
     ///
-    /// @param loss    nats per counted position
-    /// @param correct per row: whether every counted position is predicted right, teacher-forced
+    /// @param loss             mean cross entropy, nats per counted position
+    /// @param correct          per row: whether every counted position is predicted right, teacher-forced
+    /// @param logProbabilities per row: of its counted targets together, in nats
     @SuppressWarnings("ArrayRecordComponent")
-    public record Score(double loss, boolean[] correct) {}
+    public record Score(double loss, boolean[] correct, double[] logProbabilities) {}
 
     /// Evaluates without gradients.
     public Score score(Batch batch, LoraConfig lora, float[] adapter) {
         try (NDManager manager = root.newSubManager()) {
-            Decoder.Parameters parameters = adapted(manager, lora, adapter, new ArrayList<>());
-            Decoder.Counted counted = Decoder.Counted.of(batch);
-            Decoder.Scores scores =
-                    decoder.scores(decoder.hidden(manager, batch.tokens(), parameters), counted, parameters);
-            boolean[] correct = new boolean[batch.tokens().length];
-            Arrays.fill(correct, true);
-            for (int i = 0; i < counted.rows().length; i++) {
-                correct[(int) (counted.rows()[i] / batch.tokens()[0].length)] &= scores.best()[i];
-            }
-            return new Score(-sum(scores.logProbabilities()) / Math.max(1, counted.rows().length), correct);
+            return score(manager, batch, adapted(manager, lora, adapter, new ArrayList<>()));
         }
+    }
+
+    /// Evaluates the base model alone.
+    public Score score(Batch batch) {
+        try (NDManager manager = root.newSubManager()) {
+            return score(manager, batch, base);
+        }
+    }
+
+    private Score score(NDManager manager, Batch batch, Decoder.Parameters parameters) {
+        Decoder.Counted counted = Decoder.Counted.of(batch);
+        Decoder.Scores scores =
+                decoder.scores(decoder.hidden(manager, batch.tokens(), null, parameters), counted, parameters);
+        boolean[] correct = new boolean[batch.tokens().length];
+        Arrays.fill(correct, true);
+        for (int i = 0; i < counted.rows().length; i++) {
+            correct[(int) (counted.rows()[i] / batch.tokens()[0].length)] &= scores.best()[i];
+        }
+        return new Score(
+                -sum(scores.logProbabilities()) / Math.max(1, counted.rows().length),
+                correct,
+                byRow(batch, scores.logProbabilities()));
     }
 
     /// A loss and its gradient.
@@ -227,7 +261,12 @@ public final class Model implements AutoCloseable {
 
     /// Forward and backward of the mean cross entropy, without dropout.
     public Gradient gradient(Batch batch, LoraConfig lora, float[] adapter) {
-        return Gradient.mean(pass(batch, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
+        return Gradient.mean(pass(batch, null, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
+    }
+
+    /// The same of packed sequences: loss and gradient are those of the sequences apart.
+    public Gradient gradient(Batch batch, Packing packing, LoraConfig lora, float[] adapter) {
+        return Gradient.mean(pass(batch, packing, lora.withoutDropout(), adapter, 0, mean(batch)), batch.counted());
     }
 
     private static Decoder.Derivative mean(Batch batch) {
@@ -278,27 +317,6 @@ public final class Model implements AutoCloseable {
             }
         }
         return made.stream().map(Decoding.Row::tokens).toList();
-    }
-
-    /// The log-probability of each row's counted targets together, in nats.
-    public double[] logProbabilities(Batch batch, LoraConfig lora, float[] adapter) {
-        try (NDManager manager = root.newSubManager()) {
-            return logProbabilities(manager, batch, adapted(manager, lora, adapter, new ArrayList<>()));
-        }
-    }
-
-    /// The same of the base model alone.
-    public double[] logProbabilities(Batch batch) {
-        try (NDManager manager = root.newSubManager()) {
-            return logProbabilities(manager, batch, base);
-        }
-    }
-
-    private double[] logProbabilities(NDManager manager, Batch batch, Decoder.Parameters parameters) {
-        NDArray hidden = decoder.hidden(manager, batch.tokens(), parameters);
-        return byRow(
-                batch,
-                decoder.scores(hidden, Decoder.Counted.of(batch), parameters).logProbabilities());
     }
 
     /// Sums over the counted positions of each row.

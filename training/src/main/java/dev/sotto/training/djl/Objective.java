@@ -2,16 +2,16 @@ package dev.sotto.training.djl;
 
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.data.Batch;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /// What training makes small: a weighted mean over examples, which can be added up in parts.
 ///
 /// @param <T> an example
 public sealed interface Objective<T> {
-    /// The rows that an example or several are computed with.
+    /// The rows that examples are computed with.
     Batch batch(List<T> examples, int padToken);
 
     /// What these examples count for in the mean.
@@ -23,25 +23,46 @@ public sealed interface Objective<T> {
     /// @param seed  decides what dropout sets to zero
     Model.Gradient part(Model model, LoraConfig lora, float[] adapter, List<T> examples, double total, long seed);
 
+    /// How examples become rows of tokens.
+    ///
+    /// @param <T> an example
+    @FunctionalInterface
+    interface Rows<T> {
+        /// One sequence a row, padded on the right.
+        Rows<Batch.Sequence> SEQUENCES = Batch::of;
+
+        /// The rows.
+        Batch batch(List<T> examples, int padToken);
+
+        /// Which sequences share a row, if any do.
+        default Optional<Packing> packing(List<T> examples, int padToken) {
+            return Optional.empty();
+        }
+    }
+
     /// Supervised fine-tuning: the cross entropy of the positions that carry loss; every position counts 1.
-    record Supervised() implements Objective<Batch.Sequence> {
+    ///
+    /// @param rows of the examples
+    record Supervised<T>(Rows<T> rows) implements Objective<T> {
         @Override
-        public Batch batch(List<Batch.Sequence> examples, int padToken) {
-            return Batch.of(examples, padToken);
+        public Batch batch(List<T> examples, int padToken) {
+            return rows.batch(examples, padToken);
         }
 
         @Override
-        public int weight(List<Batch.Sequence> examples) {
+        public int weight(List<T> examples) {
             return batch(examples, 0).counted();
         }
 
         @Override
         public Model.Gradient part(
-                Model model, LoraConfig lora, float[] adapter, List<Batch.Sequence> examples, double total, long seed) {
-            Batch batch = batch(examples, model.config().padToken());
+                Model model, LoraConfig lora, float[] adapter, List<T> examples, double total, long seed) {
+            int padToken = model.config().padToken();
+            Batch batch = batch(examples, padToken);
             float[] derivative = new float[batch.counted()];
             Arrays.fill(derivative, (float) (-1 / total));
-            Model.Pass pass = model.pass(batch, lora, adapter, seed, _ -> derivative);
+            Packing packing = rows.packing(examples, padToken).orElse(null);
+            Model.Pass pass = model.pass(batch, packing, lora, adapter, seed, _ -> derivative);
             double sum =
                     Arrays.stream(Model.byRow(batch, pass.logProbabilities())).sum();
             return new Model.Gradient(-sum / total, pass.gradient());
@@ -50,16 +71,17 @@ public sealed interface Objective<T> {
 
     /// An answer that is preferred to another.
     ///
-    /// @param chosen   the better one, after its prompt
+    /// @param chosen   the better one, after its prompt, which carries no loss
     /// @param rejected the other, after the same prompt
-    record Preference(Batch.Sequence chosen, Batch.Sequence rejected) {}
+    record Preference<T>(T chosen, T rejected) {}
 
     /// Direct preference optimisation (Rafailov et al., 2023, equation 7): −log σ(β (Δ − Δ_ref)), Δ the
     /// difference of the log-probabilities of chosen and rejected response, summed over their tokens. The
     /// reference is the base model, the adapter switched off. Every pair counts 1.
     ///
     /// @param beta more than 0
-    record DirectPreference(double beta) implements Objective<Preference> {
+    /// @param rows of the answers, one a row
+    record DirectPreference<T>(double beta, Rows<T> rows) implements Objective<Preference<T>> {
         /// Checks β.
         public DirectPreference {
             if (!(beta > 0)) {
@@ -69,8 +91,8 @@ public sealed interface Objective<T> {
 
         /// The chosen answers, then the rejected ones.
         @Override
-        public Batch batch(List<Preference> examples, int padToken) {
-            return Batch.of(
+        public Batch batch(List<Preference<T>> examples, int padToken) {
+            return rows.batch(
                     Stream.concat(
                                     examples.stream().map(Preference::chosen),
                                     examples.stream().map(Preference::rejected))
@@ -79,29 +101,29 @@ public sealed interface Objective<T> {
         }
 
         @Override
-        public int weight(List<Preference> examples) {
+        public int weight(List<Preference<T>> examples) {
             return examples.size();
         }
 
         @Override
         public Model.Gradient part(
-                Model model, LoraConfig lora, float[] adapter, List<Preference> examples, double total, long seed) {
+                Model model, LoraConfig lora, float[] adapter, List<Preference<T>> examples, double total, long seed) {
             Batch batch = batch(examples, model.config().padToken());
-            double[] reference = model.logProbabilities(batch);
-            List<Double> losses = new ArrayList<>();
-            Model.Pass pass = model.pass(batch, lora, adapter, seed, logProbabilities -> {
+            double[] reference = model.score(batch).logProbabilities();
+            double[] losses = new double[examples.size()];
+            Model.Pass pass = model.pass(batch, null, lora, adapter, seed, logProbabilities -> {
                 double[] policy = Model.byRow(batch, logProbabilities.get());
                 double[] byRow = new double[policy.length];
-                int pairs = examples.size();
+                int pairs = losses.length;
                 for (int i = 0; i < pairs; i++) {
                     double z = beta * (policy[i] - policy[pairs + i] - (reference[i] - reference[pairs + i]));
-                    losses.add((Math.max(-z, 0) + Math.log1p(Math.exp(-Math.abs(z)))) / total);
+                    losses[i] = Math.max(-z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
                     byRow[i] = -beta / (1 + Math.exp(z)) / total;
                     byRow[pairs + i] = -byRow[i];
                 }
                 return byPosition(batch, byRow);
             });
-            return new Model.Gradient(losses.stream().mapToDouble(loss -> loss).sum(), pass.gradient());
+            return new Model.Gradient(Arrays.stream(losses).sum() / total, pass.gradient());
         }
 
         private static float[] byPosition(Batch batch, double[] byRow) {

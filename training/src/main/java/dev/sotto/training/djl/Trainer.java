@@ -86,7 +86,15 @@ public final class Trainer {
             Plan plan,
             Correction correction,
             Progress progress) {
-        return train(new Objective.Supervised(), model, lora, start, data, plan, correction, progress);
+        return train(
+                new Objective.Supervised<>(Objective.Rows.SEQUENCES),
+                model,
+                lora,
+                start,
+                data,
+                plan,
+                correction,
+                progress);
     }
 
     /// Trains from `start`, which is not changed.
@@ -149,7 +157,19 @@ public final class Trainer {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
-        digest.update(List.of(objective, model.config(), lora, plan).toString().getBytes(StandardCharsets.UTF_8));
+        String kind = switch (objective) {
+            case Objective.Supervised<?> _ -> "supervised";
+            case Objective.DirectPreference<?> preference -> "direct preference " + preference.beta();
+        };
+        digest.update(List.of(
+                        kind,
+                        model.config(),
+                        model.execution().compute(),
+                        model.execution().base(),
+                        lora,
+                        plan)
+                .toString()
+                .getBytes(StandardCharsets.UTF_8));
         ByteBuffer values = ByteBuffer.allocate(4 * start.length);
         values.asFloatBuffer().put(start);
         digest.update(values);

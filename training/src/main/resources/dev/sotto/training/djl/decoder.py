@@ -91,7 +91,12 @@ class Decoder(Module):
   def layer(self: __torch__.Decoder, x: Tensor, rope: Tensor, w: Dict[str, Tensor]) -> Tensor:
     q, k, v = self.project(x, rope, w)
     groups = q.size(1) // k.size(1)
-    o = torch.scaled_dot_product_attention(q, self.repeat(k, groups), self.repeat(v, groups), None, 0., True)
+    k = self.repeat(k, groups)
+    v = self.repeat(v, groups)
+    if "mask" in w:
+      o = torch.scaled_dot_product_attention(q, k, v, w["mask"], 0., False)
+    else:
+      o = torch.scaled_dot_product_attention(q, k, v, None, 0., True)
     return self.close(x, o, w)
 
   def step(self: __torch__.Decoder, x: Tensor, rope: Tensor, mask: Tensor, keys: Tensor, values: Tensor, w: Dict[str, Tensor]) -> List[Tensor]:

@@ -54,6 +54,7 @@ class CheckpointTest {
         refused("num_key_value_heads is 3, must divide num_attention_heads", c -> c.put("num_key_value_heads", 3));
         refused("head_dim is 15, must be even", c -> c.put("head_dim", 15));
         refused("hidden_size is missing, must be an integer from 1 to 1048576", c -> c.remove("hidden_size"));
+        refused("num_hidden_layers is 2000000000, must be an integer from 1 to 1024", c -> c.put("num_hidden_layers", 2_000_000_000));
         refused("rms_norm_eps is \"x\"", c -> c.put("rms_norm_eps", "x"));
         refused("tie_word_embeddings is 1, must be true or false", c -> c.put("tie_word_embeddings", 1));
         refused("eos_token_id is \"</s>\"", c -> c.put("eos_token_id", "</s>"));
@@ -145,7 +146,7 @@ class CheckpointTest {
         byte[] whole = Files.readAllBytes(Path.of("src/test/resources/llama/adapter/adapter_model.safetensors"));
         for (int length : new int[] {0, 7, 8, 100, whole.length - 1}) {
             Files.write(file, Arrays.copyOf(whole, length));
-            assertThatThrownBy(() -> Safetensors.map(file)).isInstanceOf(InvalidFile.class);
+            assertThatThrownBy(() -> Safetensors.read(file)).isInstanceOf(InvalidFile.class);
         }
     }
 
@@ -163,7 +164,7 @@ class CheckpointTest {
                 good.replace("[0,8]", "[8,16]"),
                 good.replace("[0,8]", "[9223372036854775807,-9223372036854775801]"),
                 good.replace("[0,8]", "[]"))) {
-            assertThatThrownBy(() -> Safetensors.map(written(bad, 8)))
+            assertThatThrownBy(() -> Safetensors.read(written(bad, 8)))
                     .as(bad)
                     .isInstanceOf(InvalidFile.class)
                     .hasMessageContaining("tensor a");
@@ -206,12 +207,13 @@ class CheckpointTest {
     void weights_sharded_areTheSameTensors() throws Exception {
         Shards.write(BASE, folder, Safetensors.Type.F32);
         LlamaConfig config = LlamaConfig.read(folder);
-        Weights whole = Weights.open(BASE, config);
-        Weights sharded = Weights.open(folder, config);
-        for (String name : config.weights().keySet()) {
-            assertThat(sharded.get(name).values())
-                    .as(name)
-                    .isEqualTo(whole.get(name).values());
+        try (Weights whole = Weights.open(BASE, config);
+                Weights sharded = Weights.open(folder, config)) {
+            for (String name : config.weights().keySet()) {
+                assertThat(sharded.get(name).values())
+                        .as(name)
+                        .isEqualTo(whole.get(name).values());
+            }
         }
     }
 
@@ -241,7 +243,9 @@ class CheckpointTest {
         refused(config, all, "model.norm.weight has shape [32, 2], must have [64]");
         all.put("model.norm.weight", norm);
         all.put("model.layers.0.self_attn.rotary_emb.inv_freq", norm);
-        assertThat(Weights.open(written(all), config).all()).hasSize(all.size());
+        try (Weights weights = Weights.open(written(all), config)) {
+            assertThat(weights.all()).hasSize(all.size());
+        }
         all.put("model.layers.0.self_attn.q_proj.bias", norm);
         refused(config, all, "holds [model.layers.0.self_attn.q_proj.bias]");
     }

@@ -22,8 +22,8 @@ public final class Shards {
         ObjectNode index = json.createObjectNode();
         ObjectNode map = index.putObject("weight_map");
         int i = 0;
-        for (Map.Entry<String, Safetensors.Mapped> tensor :
-                Safetensors.map(base.resolve("model.safetensors")).entrySet()) {
+        for (Map.Entry<String, Safetensors.Tensor> tensor :
+                Safetensors.read(base.resolve("model.safetensors")).entrySet()) {
             shards.get(i % 2)
                     .put(
                             tensor.getKey(),

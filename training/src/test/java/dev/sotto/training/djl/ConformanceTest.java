@@ -114,7 +114,7 @@ class ConformanceTest {
         List<Double> losses = new ArrayList<>();
         Trainer.Result result = Trainer.train(
                 reference.model,
-                reference.adapter.lora(),
+                reference.adapter.lora().withoutDropout(),
                 reference.adapter.vector(),
                 reference.sequences("input_ids", 0),
                 new Trainer.Plan(expected.length, reference.rows("input_ids").length, 5e-3, 0, 1.0, 1),
@@ -144,24 +144,27 @@ class ConformanceTest {
     }
 
     private static void dpo(Reference reference) {
-        List<Objective.Preference> pairs = new ArrayList<>();
+        List<Objective.Preference<Batch.Sequence>> pairs = new ArrayList<>();
         List<Batch.Sequence> chosen = reference.sequences("dpo.chosen_input_ids", PROMPT);
         List<Batch.Sequence> rejected = reference.sequences("dpo.rejected_input_ids", PROMPT);
         for (int i = 0; i < chosen.size(); i++) {
-            pairs.add(new Objective.Preference(chosen.get(i), rejected.get(i)));
+            pairs.add(new Objective.Preference<>(chosen.get(i), rejected.get(i)));
         }
         Model model = reference.model;
-        LoraConfig lora = reference.adapter.lora();
+        LoraConfig lora = reference.adapter.lora().withoutDropout();
         float[] adapter = reference.adapter.vector();
-        assertSums(model.logProbabilities(Batch.of(chosen, 0)), reference.floats("dpo.reference_chosen_logps"));
-        assertSums(model.logProbabilities(Batch.of(rejected, 0)), reference.floats("dpo.reference_rejected_logps"));
+        assertSums(model.score(Batch.of(chosen, 0)).logProbabilities(), reference.floats("dpo.reference_chosen_logps"));
         assertSums(
-                model.logProbabilities(Batch.of(chosen, 0), lora, adapter),
+                model.score(Batch.of(rejected, 0)).logProbabilities(),
+                reference.floats("dpo.reference_rejected_logps"));
+        assertSums(
+                model.score(Batch.of(chosen, 0), lora, adapter).logProbabilities(),
                 reference.floats("dpo.policy_chosen_logps"));
         assertSums(
-                model.logProbabilities(Batch.of(rejected, 0), lora, adapter),
+                model.score(Batch.of(rejected, 0), lora, adapter).logProbabilities(),
                 reference.floats("dpo.policy_rejected_logps"));
-        Model.Gradient made = new Objective.DirectPreference(0.1).part(model, lora, adapter, pairs, pairs.size(), 0);
+        Model.Gradient made = new Objective.DirectPreference<>(0.1, Objective.Rows.SEQUENCES)
+                .part(model, lora, adapter, pairs, pairs.size(), 0);
         assertThat(made.loss()).isCloseTo(reference.floats("dpo.loss")[0], within(1e-4));
         assertGradients(reference, made.gradient(), "dpo.grad.");
     }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.djl.References.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -13,6 +15,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
 
 /// Continuing a prompt, and choosing tokens.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -85,6 +88,24 @@ class GenerationTest {
                 .hasMessageContaining("prompt of " + (positions + 1) + " tokens");
         assertThatThrownBy(() -> model.generate(List.of(new int[0]), Decoding.greedy(1)))
                 .hasMessageContaining("prompt of 0 tokens");
+    }
+
+    /// 128 Ki positions and more are usual: what is not used costs nothing.
+    @Test
+    void positions_manyMoreThanUsed_areNotLaidOut(@TempDir Path folder) throws Exception {
+        Path base = llama.folder.resolve("base");
+        Files.copy(base.resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        Files.writeString(
+                folder.resolve("config.json"),
+                Files.readString(base.resolve("config.json"))
+                        .replace("\"max_position_embeddings\": 256", "\"max_position_embeddings\": 2000000000"));
+        int[][] longer = {new int[300]};
+        try (Model wide = Model.load(folder)) {
+            assertThat(wide.generate(prompts(), Decoding.greedy(3)))
+                    .usingRecursiveComparison()
+                    .isEqualTo(model.generate(prompts(), Decoding.greedy(3)));
+            assertThat(wide.logits(longer, lora, adapter)).hasSize(300 * 512);
+        }
     }
 
     @Test

@@ -15,6 +15,7 @@ import dev.sotto.training.checkpoint.Shards;
 import dev.sotto.training.checkpoint.TargetModules;
 import dev.sotto.training.data.Batch;
 import dev.sotto.training.djl.References.Reference;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -73,7 +74,7 @@ class LoraTest {
     private float[] gradient(Batch batch, LoraConfig lora, float[] adapter, long seed) {
         float[] ones = new float[batch.counted()];
         Arrays.fill(ones, -1);
-        return model.pass(batch, lora, adapter, seed, _ -> ones).gradient();
+        return model.pass(batch, null, lora, adapter, seed, _ -> ones).gradient();
     }
 
     /// With B = 0 the forward pass is the base's, and with A = I the gradient by column k of B is g x_k: dropout
@@ -198,9 +199,11 @@ class LoraTest {
             assertThat(files.filter(file -> file.toString().endsWith(".safetensors")))
                     .hasSize(2);
         }
-        Map<String, Safetensors.Mapped> shard =
-                Safetensors.map(folder.resolve("merged/model-00001-of-00002.safetensors"));
-        assertThat(shard.values()).allMatch(tensor -> tensor.type() == Safetensors.Type.BF16);
+        try (Arena arena = Arena.ofConfined()) {
+            Path shard = folder.resolve("merged/model-00001-of-00002.safetensors");
+            assertThat(Safetensors.map(shard, arena).values())
+                    .allMatch(tensor -> tensor.type() == Safetensors.Type.BF16);
+        }
         int[][] ids = llama.rows("input_ids");
         try (Model merged = Model.load(folder.resolve("merged"))) {
             float[] logits = merged.logits(ids, llama.adapter.lora(), new float[llama.adapter.vector().length]);

@@ -80,7 +80,7 @@ class MemoryTest {
             TreeSet<Integer> counts = new TreeSet<>();
             for (int i = 0; i < 50; i++) {
                 model.generate(List.of(new int[] {1, 2}, new int[] {3}), Decoding.greedy(4));
-                model.logProbabilities(new Batch(new int[][] {{1, 2}}, new int[][] {{2, 3}}));
+                model.score(new Batch(new int[][] {{1, 2}}, new int[][] {{2, 3}}));
                 if (i > 0) {
                     counts.add(model.openArrays());
                 }

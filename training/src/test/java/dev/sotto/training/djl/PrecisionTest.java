@@ -117,8 +117,24 @@ class PrecisionTest {
         }
     }
 
+    /// Seven positions at a time, the last block shorter.
+    @Test
+    void outputInBlocks_scoresAndGradients_areThoseOfOneBlock() throws Exception {
+        try (Model blocks = Model.load(llama.folder.resolve("base"), Execution.FP32, 7 * 512 + 100)) {
+            Model.Gradient one = llama.model.gradient(llama.plain(), lora, adapter);
+            Model.Gradient other = blocks.gradient(llama.plain(), lora, adapter);
+            assertThat(other.loss()).isCloseTo(one.loss(), within(1e-6));
+            assertThat(relative(other.gradient(), one.gradient())).isLessThan(1e-5);
+            Model.Score score = blocks.score(llama.plain(), lora, adapter);
+            assertThat(score.loss()).isCloseTo(one.loss(), within(1e-6));
+            assertThat(score.correct())
+                    .isEqualTo(llama.model.score(llama.plain(), lora, adapter).correct());
+        }
+    }
+
     private Model.Gradient part(Model model, LoraConfig with, float[] start) {
-        return new Objective.Supervised().part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
+        return new Objective.Supervised<>(Objective.Rows.SEQUENCES)
+                .part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
     }
 
     @Test

@@ -37,7 +37,9 @@ final class References {
             return found;
         }
         Map<String, Path> found = in(RESOURCES);
-        assertThat(found).containsOnlyKeys("llama");
+        assertThat(found)
+                .containsOnlyKeys(
+                        "llama", "llama-linear-tiny", "llama31-tiny", "mistral-tiny", "qwen2-tiny", "qwen3-tiny");
         found.putAll(in(SHARED));
         return found;
     }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -22,8 +23,9 @@ import org.junit.jupiter.api.io.TempDir;
 /// What training promises beside the reference figures.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TrainerTest {
-    private static final Objective<Batch.Sequence> SFT = new Objective.Supervised();
-    private static final Objective<Objective.Preference> DPO = new Objective.DirectPreference(0.1);
+    private static final Objective<Batch.Sequence> SFT = new Objective.Supervised<>(Objective.Rows.SEQUENCES);
+    private static final Objective<Objective.Preference<Batch.Sequence>> DPO =
+            new Objective.DirectPreference<>(0.1, Objective.Rows.SEQUENCES);
     private static final Trainer.Progress ON = (_, _, _) -> true;
 
     private final Reference llama = References.llama();
@@ -32,7 +34,7 @@ class TrainerTest {
     private final LoraConfig lora =
             new LoraConfig(4, 8, 0.1, false, llama.adapter.lora().targets());
     private final List<Batch.Sequence> data = data();
-    private final List<Objective.Preference> pairs = pairs();
+    private final List<Objective.Preference<Batch.Sequence>> pairs = pairs();
 
     /// Rows of different lengths, so that every micro-batch is padded otherwise.
     private List<Batch.Sequence> data() {
@@ -43,11 +45,11 @@ class TrainerTest {
         return data;
     }
 
-    private List<Objective.Preference> pairs() {
-        List<Objective.Preference> pairs = new ArrayList<>();
+    private List<Objective.Preference<Batch.Sequence>> pairs() {
+        List<Objective.Preference<Batch.Sequence>> pairs = new ArrayList<>();
         List<Batch.Sequence> rejected = llama.sequences("dpo.rejected_input_ids", 16);
         for (Batch.Sequence chosen : llama.sequences("dpo.chosen_input_ids", 16)) {
-            pairs.add(new Objective.Preference(chosen, rejected.get(pairs.size())));
+            pairs.add(new Objective.Preference<>(chosen, rejected.get(pairs.size())));
         }
         return pairs;
     }
@@ -90,6 +92,56 @@ class TrainerTest {
         assertThat(relative(parts, whole)).isLessThan(1e-5);
     }
 
+    /// The rows of [#data], two or three to a row, with padding at the end.
+    @Test
+    void gradient_ofPackedRows_isThatOfTheSequencesApart() {
+        int[][] tokens = new int[3][100];
+        int[][] targets = new int[3][100];
+        int[][] positions = new int[3][100];
+        int[][] segments = new int[3][100];
+        int[] at = new int[3];
+        for (int[] row : targets) {
+            Arrays.fill(row, Batch.IGNORE);
+        }
+        for (int[] row : segments) {
+            Arrays.fill(row, -1);
+        }
+        Batch apart = Batch.of(data, 0);
+        for (int i = 0; i < data.size(); i++) {
+            for (int k = 0; k < data.get(i).tokens().length; k++) {
+                int row = i % 3;
+                tokens[row][at[row]] = apart.tokens()[i][k];
+                targets[row][at[row]] = apart.targets()[i][k];
+                positions[row][at[row]] = k;
+                segments[row][at[row]++] = i;
+            }
+        }
+        Model.Gradient one = model.gradient(apart, lora, start);
+        Model.Gradient other =
+                model.gradient(new Batch(tokens, targets), new Packing(positions, segments), lora, start);
+        assertThat(other.loss()).isCloseTo(one.loss(), within(1e-5));
+        assertThat(relative(other.gradient(), one.gradient())).isLessThan(1e-5);
+        Objective<Batch> packed = new Objective.Supervised<>(new Objective.Rows<>() {
+            @Override
+            public Batch batch(List<Batch> examples, int padToken) {
+                return examples.getFirst();
+            }
+
+            @Override
+            public Optional<Packing> packing(List<Batch> examples, int padToken) {
+                return Optional.of(new Packing(positions, segments));
+            }
+        });
+        List<Batch> rows = List.of(new Batch(tokens, targets));
+        assertThat(packed.part(model, lora.withoutDropout(), start, rows, packed.weight(rows), 0)
+                        .gradient())
+                .isEqualTo(other.gradient());
+        positions[0][0] = model.config().positions();
+        assertThatThrownBy(
+                        () -> model.gradient(new Batch(tokens, targets), new Packing(positions, segments), lora, start))
+                .hasMessageContaining("the model has 256 positions");
+    }
+
     private static double add(float[] sum, Model.Gradient part) {
         for (int i = 0; i < sum.length; i++) {
             sum[i] += part.gradient()[i];
@@ -116,7 +168,8 @@ class TrainerTest {
     }
 
     private double margin(float[] adapter) {
-        double[] rows = model.logProbabilities(DPO.batch(pairs, 0), llama.adapter.lora(), adapter);
+        double[] rows =
+                model.score(DPO.batch(pairs, 0), llama.adapter.lora(), adapter).logProbabilities();
         double margin = 0;
         for (int i = 0; i < rows.length; i++) {
             margin += i < pairs.size() ? rows[i] : -rows[i];
