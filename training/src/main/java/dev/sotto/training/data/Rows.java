@@ -3,6 +3,7 @@ package dev.sotto.training.data;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -54,8 +55,11 @@ public interface Rows extends AutoCloseable {
     /// @throws InvalidFile as [#open(Path)] does, or if the file is no CSV file and its columns or separator are
     ///   given
     static Rows open(Path file, Csv csv) throws IOException, InvalidFile {
-        if (!Files.isRegularFile(file)) {
-            throw new InvalidFile(file, "is no file");
+        if (!Files.exists(file)) {
+            throw new NoSuchFileException(file.toString());
+        }
+        if (Files.isDirectory(file)) {
+            throw new InvalidFile(file, "is a folder, must be a file");
         }
         String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
         String ending = name.substring(name.lastIndexOf('.') + 1);

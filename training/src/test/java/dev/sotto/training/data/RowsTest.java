@@ -8,6 +8,7 @@ import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -191,7 +192,8 @@ class RowsTest {
         assertThatThrownBy(() -> rows("a.txt", "x"))
                 .isInstanceOf(InvalidFile.class)
                 .hasMessageContaining(".jsonl, .ndjson, .json, .csv, .tsv or .parquet are allowed");
-        assertThatThrownBy(() -> rows(folder.resolve("none.jsonl"))).hasMessageContaining("is no file");
+        assertThatThrownBy(() -> rows(folder.resolve("none.parquet"))).isInstanceOf(NoSuchFileException.class);
+        assertThatThrownBy(() -> rows(folder)).hasMessageContaining("is a folder, must be a file");
         Path file = Files.writeString(folder.resolve("a.jsonl"), "{}");
         assertThatThrownBy(() -> rows(file, "q"))
                 .hasMessageContaining("columns and separator are for .csv and .tsv files only");
