@@ -26,7 +26,7 @@ class RowsTest {
 
     private static List<Row> rows(Path file, String... columns) throws IOException, InvalidFile {
         List<Row> all = new ArrayList<>();
-        try (Rows rows = Rows.open(file, new Rows.Csv(Optional.empty(), List.of(columns)))) {
+        try (Rows rows = Rows.open(file, new Rows.Layout(Optional.empty(), List.of(columns), Optional.empty()))) {
             for (Row row = rows.next(); row != null; row = rows.next()) {
                 all.add(row);
             }
@@ -112,6 +112,31 @@ class RowsTest {
         assertThatThrownBy(() -> rows("a.json", "[{\"a\": 1}")).hasMessageContaining("element 2 (line 1)");
         assertThatThrownBy(() -> rows("a.json", "[{\"a\": 1}]\n{}"))
                 .hasMessageContaining("line 2 goes on after the array");
+    }
+
+    /// As BIG-Bench has its tasks.
+    @Test
+    void jsonObject_arrayUnderAKey_hasTheRecords() throws Exception {
+        Path file = folder.resolve("a.json");
+        Rows.Layout layout = new Rows.Layout(Optional.empty(), List.of(), Optional.of("examples"));
+        Files.writeString(
+                file, "{\"about\": {\"examples\": 1},\n \"examples\": [{\"a\": 1}, {\"a\": 2}], \"more\": 3}");
+        try (Rows rows = Rows.open(file, layout)) {
+            assertThat(rows.next()).isEqualTo(row("element 1", "{\"a\": 1}"));
+            assertThat(rows.next()).isEqualTo(row("element 2", "{\"a\": 2}"));
+            assertThat(rows.next()).isNull();
+        }
+        for (String text : List.of("{\"more\": []}", "[]", "")) {
+            Files.writeString(file, text);
+            assertThatThrownBy(() -> Rows.open(file, layout))
+                    .hasMessageContaining("must be a JSON object with the key examples");
+        }
+        Files.writeString(file, "{\"examples\": 7}");
+        assertThatThrownBy(() -> Rows.open(file, layout)).hasMessageContaining("examples must be an array of objects");
+        Files.writeString(file, "{\"a\"");
+        assertThatThrownBy(() -> Rows.open(file, layout)).hasMessageContaining("line 1 is no JSON");
+        Path csv = Files.writeString(folder.resolve("a.csv"), "a\n1\n");
+        assertThatThrownBy(() -> Rows.open(csv, layout)).hasMessageContaining("is for JSON files only");
     }
 
     @Test
