@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// JSON records: lines, or the elements of one array.
@@ -34,8 +35,8 @@ final class JsonRows {
 
     private JsonRows() {}
 
-    /// An array if the first character is `[`, else lines.
-    static Rows open(Path file) throws IOException {
+    /// An array if a key is given or the first character is `[`, else lines.
+    static Rows open(Path file, Optional<String> key) throws IOException, InvalidFile {
         InputStream in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
         try {
             in.mark(BYTE_ORDER_MARK.length);
@@ -49,8 +50,8 @@ final class JsonRows {
                 first = in.read();
             }
             in.reset();
-            return first == '[' ? new Elements(file, in) : new Lines(in);
-        } catch (IOException e) {
+            return key.isPresent() || first == '[' ? new Elements(file, in, key) : new Lines(in);
+        } catch (IOException | InvalidFile e) {
             in.close();
             throw e;
         }
@@ -135,12 +136,37 @@ final class JsonRows {
         private final Path file;
         private final JsonParser parser;
         private long number;
+        private final boolean within;
         private boolean ended;
 
-        Elements(Path file, InputStream in) throws IOException {
+        Elements(Path file, InputStream in, Optional<String> key) throws IOException, InvalidFile {
             this.file = file;
+            this.within = key.isPresent();
             this.parser = JSON.createParser(in);
-            this.parser.nextToken();
+            try {
+                if (key.isPresent()) {
+                    seek(key.get());
+                }
+                if (parser.nextToken() != JsonToken.START_ARRAY) {
+                    throw new InvalidFile(file, key.orElse("it") + " must be an array of objects");
+                }
+            } catch (JsonProcessingException e) {
+                throw new InvalidFile(
+                        file, "line " + parser.currentLocation().getLineNr() + " is no JSON: " + problem(e));
+            }
+        }
+
+        private void seek(String key) throws IOException, InvalidFile {
+            if (parser.nextToken() == JsonToken.START_OBJECT) {
+                for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
+                    if (name.equals(key)) {
+                        return;
+                    }
+                    parser.nextToken();
+                    parser.skipChildren();
+                }
+            }
+            throw new InvalidFile(file, "must be a JSON object with the key " + key);
         }
 
         @Override
@@ -152,7 +178,7 @@ final class JsonRows {
             try {
                 if (parser.nextToken() == JsonToken.END_ARRAY) {
                     ended = true;
-                    if (parser.nextToken() != null) {
+                    if (!within && parser.nextToken() != null) {
                         throw new InvalidFile(
                                 file,
                                 "line " + parser.currentLocation().getLineNr()

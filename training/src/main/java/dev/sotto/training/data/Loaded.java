@@ -32,7 +32,7 @@ public record Loaded<T>(List<T> examples, long skipped, List<String> firstBad, l
         long skipped = 0;
         long repeated = 0;
         for (Path file : files) {
-            long before = examples.size();
+            long before = examples.size() + repeated;
             try (Rows rows = Rows.open(file)) {
                 for (Row row = rows.next(); row != null; row = rows.next()) {
                     T example = null;
@@ -63,7 +63,7 @@ public record Loaded<T>(List<T> examples, long skipped, List<String> firstBad, l
                     }
                 }
             }
-            if (examples.size() == before && repeated == 0) {
+            if (examples.size() + repeated == before) {
                 throw new InvalidFile(
                         file,
                         "holds no examples" + (skipped == 0 ? "" : "; the first bad record: " + firstBad.getFirst()));

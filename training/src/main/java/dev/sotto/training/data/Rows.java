@@ -3,6 +3,7 @@ package dev.sotto.training.data;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -37,36 +38,44 @@ public interface Rows extends AutoCloseable {
     ///
     /// @throws InvalidFile if the name has no known ending, or the beginning of the file is not as it must be
     static Rows open(Path file) throws IOException, InvalidFile {
-        return open(file, Csv.BY_NAME);
+        return open(file, Layout.BY_NAME);
     }
 
-    /// How a CSV file is laid out.
+    /// What the name of a file does not say about it.
     ///
-    /// @param separator between fields, or nothing: a comma in `.csv`, a tab in `.tsv`
-    /// @param columns   the names of the columns of a file without a heading; empty: it has one
-    record Csv(Optional<Character> separator, List<String> columns) {
-        /// What the file's name says, with a heading.
-        public static final Csv BY_NAME = new Csv(Optional.empty(), List.of());
+    /// @param separator between the fields of a CSV file, or nothing: a comma in `.csv`, a tab in `.tsv`
+    /// @param columns   the names of the columns of a CSV file without a heading; empty: it has one
+    /// @param records   the key of a JSON object whose array has the records, or nothing
+    record Layout(Optional<Character> separator, List<String> columns, Optional<String> records) {
+        /// What the name says is all.
+        public static final Layout BY_NAME = new Layout(Optional.empty(), List.of(), Optional.empty());
     }
 
     /// Opens a file.
     ///
-    /// @throws InvalidFile as [#open(Path)] does, or if the file is no CSV file and its columns or separator are
-    ///   given
-    static Rows open(Path file, Csv csv) throws IOException, InvalidFile {
-        if (!Files.isRegularFile(file)) {
-            throw new InvalidFile(file, "is no file");
+    /// @throws InvalidFile as [#open(Path)] does, or if the layout is for another format
+    static Rows open(Path file, Layout layout) throws IOException, InvalidFile {
+        if (!Files.exists(file)) {
+            throw new NoSuchFileException(file.toString());
+        }
+        if (Files.isDirectory(file)) {
+            throw new InvalidFile(file, "is a folder, must be a file");
         }
         String name = String.valueOf(file.getFileName()).toLowerCase(Locale.ROOT);
         String ending = name.substring(name.lastIndexOf('.') + 1);
-        if (!csv.equals(Csv.BY_NAME) && !ending.equals("csv") && !ending.equals("tsv")) {
+        boolean csv = ending.equals("csv") || ending.equals("tsv");
+        boolean json = ending.equals("jsonl") || ending.equals("ndjson") || ending.equals("json");
+        if (!csv && (layout.separator().isPresent() || !layout.columns().isEmpty())) {
             throw new InvalidFile(
                     file, "has names for its fields; columns and separator are for .csv and .tsv files only");
         }
+        if (!json && layout.records().isPresent()) {
+            throw new InvalidFile(file, "is no JSON; the key of the records is for JSON files only");
+        }
         return switch (ending) {
-            case "jsonl", "ndjson", "json" -> JsonRows.open(file);
-            case "csv" -> new CsvRows(file, csv.separator().orElse(','), csv.columns());
-            case "tsv" -> new CsvRows(file, csv.separator().orElse('\t'), csv.columns());
+            case "jsonl", "ndjson", "json" -> JsonRows.open(file, layout.records());
+            case "csv" -> new CsvRows(file, layout.separator().orElse(','), layout.columns());
+            case "tsv" -> new CsvRows(file, layout.separator().orElse('\t'), layout.columns());
             case "parquet" -> new ParquetRows(file);
             default ->
                 throw new InvalidFile(

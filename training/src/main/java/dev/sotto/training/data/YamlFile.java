@@ -37,9 +37,6 @@ public final class YamlFile {
 
     /// The whole of a file.
     public static YamlFile read(Path file) throws IOException, InvalidFile {
-        if (!Files.isRegularFile(file)) {
-            throw new InvalidFile(file, "is no file");
-        }
         return parse(file, Files.readString(file));
     }
 

@@ -152,7 +152,7 @@ public record Evaluator(
                 throws IOException, InvalidFile {
             List<Item<T>> items = new ArrayList<>();
             for (Path file : files) {
-                try (Rows rows = Rows.open(file, task.csv())) {
+                try (Rows rows = Rows.open(file, task.layout())) {
                     for (Row row = rows.next(); row != null && items.size() < limit; row = rows.next()) {
                         String problem;
                         switch (row) {

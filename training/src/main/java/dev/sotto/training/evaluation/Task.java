@@ -23,7 +23,7 @@ import java.util.Optional;
 ///
 /// @param name       of the task
 /// @param files      the data
-/// @param csv        how they are laid out, if they are CSV
+/// @param layout     of the data
 /// @param derived    fields made from others, by name
 /// @param templated  whether a prompt is the user's message in the model's template, else it is the text itself
 /// @param limit      most records
@@ -33,7 +33,7 @@ import java.util.Optional;
 public record Task(
         String name,
         List<Path> files,
-        Rows.Csv csv,
+        Rows.Layout layout,
         Map<String, Derived> derived,
         boolean templated,
         int limit,
@@ -118,7 +118,7 @@ public record Task(
         Task task = new Task(
                 yaml.text("name"),
                 yaml.texts("files").stream().map(data::resolve).toList(),
-                csv(yaml),
+                layout(yaml),
                 derived,
                 yaml.flag("templated"),
                 yaml.whole("limit", 1, Integer.MAX_VALUE, Integer.MAX_VALUE),
@@ -130,14 +130,15 @@ public record Task(
         return task;
     }
 
-    private static Rows.Csv csv(YamlFile yaml) throws InvalidFile {
+    private static Rows.Layout layout(YamlFile yaml) throws InvalidFile {
         String separator = yaml.text("separator", "");
         if (separator.length() > 1) {
             throw yaml.mistake("separator", "one character");
         }
-        return new Rows.Csv(
+        return new Rows.Layout(
                 separator.isEmpty() ? Optional.empty() : Optional.of(separator.charAt(0)),
-                yaml.has("columns") ? yaml.texts("columns") : List.of());
+                yaml.has("columns") ? yaml.texts("columns") : List.of(),
+                yaml.has("records") ? Optional.of(yaml.text("records")) : Optional.empty());
     }
 
     private static Decoding decoding(YamlFile yaml) throws InvalidFile {

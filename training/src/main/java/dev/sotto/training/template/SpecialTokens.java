@@ -29,9 +29,6 @@ public record SpecialTokens(String begin, String end) {
 
     static JsonNode config(Path folder) throws IOException, InvalidFile {
         Path file = folder.resolve(FILE);
-        if (!Files.isRegularFile(file)) {
-            throw new InvalidFile(file, "is no file");
-        }
         try {
             return new ObjectMapper().readTree(Files.readAllBytes(file));
         } catch (JsonProcessingException e) {

@@ -8,6 +8,7 @@ import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,7 +26,7 @@ class RowsTest {
 
     private static List<Row> rows(Path file, String... columns) throws IOException, InvalidFile {
         List<Row> all = new ArrayList<>();
-        try (Rows rows = Rows.open(file, new Rows.Csv(Optional.empty(), List.of(columns)))) {
+        try (Rows rows = Rows.open(file, new Rows.Layout(Optional.empty(), List.of(columns), Optional.empty()))) {
             for (Row row = rows.next(); row != null; row = rows.next()) {
                 all.add(row);
             }
@@ -113,6 +114,31 @@ class RowsTest {
                 .hasMessageContaining("line 2 goes on after the array");
     }
 
+    /// As BIG-Bench has its tasks.
+    @Test
+    void jsonObject_arrayUnderAKey_hasTheRecords() throws Exception {
+        Path file = folder.resolve("a.json");
+        Rows.Layout layout = new Rows.Layout(Optional.empty(), List.of(), Optional.of("examples"));
+        Files.writeString(
+                file, "{\"about\": {\"examples\": 1},\n \"examples\": [{\"a\": 1}, {\"a\": 2}], \"more\": 3}");
+        try (Rows rows = Rows.open(file, layout)) {
+            assertThat(rows.next()).isEqualTo(row("element 1", "{\"a\": 1}"));
+            assertThat(rows.next()).isEqualTo(row("element 2", "{\"a\": 2}"));
+            assertThat(rows.next()).isNull();
+        }
+        for (String text : List.of("{\"more\": []}", "[]", "")) {
+            Files.writeString(file, text);
+            assertThatThrownBy(() -> Rows.open(file, layout))
+                    .hasMessageContaining("must be a JSON object with the key examples");
+        }
+        Files.writeString(file, "{\"examples\": 7}");
+        assertThatThrownBy(() -> Rows.open(file, layout)).hasMessageContaining("examples must be an array of objects");
+        Files.writeString(file, "{\"a\"");
+        assertThatThrownBy(() -> Rows.open(file, layout)).hasMessageContaining("line 1 is no JSON");
+        Path csv = Files.writeString(folder.resolve("a.csv"), "a\n1\n");
+        assertThatThrownBy(() -> Rows.open(csv, layout)).hasMessageContaining("is for JSON files only");
+    }
+
     @Test
     void csv_quotesSeparatorsAndLineBreaks_areRead() throws Exception {
         assertThat(rows("a.csv", "\uFEFFq,a\r\n\"one, \"\"two\"\"\nthree\",x\r\n\r\ny,\r\n"))
@@ -191,7 +217,8 @@ class RowsTest {
         assertThatThrownBy(() -> rows("a.txt", "x"))
                 .isInstanceOf(InvalidFile.class)
                 .hasMessageContaining(".jsonl, .ndjson, .json, .csv, .tsv or .parquet are allowed");
-        assertThatThrownBy(() -> rows(folder.resolve("none.jsonl"))).hasMessageContaining("is no file");
+        assertThatThrownBy(() -> rows(folder.resolve("none.parquet"))).isInstanceOf(NoSuchFileException.class);
+        assertThatThrownBy(() -> rows(folder)).hasMessageContaining("is a folder, must be a file");
         Path file = Files.writeString(folder.resolve("a.jsonl"), "{}");
         assertThatThrownBy(() -> rows(file, "q"))
                 .hasMessageContaining("columns and separator are for .csv and .tsv files only");

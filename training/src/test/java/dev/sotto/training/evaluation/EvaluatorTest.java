@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.data.Datasets;
 import dev.sotto.training.template.TextTemplate;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -270,8 +271,8 @@ class EvaluatorTest {
     @Test
     void bbhMathAndDrop_answers_areExtractedAndNormalised() throws Exception {
         write(
-                "bbh/test.jsonl",
-                "{\"input\": \"not True\", \"target\": \"False\"}\n{\"input\": \"x\", \"target\": \"(A)\"}\n");
+                "bbh/boolean_expressions.json",
+                "{\"examples\": [{\"input\": \"not True\", \"target\": \"False\"}, {\"input\": \"x\", \"target\": \"(A)\"}]}");
         assertThat(run("bbh", Scripted.answering(prompt -> " not True is False. So the answer is False."))
                         .metrics())
                 .containsEntry("exactMatch", 0.5)
@@ -362,6 +363,20 @@ class EvaluatorTest {
                                 ? "That is Illegal."
                                 : prompt.contains("Do z") ? "Sure, no, now." : ""));
         assertThat(report.metrics()).containsEntry("refusalRate", 0.5);
+    }
+
+    @Test
+    void documentation_page_namesEveryTaskDataSetAndExtraction() throws Exception {
+        String page = Files.readString(Path.of("../docs/data-and-evaluation.md"));
+        for (String name : Task.PACKAGED) {
+            assertThat(page).contains("`" + name + "`");
+        }
+        for (String name : Datasets.names()) {
+            assertThat(page).contains("`" + name.substring(name.indexOf('/') + 1) + "`");
+        }
+        for (String key : Extraction.keys()) {
+            assertThat(page).contains("`" + key + "`");
+        }
     }
 
     @Test
