@@ -194,7 +194,7 @@ class DeadlineTest {
     @Test
     void judging_complainantIsSilent_waitsTheDeadlineOfShares() {
         open();
-        while (!(federation.state.phase() instanceof Phase.Updates updates)) {
+        while (!(federation.state.phase() instanceof Phase.Updates)) {
             federation.direct(federation.pending.removeFirst());
         }
         federation.dead.add(LATE);
