@@ -6,8 +6,11 @@ import fractions
 import json
 import math
 import pathlib
+import struct
 
-from primitives import enc, expand, extract, gf
+import formulas
+import primitives as p
+from primitives import enc, expand, extract
 from primitives import sha256 as h
 
 FED, ROUND, ATTEMPT = "north", 3, 2
@@ -16,7 +19,7 @@ SECRET, SALT, FRESH, SHARE = h(b"secret"), h(b"salt"), h(b"fresh"), h(b"share")
 
 
 def ctx(label, transcript, *ids):
-    return enc("sotto/1", label, FED, ROUND, ATTEMPT, transcript, *ids)
+    return formulas.ctx(label, FED, ROUND, ATTEMPT, transcript, *ids)
 
 
 derivations = {
@@ -29,6 +32,10 @@ derivations = {
     "commitment": h(ctx("commit", T[1], "bank", "m", SECRET)),
     "shareCommitment": h(ctx("commit-share", T[1], "bank", "clinic", "b", SALT, SHARE)),
     "shareInfo": ctx("share", T[1], "bank", "clinic"),
+    "revealInfo": ctx("reveal", T[4], "bank"),
+    "closedInfo": ctx("closed", T[4], "bank"),
+    # A version belongs to no attempt: its number stands for the round, 0 for the attempt.
+    "modelInfo": formulas.ctx("model", FED, 7, 0, h(b"digest"), 7, "bank"),
     "roundKeySeed": expand(SECRET, enc("sotto/1", "coordinator-round", FED, ROUND, ATTEMPT, FRESH), 32),
     "modelKey": expand(SECRET, ctx("model-key", T[4]), 32),
     "transcript": h(enc("sotto/1/RosterSealed", T[0], b"payload")),
@@ -38,18 +45,10 @@ derivations = {
 }
 
 coefficients = [SECRET, h(b"c1"), h(b"c2")]
-shares = []
-for x in range(1, 6):
-    share = bytearray(32)
-    for b in range(32):
-        value = 0
-        for c in reversed(coefficients):
-            value = gf(value, x) ^ c[b]
-        share[b] = value
-    shares.append(bytes(share).hex())
+shares = [share.hex() for share in formulas.split(SECRET, coefficients[1:], 5)]
 
 quotients = [
-    {"bits": k, "members": n, "quotient": (2 ** (k - 2) - 1) // n} for k in (16, 24, 32) for n in (3, 4, 100, 255)
+    {"bits": k, "members": n, "quotient": formulas.quotient(k, n)} for k in (16, 24, 32) for n in (3, 4, 100, 255)
 ]
 
 
@@ -87,10 +86,65 @@ for previous, squares, d, k, n, weighted, cap, survivors, w in [
 initial = [{"steps": s, "rate": lr, "exponent": math.ceil(math.log2(fractions.Fraction(2 * s) * fractions.Fraction(lr)))}
            for s, lr in [(10, 0.001), (1, 0.5), (16, 0.125), (3, 0.3), (12, 0.003)]]
 
+# §10, "Public seed of version 0": binary32 by its bits.
+lora = [("q_proj.lora_A.weight", [8, 12]), ("q_proj.lora_B.weight", [12, 8]), ("v_proj.lora_A.weight", [3, 7])]
+adapter = []
+for name, shape in lora:
+    size = shape[0] * shape[1]
+    stream = p.aes_ctr(expand(h(b"public seed"), enc("init", name), 32), 0, 4 * size)
+    for (w,) in struct.iter_unpack("<I", stream):
+        value = (2 * (w >> 8) / 2**24 - 1) / math.sqrt(shape[1]) if "lora_A" in name else 0.0
+        adapter.append(struct.pack(">f", value).hex())
+
+# §5, "Models are ciphertext on the broker".
+VERSION = 7
+
+
+def chunk(index, count, plain, key=SECRET, federation=FED, version=VERSION):
+    return p.gcm_seal(key, index.to_bytes(12, "big"), enc(federation, version, index, count), plain)
+
+
+plain = bytes(i * 7 % 251 for i in range(200))
+chunks = [{"index": i, "count": n, "plain": text.hex(), "sealed": chunk(i, n, text).hex()}
+          for i, n, text in [(0, 1, b""), (0, 3, plain), (1, 3, plain), (2, 3, plain[:7]), (2**31 - 2, 2**31 - 1, plain[:16])]]
+sealed = chunk(1, 3, plain)
+bad_chunks = {
+    "tag": sealed[:-1] + bytes([sealed[-1] ^ 1]), "text": bytes([sealed[0] ^ 1]) + sealed[1:],
+    "one byte short": sealed[:-1], "one byte long": sealed + b"\0", "tag alone": sealed[-16:],
+    "of another index": chunk(2, 3, plain), "of another count": chunk(1, 4, plain),
+    "of another version": chunk(1, 3, plain, version=8), "of another federation": chunk(1, 3, plain, federation="south"),
+    "under another key": chunk(1, 3, plain, key=SALT),
+    "nonce little-endian": p.gcm_seal(SECRET, (1).to_bytes(12, "little"), enc(FED, VERSION, 1, 3), plain),
+    "without aad": p.gcm_seal(SECRET, (1).to_bytes(12, "big"), b"", plain),
+}
+
+# §3: T0 … T5, and a chain that an abort ends after each of them; the next attempt starts from either end.
+STEPS = ["RoundOpened", "RosterSealed", "SharesRouted", "SurvivorsSealed", "UnmaskRequested", "RoundClosed"]
+
+
+def fold(start, kinds):
+    transcripts = [start]
+    for kind in kinds:
+        transcripts.append(formulas.transcript(kind, transcripts[-1], kind.encode() + b" payload"))
+    return [t.hex() for t in transcripts[1:]]
+
+
+chains = [{"messages": kinds, "transcripts": fold(bytes(32), kinds)}
+          for kinds in [STEPS, STEPS + STEPS[:1]]
+          + [STEPS[:i] + ["RoundAborted", "RoundOpened"] for i in range(1, 6)]]
+
 out = {
     "derivations": {k: v.hex() for k, v in derivations.items()},
     "shamir": {"secret": SECRET.hex(), "threshold": 3, "shares": shares},
     "quotients": quotients, "weights": weights, "ranges": ranges, "initial": initial,
+    "publicSeed": {
+        "seed": h(b"public seed").hex(), "tensors": [{"name": name, "shape": shape} for name, shape in lora], "bits": adapter,
+    },
+    "model": {
+        "version": VERSION, "chunks": chunks,
+        "bad": {"index": 1, "count": 3, "sealed": {what: data.hex() for what, data in bad_chunks.items()}},
+    },
+    "chains": chains,
 }
 path = pathlib.Path(__file__).parent.parent / "resources" / "vectors.json"
 path.write_text(json.dumps(out, indent=1) + "\n")

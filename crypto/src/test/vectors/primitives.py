@@ -1,5 +1,5 @@
-"""The primitives of protocol §3 from their standards, with Python's standard library alone: X25519 (RFC 7748), ML-KEM-768
-(FIPS 203), X-Wing (draft-connolly-cfrg-xwing-kem), AES-256 (FIPS 197), GCM (SP 800-38D), HKDF (RFC 5869) and HPKE's base mode
+"""The primitives of protocol §3 from their standards, with Python's standard library alone: X25519 (RFC 7748), Ed25519
+(RFC 8032), ML-KEM-768 (FIPS 203), X-Wing (draft-connolly-cfrg-xwing-kem), AES-256 (FIPS 197), GCM (SP 800-38D), HKDF (RFC 5869) and HPKE's base mode
 (RFC 9180). Slow, not constant-time, for vectors only.
 """
 
@@ -65,6 +65,65 @@ def x25519(scalar, u):
 
 
 BASE = (9).to_bytes(32, "little")
+
+# ---- Ed25519 (RFC 8032, section 5.1), signing ----
+
+D = -121665 * pow(121666, P - 2, P) % P
+ORDER = 2**252 + 27742317777372353535851937790883648493
+BASE_Y = 4 * pow(5, P - 2, P) % P
+
+
+def recover_x(y):
+    """The even x of a point, section 5.1.3."""
+    xx = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(xx, (P + 3) // 8, P)
+    if (x * x - xx) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    return P - x if x & 1 else x
+
+
+BASE_X = recover_x(BASE_Y)
+
+
+def ed_add(one, other):
+    """In extended coordinates, section 5.1.4."""
+    a = (one[1] - one[0]) * (other[1] - other[0]) % P
+    b = (one[1] + one[0]) * (other[1] + other[0]) % P
+    c = 2 * one[3] * other[3] * D % P
+    d = 2 * one[2] * other[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def ed_multiple(k):
+    """k times the base point, encoded."""
+    total, point = (0, 1, 1, 0), (BASE_X, BASE_Y, 1, BASE_X * BASE_Y % P)
+    while k:
+        if k & 1:
+            total = ed_add(total, point)
+        point, k = ed_add(point, point), k >> 1
+    inverse = pow(total[2], P - 2, P)
+    x, y = total[0] * inverse % P, total[1] * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def ed25519_secret(seed):
+    hashed = hashlib.sha512(seed).digest()
+    a = int.from_bytes(hashed[:32], "little") & (2**254 - 8) | 2**254
+    return a, hashed[32:]
+
+
+def ed25519_key(seed):
+    return ed_multiple(ed25519_secret(seed)[0])
+
+
+def ed25519_sign(seed, message):
+    a, prefix = ed25519_secret(seed)
+    r = int.from_bytes(hashlib.sha512(prefix + message).digest(), "little") % ORDER
+    encoded = ed_multiple(r)
+    k = int.from_bytes(hashlib.sha512(encoded + ed_multiple(a) + message).digest(), "little") % ORDER
+    return encoded + ((r + k * a) % ORDER).to_bytes(32, "little")
+
 
 # ---- ML-KEM-768 (FIPS 203) ----
 

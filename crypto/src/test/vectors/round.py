@@ -4,12 +4,13 @@ written to ../resources/round.json. Run: python3 crypto/src/test/vectors/round.p
 
 import hashlib
 import json
-import math
 import pathlib
 import struct
 
+import formulas
 import primitives as p
-from primitives import enc, expand, extract
+from formulas import fixed, packed
+from primitives import expand, extract
 from primitives import sha256 as h
 
 FED, ROUND, ATTEMPT = "north", 4, 2
@@ -25,11 +26,7 @@ TENSORS = [("first", 21, -3), ("second", 12, 1)]
 
 
 def ctx(label, transcript, *ids):
-    return enc("sotto/1", label, FED, ROUND, ATTEMPT, transcript, *ids)
-
-
-def fixed(what, size=32):
-    return expand(h(b"vectors"), what.encode(), size)
+    return formulas.ctx(label, FED, ROUND, ATTEMPT, transcript, *ids)
 
 
 master = {u: fixed("master " + u) for u in IDS}
@@ -49,33 +46,11 @@ for i, u in enumerate(IDS):
         pair[u, v] = expand(extract(T[2], secret), ctx("pair", T[2], u, v, h(ct)), 32)
 
 
-def split(secret, coefficients):
-    shares = []
-    for x in range(1, len(IDS) + 1):
-        share = bytearray(32)
-        for b in range(32):
-            value = 0
-            for c in reversed([secret] + coefficients):
-                value = p.gf(value, x) ^ c[b]
-            share[b] = value
-        shares.append(bytes(share))
-    return shares
-
-
 shares = {}
 for u in IDS:
     for kind, secret in (("m", master[u]), ("b", own[u])):
         coefficients = [fixed(f"coefficient {i} {kind} {u}") for i in range(1, THRESHOLD)]
-        shares[u, kind] = split(secret, coefficients)
-
-
-def words(data, bits):
-    size = bits // 8
-    return [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
-
-
-def packed(values, bits):
-    return b"".join((v % 2**bits).to_bytes(bits // 8, "little") for v in values)
+        shares[u, kind] = formulas.split(secret, coefficients, len(IDS))
 
 
 def update(u):
@@ -90,61 +65,34 @@ def update(u):
     return out
 
 
-def quotient(bits):
-    return (2 ** (bits - 2) - 1) // len(IDS)
+EXPONENTS = [exponent for _, size, exponent in TENSORS for _ in range(size)]
 
 
 def encoded(u, bits):
-    q, random = quotient(bits), words(p.aes_ctr(fixed("rounding " + u), 0, 4 * 33), 32)
-    out, clipped, at = [], 0, 0
-    for _, size, exponent in TENSORS:
-        r = 2.0**exponent
-        for _ in range(size):
-            x = update(u)[at]
-            clipped += abs(x) > r
-            v = min(max(x, -r), r) * (WEIGHTS[u] / CAP) * q / r
-            floor = math.floor(v)
-            value = floor + (1 if random[at] < (v - floor) * 2.0**32 else 0)
-            out.append(min(max(value, -q), q))
-            at += 1
-    return out, clipped
+    q = formulas.quotient(bits, len(IDS))
+    return formulas.encoded(update(u), EXPONENTS, WEIGHTS[u], CAP, q, fixed("rounding " + u))
 
 
 def scalars(u, clipped):
-    out = []
-    for value in (1, WEIGHTS[u], round(WEIGHTS[u] * LOSSES[u] * 2**20), clipped):
-        for limb in range(4):
-            out.append(value >> 48 if limb == 3 else value >> 16 * limb & 0xFFFF)
-    return out
+    return formulas.scalars(WEIGHTS[u], LOSSES[u], clipped)
 
 
-def stream(seed, label, ids, vector, size):
-    return p.aes_ctr(expand(seed, ctx(label, T[2], *ids, vector), 32), 0, size)
+def stream_key(seed, label, ids, vector):
+    return expand(seed, ctx(label, T[2], *ids, vector), 32)
 
 
 def masked(u, vector, values, bits):
-    size = len(values) * bits // 8
-    total = list(values)
-
-    def mix(data, sign):
-        for i, w in enumerate(words(data, bits)):
-            total[i] += sign * w
-
-    mix(stream(own[u], "mask-self", [u], vector, size), 1)
+    streams = [(stream_key(own[u], "mask-self", [u], vector), 1)]
     for v in IDS:
         if v != u:
             ids = sorted([u, v])
-            mix(stream(pair[tuple(ids)], "mask-pair", ids, vector, size), 1 if u < v else -1)
-    return packed(total, bits)
-
-
-def signed(word, bits):
-    return word - 2**bits if word >= 2 ** (bits - 1) else word
+            streams.append((stream_key(pair[tuple(ids)], "mask-pair", ids, vector), 1 if u < v else -1))
+    return formulas.masked(values, bits, streams)
 
 
 encodings = {}
 for bits in (16, 24, 32):
-    q, members, sums, scalar_sums = quotient(bits), {}, [0] * 33, [0] * 16
+    q, members, sums, scalar_sums = formulas.quotient(bits, len(IDS)), {}, [0] * 33, [0] * 16
     for u in IDS:
         values, clipped = encoded(u, bits)
         members[u] = {
@@ -158,7 +106,7 @@ for bits in (16, 24, 32):
             sums = [a + b for a, b in zip(sums, values)]
             scalar_sums = [a + b for a, b in zip(scalar_sums, scalars(u, clipped))]
     weight = sum(WEIGHTS[u] for u in SURVIVORS)
-    ranges = [2.0**e for _, size, e in TENSORS for _ in range(size)]
+    ranges = [2.0**e for e in EXPONENTS]
     encodings[str(bits)] = {
         "quotient": q,
         "members": members,

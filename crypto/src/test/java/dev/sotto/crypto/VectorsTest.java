@@ -1,6 +1,7 @@
 package dev.sotto.crypto;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -11,15 +12,23 @@ import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.crypto.mask.RoundContext.Kind;
 import dev.sotto.crypto.model.Digests;
+import dev.sotto.crypto.model.ModelCipher;
+import dev.sotto.crypto.model.PublicSeed;
+import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.shamir.Shamir;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.ModelChunk;
+import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.VectorLayout;
 import java.io.IOException;
 import java.io.InputStream;
 import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -71,6 +80,9 @@ class VectorsTest {
                 "shareCommitment",
                 CONTEXT.shareCommitment(h("T1"), "bank", "clinic", Kind.SELF, secret("salt"), secret("share")));
         check("shareInfo", CONTEXT.shareInfo(h("T1"), "bank", "clinic"));
+        check("revealInfo", CONTEXT.revealInfo(h("T4"), "bank"));
+        check("closedInfo", CONTEXT.closedInfo(h("T4"), "bank"));
+        check("modelInfo", RoundContext.modelInfo("north", h("digest"), 7, "bank"));
         check("roundKeySeed", CONTEXT.roundKeySeed(secret("secret"), h("fresh")));
         check("modelKey", CONTEXT.modelKey(secret("secret"), h("T4")));
         check("transcript", RoundContext.transcript("RosterSealed", h("T0"), Bytes.utf8("payload")));
@@ -130,5 +142,76 @@ class VectorsTest {
                         .isEqualTo(v.get("exponent").asInt() + (tight ? 1 : 0));
             }
         }
+    }
+
+    @Test
+    void publicSeed_everyBitOfVersion0_matches() {
+        JsonNode given = vectors.get("publicSeed");
+        List<TensorLayout> tensors = new ArrayList<>();
+        for (JsonNode tensor : given.get("tensors")) {
+            List<Integer> shape = new ArrayList<>();
+            tensor.get("shape").forEach(dimension -> shape.add(dimension.asInt()));
+            tensors.add(new TensorLayout(tensor.get("name").asText(), shape, 0));
+        }
+        Bytes seed = Bytes.fromHex(given.get("seed").asText());
+        float[] adapter = PublicSeed.adapter(seed, new VectorLayout("adapter", true, tensors));
+        List<String> bits = new ArrayList<>();
+        for (float value : adapter) {
+            bits.add(HexFormat.of().toHexDigits(Float.floatToRawIntBits(value)));
+        }
+        assertThat(bits).isEqualTo(texts(given.get("bits")));
+        for (TensorLayout bad : List.of(
+                new TensorLayout("lora_C.weight", List.of(2, 2), 0),
+                new TensorLayout("x.lora_A.weight", List.of(4), 0))) {
+            assertThatThrownBy(() -> PublicSeed.adapter(seed, new VectorLayout("adapter", true, List.of(bad))))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining(bad.name());
+        }
+    }
+
+    @Test
+    void modelChunks_sealedElsewhere_openAndAreSealedTheSameHere() throws Exception {
+        long version = vectors.get("model").get("version").asLong();
+        for (JsonNode given : vectors.get("model").get("chunks")) {
+            Bytes plain = Bytes.fromHex(given.get("plain").asText());
+            ModelChunk chunk = chunk(given, given.get("sealed"));
+            assertThat(ModelCipher.seal(secret("secret"), "north", version, chunk.index(), chunk.count(), plain))
+                    .isEqualTo(chunk);
+            assertThat(ModelCipher.open(secret("secret"), "north", chunk)).isEqualTo(plain);
+        }
+        JsonNode bad = vectors.get("model").get("bad");
+        bad.get("sealed")
+                .properties()
+                .forEach(one -> assertThatThrownBy(
+                                () -> ModelCipher.open(secret("secret"), "north", chunk(bad, one.getValue())))
+                        .as(one.getKey())
+                        .isInstanceOf(BoxRefused.class));
+    }
+
+    private ModelChunk chunk(JsonNode place, JsonNode sealed) {
+        return new ModelChunk(
+                vectors.get("model").get("version").asLong(),
+                place.get("index").asInt(),
+                place.get("count").asInt(),
+                Bytes.fromHex(sealed.asText()));
+    }
+
+    @Test
+    void transcripts_ofClosedAndAbortedAttempts_continueIntoTheNext() {
+        for (JsonNode chain : vectors.get("chains")) {
+            Bytes t = Bytes.zeros(32);
+            List<String> reached = new ArrayList<>();
+            for (String type : texts(chain.get("messages"))) {
+                t = RoundContext.transcript(type, t, Bytes.utf8(type + " payload"));
+                reached.add(t.hex());
+            }
+            assertThat(reached).isEqualTo(texts(chain.get("transcripts")));
+        }
+    }
+
+    private static List<String> texts(JsonNode array) {
+        List<String> texts = new ArrayList<>();
+        array.forEach(text -> texts.add(text.asText()));
+        return texts;
     }
 }

@@ -1,6 +1,7 @@
 package dev.sotto.schemas;
 
 import java.util.List;
+import java.util.Optional;
 
 /// The coordinator ends an attempt without a result.
 ///
@@ -8,7 +9,9 @@ import java.util.List;
 /// @param detail     for people
 /// @param evidence   envelopes, verbatim
 /// @param roundSeeds the round key's seed for each active member, only after `UnmaskRequested`
-public record RoundAborted(String reason, String detail, List<Bytes> evidence, List<SealedBox> roundSeeds)
+/// @param blamed     the organisation that broke the rule, if what the log holds proves it
+public record RoundAborted(
+        String reason, String detail, List<Bytes> evidence, List<SealedBox> roundSeeds, Optional<String> blamed)
         implements Message {
     /// Checks the limits.
     ///
@@ -18,6 +21,7 @@ public record RoundAborted(String reason, String detail, List<Bytes> evidence, L
         Wire.text(detail, Limits.DETAIL, "detail");
         evidence = Wire.count(evidence, 0, Limits.MAX_MEMBERS, "evidence");
         roundSeeds = SealedBox.ascending(roundSeeds, "roundSeeds");
+        blamed.ifPresent(who -> Wire.organisation(who, "blamed"));
     }
 
     @Override
@@ -32,6 +36,7 @@ public record RoundAborted(String reason, String detail, List<Bytes> evidence, L
                 .setDetail(detail)
                 .addAllEvidence(Wire.wire(evidence))
                 .addAllRoundSeeds(roundSeeds.stream().map(SealedBox::wire).toList())
+                .setBlamed(blamed.orElse(""))
                 .build()
                 .toByteArray());
     }
@@ -45,6 +50,7 @@ public record RoundAborted(String reason, String detail, List<Bytes> evidence, L
                 wire.getReason(),
                 wire.getDetail(),
                 Wire.bytes(wire.getEvidenceList()),
-                Wire.map(wire.getRoundSeedsList(), SealedBox::of)));
+                Wire.map(wire.getRoundSeedsList(), SealedBox::of),
+                wire.getBlamed().isEmpty() ? Optional.empty() : Optional.of(wire.getBlamed())));
     }
 }

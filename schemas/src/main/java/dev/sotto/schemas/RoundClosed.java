@@ -8,7 +8,10 @@ import java.util.List;
 /// @param modelDigest     of the version
 /// @param aggregateDigest of the unmasked sum
 /// @param roundSeeds      the round key's seed for each active member, ascending
-public record RoundClosed(long version, Bytes modelDigest, Bytes aggregateDigest, List<SealedBox> roundSeeds)
+/// @param revealed        who revealed shares, with the hash of the `SharesRevealed` that counted, ascending:
+///   what it does not name came late and is void
+public record RoundClosed(
+        long version, Bytes modelDigest, Bytes aggregateDigest, List<SealedBox> roundSeeds, List<NamedHash> revealed)
         implements Message {
     /// Checks the limits.
     ///
@@ -18,6 +21,7 @@ public record RoundClosed(long version, Bytes modelDigest, Bytes aggregateDigest
         Wire.size(modelDigest, Limits.HASH, "modelDigest");
         Wire.size(aggregateDigest, Limits.HASH, "aggregateDigest");
         roundSeeds = SealedBox.ascending(roundSeeds, "roundSeeds");
+        revealed = NamedHash.ascending(revealed, "revealed");
     }
 
     @Override
@@ -32,6 +36,7 @@ public record RoundClosed(long version, Bytes modelDigest, Bytes aggregateDigest
                 .setModelDigest(Wire.wire(modelDigest))
                 .setAggregateDigest(Wire.wire(aggregateDigest))
                 .addAllRoundSeeds(roundSeeds.stream().map(SealedBox::wire).toList())
+                .addAllRevealed(revealed.stream().map(NamedHash::wire).toList())
                 .build()
                 .toByteArray());
     }
@@ -45,6 +50,7 @@ public record RoundClosed(long version, Bytes modelDigest, Bytes aggregateDigest
                 wire.getVersion(),
                 Wire.bytes(wire.getModelDigest()),
                 Wire.bytes(wire.getAggregateDigest()),
-                Wire.map(wire.getRoundSeedsList(), SealedBox::of)));
+                Wire.map(wire.getRoundSeedsList(), SealedBox::of),
+                Wire.map(wire.getRevealedList(), NamedHash::of)));
     }
 }

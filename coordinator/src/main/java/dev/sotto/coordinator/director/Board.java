@@ -73,7 +73,7 @@ public final class Board {
     /// An attempt that was given up.
     public record Aborted(long round, long attempt, String reason, String detail) {}
 
-    /// Who lied about a share, and was left out of the next attempt.
+    /// Who lied about shares, and is left out of the further attempts of the round.
     public record Judged(String organisation, long round, long attempt, String detail) {}
 
     /// A member that has published evidence against the coordinator, or against a peer.

@@ -448,6 +448,9 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
             case RoundAborted aborted -> {
                 long patience = BACK_OFF.toMillis() * Math.min(chain.attempt(), MOST_BACK_OFFS);
                 notBefore = clock.instant().plusMillis(patience);
+                aborted.blamed()
+                        .ifPresent(who ->
+                                board.judged(new Board.Judged(who, chain.round(), chain.attempt(), aborted.detail())));
             }
             default -> {}
         }
@@ -508,7 +511,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 judged.liar().equals(judged.accused())
                         ? what + ", whose sealed share is not what it committed to"
                         : what + " without reason, or did not open its channel key"));
-        LOG.warnf("%s: %s lied and is left out of the next attempt", what, judged.liar());
+        LOG.warnf("%s: %s lied and is left out of this round", what, judged.liar());
     }
 
     private void disputed(Output.Disputed disputed) {
@@ -682,10 +685,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                     + " are needed (members.atLeast)");
             return;
         }
-        state.liar().ifPresent(cohort::remove);
+        cohort.removeAll(state.leftOut());
         if (cohort.size() < FEWEST) {
-            board.waiting(cohort.size() + " members are left without "
-                    + state.liar().orElse("") + ", who lied about a share; a round needs " + FEWEST);
+            board.waiting(cohort.size() + " members are left without " + state.leftOut()
+                    + ", who lied about shares in this round; a round needs " + FEWEST);
             return;
         }
         List<String> without = versions.without(cohort);

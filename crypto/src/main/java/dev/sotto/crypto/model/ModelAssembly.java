@@ -5,10 +5,10 @@ import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.ModelChunk;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /// Puts a version together from the chunks of `models`, in whatever order they come. Chunks of other
 /// versions, and those that another attempt left there under another key, are passed over.
@@ -20,8 +20,10 @@ public final class ModelAssembly {
     private final long version;
     private final Bytes digest;
     private final int size;
-    private @Nullable Bytes[] plain = new Bytes[0];
-    private int missing = -1;
+    private final SortedMap<Integer, Bytes> plain = new TreeMap<>();
+
+    /// What the first chunk that decrypts says; memory follows the chunks that come, not this number.
+    private int count = -1;
 
     /// For one version.
     ///
@@ -42,7 +44,7 @@ public final class ModelAssembly {
     /// @throws MalformedMessage if the chunks decrypt but do not make the version with that digest; the
     ///   coordinator is at fault
     public Optional<ModelVersion> add(ModelChunk chunk) throws MalformedMessage {
-        if (chunk.version() != version || (missing >= 0 && chunk.count() != plain.length)) {
+        if (chunk.version() != version || (count >= 0 && chunk.count() != count)) {
             return Optional.empty();
         }
         Bytes opened;
@@ -51,26 +53,13 @@ public final class ModelAssembly {
         } catch (BoxRefused e) {
             return Optional.empty();
         }
-        if (missing < 0) {
-            plain = new Bytes[chunk.count()];
-            missing = chunk.count();
-        }
-        if (plain[chunk.index()] != null) {
-            return Optional.empty();
-        }
-        plain[chunk.index()] = opened;
-        missing--;
-        return missing == 0 ? Optional.of(whole()) : Optional.empty();
+        count = chunk.count();
+        boolean known = plain.putIfAbsent(chunk.index(), opened) != null;
+        return !known && plain.size() == count ? Optional.of(whole()) : Optional.empty();
     }
 
     private ModelVersion whole() throws MalformedMessage {
-        List<Bytes> chunks = new ArrayList<>();
-        for (Bytes chunk : plain) {
-            if (chunk != null) {
-                chunks.add(chunk);
-            }
-        }
-        ModelVersion made = ModelVersion.of(version, chunks, size);
+        ModelVersion made = ModelVersion.of(version, List.copyOf(plain.values()), size);
         if (!made.digest(federation).equals(digest)) {
             throw new MalformedMessage("model version " + version + " has not the digest " + digest.hex());
         }

@@ -23,6 +23,9 @@ import java.util.Optional;
 public record ModelHeader(Optional<Made> made, long coordinates) {
     private static final int MAGIC = 0x534f5431;
 
+    /// Of S: a sum of at most 2^36 squares of 32-bit numbers has fewer.
+    private static final int SQUARES_BITS = 128;
+
     /// The closed round that made a version.
     ///
     /// @param round     from 0
@@ -32,8 +35,16 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
     /// @param totals    the sums of the scalars
     /// @param tensors   of all vectors but `scalars`, in layout order
     public record Made(long round, int ringBits, long quotient, int weightCap, Totals totals, List<Tensor> tensors) {
-        /// Copies the list.
+        /// Checks the limits, without which the next ranges could not be computed.
+        ///
+        /// @throws IllegalArgumentException if a field is outside its limits
         public Made {
+            range(round, 0, Long.MAX_VALUE, "round");
+            range(ringBits, 16, 32, "ringBits");
+            range(quotient, 1, 1 << 30, "quotient");
+            range(weightCap, 1, 65_535, "weightCap");
+            range(totals.survivors(), 1, Limits.MAX_MEMBERS, "survivors");
+            range(totals.weight(), 1, totals.survivors() * weightCap, "weight");
             tensors = List.copyOf(tensors);
         }
     }
@@ -44,7 +55,18 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
     /// @param name          its name
     /// @param rangeExponent e of its range
     /// @param squares       S: the sum of squares of its ring sums
-    public record Tensor(String vector, String name, int rangeExponent, BigInteger squares) {}
+    public record Tensor(String vector, String name, int rangeExponent, BigInteger squares) {
+        /// Checks the limits.
+        ///
+        /// @throws IllegalArgumentException if a field is outside its limits
+        public Tensor {
+            range(vector.length(), 1, Limits.NAME, "length of a vector's name");
+            range(name.length(), 1, Limits.NAME, "length of a tensor's name");
+            range(rangeExponent, -126, 127, "range exponent");
+            range(squares.signum(), 0, 1, "sign of the squares");
+            range(squares.bitLength(), 0, SQUARES_BITS, "bits of the squares");
+        }
+    }
 
     /// The canonical bytes.
     public Bytes encode() {
@@ -101,6 +123,14 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
             return header;
         } catch (IOException e) {
             throw new MalformedMessage("the model header ends too soon");
+        } catch (IllegalArgumentException e) {
+            throw new MalformedMessage("the model header: " + e.getMessage());
+        }
+    }
+
+    private static void range(long value, long least, long most, String field) {
+        if (value < least || value > most) {
+            throw new IllegalArgumentException(field + " is " + value + ", must be " + least + " to " + most);
         }
     }
 

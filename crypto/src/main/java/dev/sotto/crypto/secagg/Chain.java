@@ -34,6 +34,23 @@ public record Chain(Bytes head, long round, long attempt, boolean closed, boolea
         return new Chain(t, opened.round(), opened.attempt(), closed, true, Optional.of(envelope));
     }
 
+    /// The message that may come next while an attempt is open, besides `RoundAborted`.
+    ///
+    /// @throws IllegalStateException if none is open
+    MessageType expected() {
+        MessageType before = last.filter(any -> open)
+                .map(Envelope::type)
+                .orElseThrow(() -> new IllegalStateException("no attempt is open"));
+        return switch (before) {
+            case ROUND_OPENED -> MessageType.ROSTER_SEALED;
+            case ROSTER_SEALED -> MessageType.SHARES_ROUTED;
+            case SHARES_ROUTED -> MessageType.SURVIVORS_SEALED;
+            case SURVIVORS_SEALED -> MessageType.UNMASK_REQUESTED;
+            // Whatever else was folded out of order: nothing good can follow.
+            default -> MessageType.ROUND_CLOSED;
+        };
+    }
+
     /// Whether this is the next round's first attempt, or the next attempt of a round that was aborted.
     boolean isNext(RoundOpened opened) {
         return !open

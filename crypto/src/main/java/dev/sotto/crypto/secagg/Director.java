@@ -9,6 +9,7 @@ import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.crypto.secagg.DirectorState.Output;
 import dev.sotto.crypto.secagg.DirectorState.Phase;
+import dev.sotto.crypto.secagg.DirectorState.Revealed;
 import dev.sotto.crypto.secagg.DirectorState.Transition;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.ChannelOpened;
@@ -136,13 +137,14 @@ public final class Director {
         String who = envelope.sender();
         return switch (state.phase()) {
             case Phase.Keys keys -> {
+                Roster.Member member = Roster.advertised(primitives, directory, keys.opened(), envelope);
                 once(keys.received(), envelope);
-                requireFresh(keys, Roster.advertised(primitives, directory, keys.opened(), envelope));
+                requireFresh(keys, member);
                 yield state.with(new Phase.Keys(keys.opened(), put(keys.received(), who, envelope), keys.ends()));
             }
             case Phase.Shares shares -> {
-                once(shares.received(), envelope);
                 Routed.dealt(primitives, directory, shares.roster(), envelope);
+                once(shares.received(), envelope);
                 yield state.with(
                         new Phase.Shares(shares.roster(), put(shares.received(), who, envelope), shares.ends()));
             }
@@ -162,13 +164,17 @@ public final class Director {
                         updates.ends()));
             }
             case Phase.Confirmation confirmation -> {
-                once(confirmation.received(), envelope);
                 Unmasking.confirmed(primitives, directory, confirmation.survivors(), envelope);
+                once(confirmation.received(), envelope);
                 yield state.with(new Phase.Confirmation(
                         confirmation.survivors(), put(confirmation.received(), who, envelope), confirmation.ends()));
             }
             case Phase.Reveal reveal -> {
-                RevealedShares shares = reveal(reveal.unmasking(), envelope);
+                Revealed shares = reveal(reveal.unmasking(), envelope);
+                Revealed before = reveal.received().get(who);
+                if (before != null && !before.hash().equals(shares.hash())) {
+                    throw new PeerMisbehaved(Refusal.EQUIVOCATION, who, "sent a second, different SharesRevealed");
+                }
                 yield state.with(
                         new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, shares), reveal.ends()));
             }
@@ -197,6 +203,7 @@ public final class Director {
         }
     }
 
+    /// Of two verified messages: what belongs to another attempt is no second one.
     private static void once(Map<String, Envelope> received, Envelope envelope) throws PeerMisbehaved {
         Envelope before = received.get(envelope.sender());
         if (before != null && before.type() == envelope.type() && !before.equals(envelope)) {
@@ -207,9 +214,10 @@ public final class Director {
         }
     }
 
-    private RevealedShares reveal(Unmasking unmasking, Envelope envelope) throws PeerMisbehaved {
+    private Revealed reveal(Unmasking unmasking, Envelope envelope) throws PeerMisbehaved {
         try (Secret seed = seed(unmasking.survivors().routed().roster().opened())) {
-            return Unmasker.open(primitives, directory, unmasking, seed, envelope);
+            return new Revealed(
+                    Enc.sha256(envelope.encode()), Unmasker.open(primitives, directory, unmasking, seed, envelope));
         }
     }
 
@@ -528,12 +536,25 @@ public final class Director {
                     List.of());
         }
         try {
-            Unmasker unmasker = Unmasker.rebuild(primitives, reveal.unmasking(), reveal.received());
+            SortedMap<String, RevealedShares> shares = new TreeMap<>();
+            List<NamedHash> counted = new ArrayList<>();
+            reveal.received().forEach((who, revealed) -> {
+                shares.put(who, revealed.shares());
+                counted.add(new NamedHash(who, revealed.hash()));
+            });
+            Unmasker unmasker = Unmasker.rebuild(primitives, reveal.unmasking(), shares);
             return new Transition(
-                    state.with(new Phase.Summing(reveal.unmasking())),
+                    state.with(new Phase.Summing(reveal.unmasking(), counted)),
                     List.of(new Output.Unmask(reveal.unmasking(), unmasker)));
         } catch (PeerMisbehaved fault) {
-            Transition aborted = abort(state, fault.reason().name(), String.valueOf(fault.getMessage()), List.of());
+            // Each share was checked against its dealer's own commitment, so nobody else can be at fault; with the
+            // round's seed anyone opens what is in the log and sees the same.
+            Transition aborted = abort(
+                    state,
+                    fault.reason().name(),
+                    String.valueOf(fault.getMessage()),
+                    List.of(),
+                    Optional.of(fault.who()));
             List<Output> outputs = new ArrayList<>(List.of(new Output.Refused(fault)));
             outputs.addAll(aborted.outputs());
             return new Transition(aborted.state(), outputs);
@@ -547,10 +568,19 @@ public final class Director {
         return decide(
                 state,
                 new RoundClosed(
-                        close.version(), close.modelDigest(), close.aggregateDigest(), seeds(summing.unmasking())));
+                        close.version(),
+                        close.modelDigest(),
+                        close.aggregateDigest(),
+                        seeds(summing.unmasking()),
+                        summing.revealed()));
     }
 
     private Transition abort(DirectorState state, String reason, String detail, List<Bytes> evidence) {
+        return abort(state, reason, detail, evidence, Optional.empty());
+    }
+
+    private Transition abort(
+            DirectorState state, String reason, String detail, List<Bytes> evidence, Optional<String> blamed) {
         if (state.deciding() || state.phase() instanceof Phase.Between) {
             return wait(state);
         }
@@ -559,7 +589,7 @@ public final class Director {
             case Phase.Summing summing -> seeds(summing.unmasking());
             default -> List.of();
         };
-        return decide(state, new RoundAborted(reason, detail, evidence, seeds));
+        return decide(state, new RoundAborted(reason, detail, evidence, seeds, blamed));
     }
 
     private List<SealedBox> seeds(Unmasking unmasking) {
@@ -603,10 +633,26 @@ public final class Director {
                 ? phase(state, message, chain.head(), now.get(), sealed)
                 : past(state.phase(), message, sealed);
         Set<String> silent = chain.open() ? state.silent() : Set.of();
-        Optional<String> liar = message instanceof RoundOpened ? Optional.empty() : state.liar();
+        List<String> cohort = message instanceof RoundOpened opened ? opened.cohort() : state.cohort();
         return new Transition(
-                new DirectorState(phase, chain, false, silent, sealed, state.lifted(), liar),
+                new DirectorState(phase, chain, false, silent, sealed, state.lifted(), cohort, leftOut(state, message)),
                 List.of(new Output.Publish(envelope)));
+    }
+
+    /// Told by the log alone: a judgement shows in the cohort of the attempt after it.
+    private static Set<String> leftOut(DirectorState state, Message message) {
+        Set<String> leftOut = new HashSet<>(state.leftOut());
+        switch (message) {
+            case RoundOpened opened
+            when opened.attempt() > 1 -> {
+                leftOut.addAll(state.cohort());
+                opened.cohort().forEach(leftOut::remove);
+            }
+            case RoundAborted aborted -> aborted.blamed().ifPresent(leftOut::add);
+            case RoundClosed closed -> leftOut.clear();
+            default -> {}
+        }
+        return leftOut;
     }
 
     private static Phase past(Phase before, Message message, Map<Bytes, List<String>> sealed) {

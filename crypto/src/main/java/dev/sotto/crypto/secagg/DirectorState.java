@@ -3,6 +3,7 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Decided;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SurvivorsLifted;
@@ -25,7 +26,8 @@ import java.util.SortedMap;
 /// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the
 ///   same
 /// @param lifted   what operators of members allowed since, by adapter and member
-/// @param liar     who lied about a share in the attempt before: the next one leaves it out
+/// @param cohort   of the last attempt
+/// @param leftOut  who is left out of the further attempts of this round, for having lied about shares in one
 public record DirectorState(
         Phase phase,
         Chain chain,
@@ -33,30 +35,31 @@ public record DirectorState(
         Set<String> silent,
         Map<Bytes, List<String>> sealed,
         Map<Bytes, Map<String, SurvivorsLifted>> lifted,
-        Optional<String> liar) {
+        List<String> cohort,
+        Set<String> leftOut) {
     /// Before any message.
-    public static final DirectorState START =
-            new DirectorState(new Phase.Between(), Chain.START, false, Set.of(), Map.of(), Map.of(), Optional.empty());
+    public static final DirectorState START = new DirectorState(
+            new Phase.Between(), Chain.START, false, Set.of(), Map.of(), Map.of(), List.of(), Set.of());
 
     /// Copies the collections.
     public DirectorState {
         silent = Set.copyOf(silent);
         sealed = Map.copyOf(sealed);
         lifted = Map.copyOf(lifted);
+        cohort = List.copyOf(cohort);
+        leftOut = Set.copyOf(leftOut);
     }
 
     DirectorState with(Phase next) {
-        return new DirectorState(next, chain, deciding, silent, sealed, lifted, liar);
+        return new DirectorState(next, chain, deciding, silent, sealed, lifted, cohort, leftOut);
     }
 
     DirectorState deciding(boolean now) {
-        return new DirectorState(phase, chain, now, silent, sealed, lifted, liar);
+        return new DirectorState(phase, chain, now, silent, sealed, lifted, cohort, leftOut);
     }
 
     DirectorState silent(String member) {
-        Set<String> more = new HashSet<>(silent);
-        more.add(member);
-        return new DirectorState(phase, chain, deciding, more, sealed, lifted, liar);
+        return new DirectorState(phase, chain, deciding, with(silent, member), sealed, lifted, cohort, leftOut);
     }
 
     DirectorState lifted(String member, SurvivorsLifted allowed) {
@@ -64,11 +67,18 @@ public record DirectorState(
         Map<String, SurvivorsLifted> ofAdapter = new HashMap<>(more.getOrDefault(allowed.adapterDigest(), Map.of()));
         ofAdapter.put(member, allowed);
         more.put(allowed.adapterDigest(), Map.copyOf(ofAdapter));
-        return new DirectorState(phase, chain, deciding, silent, sealed, more, liar);
+        return new DirectorState(phase, chain, deciding, silent, sealed, more, cohort, leftOut);
     }
 
     DirectorState judged(String lied) {
-        return new DirectorState(new Phase.Between(), chain, deciding, silent, sealed, lifted, Optional.of(lied));
+        return new DirectorState(
+                new Phase.Between(), chain, deciding, silent, sealed, lifted, cohort, with(leftOut, lied));
+    }
+
+    static Set<String> with(Set<String> members, String member) {
+        Set<String> more = new HashSet<>(members);
+        more.add(member);
+        return more;
     }
 
     /// The part of an attempt. What was verified is a field of the phase that needs it.
@@ -113,11 +123,18 @@ public record DirectorState(
         record Confirmation(Survivors survivors, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
 
         /// Members reveal shares.
-        record Reveal(Unmasking unmasking, SortedMap<String, RevealedShares> received, Instant ends) implements Phase {}
+        record Reveal(Unmasking unmasking, SortedMap<String, Revealed> received, Instant ends) implements Phase {}
 
         /// Masks are coming off; the caller closes or aborts.
-        record Summing(Unmasking unmasking) implements Phase {}
+        ///
+        /// @param revealed the `SharesRevealed` that counted
+        record Summing(Unmasking unmasking, List<NamedHash> revealed) implements Phase {}
     }
+
+    /// One member's opened and checked shares.
+    ///
+    /// @param hash of the envelope that they came in
+    public record Revealed(Bytes hash, RevealedShares shares) {}
 
     /// What can happen.
     public sealed interface Input {

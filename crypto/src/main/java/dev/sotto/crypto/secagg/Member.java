@@ -26,6 +26,7 @@ import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.KeysAdvertised;
 import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
@@ -54,6 +55,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// The member's side of a round (protocol §5): `step(state, input) → state, outputs`, without I/O.
@@ -149,7 +151,10 @@ public final class Member {
             };
         } catch (PeerMisbehaved fault) {
             state.close();
-            Transition declined = decline(chain, fault);
+            if (message instanceof RoundOpened) {
+                return decline(chain, fault, Optional.empty());
+            }
+            Transition declined = decline(chain, fault, Optional.of(fault));
             if (fault.reason() != Refusal.OTHER_TRANSCRIPT) {
                 return declined;
             }
@@ -182,11 +187,30 @@ public final class Member {
         }
     }
 
+    /// Nothing between a round's opening and its end may be skipped, or the end would rest on nothing: also those
+    /// who take no part watch for it.
+    private static Optional<PeerMisbehaved> skipped(Chain before, MessageType type) {
+        return type == before.expected()
+                ? Optional.empty()
+                : Optional.of(Roster.coordinator(
+                        Refusal.UNEXPECTED_MESSAGE,
+                        type.wireName() + " came where " + before.expected().wireName() + " was due"));
+    }
+
     private Transition attempt(MemberState state, Chain chain, Message message, List<Envelope> dealt)
             throws PeerMisbehaved {
+        Optional<PeerMisbehaved> skipped = skipped(state.chain(), message.type());
+        if (state instanceof MemberState.Bystander bystander) {
+            return new Transition(
+                    new MemberState.Bystander(
+                            chain, bystander.why(), bystander.fault().or(() -> skipped)),
+                    skipped.<MemberOutput>map(MemberOutput.Refused::new).stream()
+                            .toList());
+        }
+        if (skipped.isPresent()) {
+            throw skipped.get();
+        }
         return switch (state) {
-            case MemberState.Bystander bystander ->
-                new Transition(new MemberState.Bystander(chain, bystander.why()), List.of());
             case MemberState.Advertised advertised
             when message instanceof RosterSealed sealed -> deal(advertised, chain, sealed);
             case MemberState.Dealt dealtOut
@@ -223,7 +247,9 @@ public final class Member {
                 outputs.add(new MemberOutput.SendSpool());
             }
             return new Transition(
-                    new MemberState.Bystander(chain, "restarted: the secrets of this attempt are gone"), outputs);
+                    new MemberState.Bystander(
+                            chain, "restarted: the secrets of this attempt are gone", faultBefore(before)),
+                    outputs);
         }
         for (String organisation : message.cohort()) {
             if (!rules.approved().contains(organisation)) {
@@ -255,6 +281,27 @@ public final class Member {
             return new Transition(
                     new MemberState.Advertised(chain, opened, keys, master, selfMask, channelSeed),
                     List.of(new MemberOutput.Publish(keys)));
+        }
+    }
+
+    /// What it refused before it restarted, as it declined then: of a plan that it would not follow there are no
+    /// keys.
+    private static Optional<PeerMisbehaved> faultBefore(List<Envelope> signed) {
+        boolean tookPart = signed.stream().anyMatch(envelope -> envelope.type() == MessageType.KEYS_ADVERTISED);
+        Optional<Envelope> declined = signed.stream()
+                .filter(envelope -> tookPart && envelope.type() == MessageType.ROUND_DECLINED)
+                .findFirst();
+        if (declined.isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            RoundDeclined said = RoundDeclined.parse(declined.get().payload());
+            return Stream.of(Refusal.values())
+                    .filter(reason -> reason.name().equals(said.reason()))
+                    .map(reason -> Roster.coordinator(reason, said.detail()))
+                    .findFirst();
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("the journal holds what this member did not sign", e);
         }
     }
 
@@ -593,8 +640,15 @@ public final class Member {
                 }
             }
         }
+        Optional<PeerMisbehaved> fault =
+                state instanceof MemberState.Bystander bystander ? bystander.fault() : Optional.empty();
+        Optional<PeerMisbehaved> skipped = skipped(state.chain(), message.type());
+        List<MemberOutput> outputs = new ArrayList<>();
+        skipped.ifPresent(found -> outputs.add(new MemberOutput.Refused(found)));
+        fault.or(() -> skipped).ifPresent(found -> outputs.addAll(dispute(chain, chain.last(), found)));
+        outputs.add(new MemberOutput.Closed(message, unmasking, seed));
         state.close();
-        return new Transition(new MemberState.Idle(chain), List.of(new MemberOutput.Closed(message, unmasking, seed)));
+        return new Transition(new MemberState.Idle(chain), outputs);
     }
 
     private Transition aborted(MemberState state, Chain chain, RoundAborted message) {
@@ -624,14 +678,15 @@ public final class Member {
         };
     }
 
-    private Transition decline(Chain chain, PeerMisbehaved fault) {
+    /// @param proof the fault, if it is one of the coordinator's and not a plan that this member would not follow
+    private Transition decline(Chain chain, PeerMisbehaved fault, Optional<PeerMisbehaved> proof) {
         String detail = String.valueOf(fault.getMessage());
         Envelope declined = sign(
                 chain,
                 new RoundDeclined(
                         fault.reason().name(), detail.substring(0, Math.min(detail.length(), Limits.DETAIL / 4))));
         return new Transition(
-                new MemberState.Bystander(chain, detail),
+                new MemberState.Bystander(chain, detail, proof),
                 List.of(new MemberOutput.Refused(fault), new MemberOutput.Publish(declined)));
     }
 

@@ -5,6 +5,7 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 
 /// Where a member stands. A state owns its secrets: [Member#step] wipes those that the next state does
@@ -23,8 +24,14 @@ public sealed interface MemberState extends AutoCloseable {
     /// An attempt is open in which this member takes no part, or no longer does. It folds, and says
     /// nothing. Next: [Idle].
     ///
-    /// @param why one sentence
-    record Bystander(Chain chain, String why) implements MemberState {}
+    /// @param why   one sentence
+    /// @param fault the rule that the coordinator broke after it had opened this attempt: a version that the
+    ///   attempt makes all the same is disputed
+    record Bystander(Chain chain, String why, Optional<PeerMisbehaved> fault) implements MemberState {
+        Bystander(Chain chain, String why) {
+            this(chain, why, Optional.empty());
+        }
+    }
 
     /// It has advertised keys. Next: [Dealt].
     record Advertised(Chain chain, Opened opened, Envelope sent, Secret master, Secret selfMask, Secret channelSeed)

@@ -33,8 +33,7 @@ public final class Recomputation {
     /// @param before    the version that the round started from, verified
     /// @param next      the version that the round is said to have made
     /// @param step      the plan's server optimiser
-    /// @throws PeerMisbehaved blaming the coordinator if anything differs, or a dealer whose shares rebuild
-    ///   another secret than it committed to
+    /// @throws PeerMisbehaved blaming the coordinator if anything differs
     public static void check(
             Primitives primitives,
             Directory directory,
@@ -55,7 +54,9 @@ public final class Recomputation {
         }
         SortedMap<String, Manifest> manifests = new TreeMap<>();
         SortedMap<String, RevealedShares> revealed = new TreeMap<>();
+        // Late is void: what the coordinator did not name plays no part, and can frame nobody.
         Set<NamedHash> sealed = Set.copyOf(survivors.survivors());
+        Set<NamedHash> counted = Set.copyOf(closed.revealed());
         for (Envelope envelope : inboxes) {
             try {
                 switch (envelope.type()) {
@@ -66,14 +67,17 @@ public final class Recomputation {
                                     Manifest.verify(primitives, directory, survivors.routed(), envelope));
                         }
                     }
-                    case SHARES_REVEALED ->
-                        revealed.putIfAbsent(
-                                envelope.sender(),
-                                Unmasker.open(primitives, directory, unmasking, roundSeed, envelope));
+                    case SHARES_REVEALED -> {
+                        if (counted.contains(new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))) {
+                            revealed.put(
+                                    envelope.sender(),
+                                    Unmasker.open(primitives, directory, unmasking, roundSeed, envelope));
+                        }
+                    }
                     default -> {}
                 }
             } catch (PeerMisbehaved e) {
-                // What a member adds that the coordinator had to refuse too proves nothing against the round.
+                // If the coordinator counted it all the same, it is missing below.
             }
         }
         for (NamedHash survivor : survivors.survivors()) {
@@ -84,8 +88,15 @@ public final class Recomputation {
                         "sealed a manifest that " + survivor.organisation() + " has not published");
             }
         }
+        for (NamedHash named : closed.revealed()) {
+            if (!revealed.containsKey(named.organisation())) {
+                throw Roster.coordinator(
+                        Refusal.OTHER_RESULT,
+                        "counted shares that " + named.organisation() + " has not published, or that are not valid");
+            }
+        }
         if (revealed.size() < opened.message().threshold()) {
-            throw Roster.coordinator(Refusal.TOO_FEW, "closed with " + revealed.size() + " members' shares in the log");
+            throw Roster.coordinator(Refusal.TOO_FEW, "closed with the shares of " + revealed.size() + " members");
         }
         MaskedSum sum = new MaskedSum(opened, sample);
         for (Envelope envelope : chunks) {
@@ -104,7 +115,7 @@ public final class Recomputation {
         if (!incomplete.isEmpty()) {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "sealed " + incomplete + " whose chunks are not in the log");
         }
-        try (Unmasker unmasker = Unmasker.rebuild(primitives, unmasking, revealed)) {
+        try (Unmasker unmasker = rebuild(primitives, unmasking, revealed)) {
             UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
             if (sample instanceof Sample.All && !unmasked.digest().equals(closed.aggregateDigest())) {
                 throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
@@ -119,6 +130,17 @@ public final class Recomputation {
             }
         } catch (AggregateOutOfRange e) {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "closed on a sum out of range: " + e.getMessage());
+        }
+    }
+
+    private static Unmasker rebuild(
+            Primitives primitives, Unmasking unmasking, SortedMap<String, RevealedShares> revealed)
+            throws PeerMisbehaved {
+        try {
+            return Unmasker.rebuild(primitives, unmasking, revealed);
+        } catch (PeerMisbehaved dealer) {
+            throw Roster.coordinator(
+                    Refusal.OTHER_RESULT, "closed with shares that do not rebuild: " + dealer.getMessage());
         }
     }
 

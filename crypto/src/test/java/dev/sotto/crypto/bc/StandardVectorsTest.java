@@ -3,23 +3,27 @@ package dev.sotto.crypto.bc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sotto.crypto.mask.MaskStream;
+import dev.sotto.crypto.primitive.Encapsulation;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.bouncycastle.crypto.params.MLKEMParameters;
+import org.bouncycastle.crypto.params.MLKEMPrivateKeyParameters;
 import org.bouncycastle.math.ec.rfc7748.X25519;
 import org.junit.jupiter.api.Test;
 
-/// The vectors of RFC 7748 and 8032 and of NIST's AESAVS. Those of RFC 5869 are among Wycheproof's; X-Wing's
-/// are in [dev.sotto.crypto.RoundVectorTest].
+/// The vectors of RFC 7748 and 8032, of the X-Wing draft, of NIST's AESAVS and of NIST's ACVP for ML-KEM-768.
+/// Those of RFC 5869 are among Wycheproof's.
 class StandardVectorsTest {
     private static List<String> lines(String resource) throws IOException {
         try (InputStream in = Objects.requireNonNull(StandardVectorsTest.class.getResourceAsStream(resource))) {
@@ -101,5 +105,75 @@ class StandardVectorsTest {
             }
         }
         assertThat(run).isEqualTo(16 + 256);
+    }
+
+    /// All three of draft-connolly-cfrg-xwing-kem, appendix C; of keys and ciphertexts their hashes.
+    @Test
+    void xwing_draft_matchesAllThree() throws Exception {
+        BouncyCastlePrimitives primitives = new BouncyCastlePrimitives();
+        MessageDigest sha3 = MessageDigest.getInstance("SHA3-256");
+        List<Map<String, String>> all = records("/rfc/xwing.txt");
+        for (Map<String, String> entry : all) {
+            Secret seed = Secret.take(hex(value(entry, "SEED")));
+            Bytes key = primitives.kemKey(seed);
+            assertThat(sha3.digest(key.toArray())).isEqualTo(hex(value(entry, "SHA3_256_OF_PK")));
+            Encapsulation made = primitives.encapsulate(key, Secret.take(hex(value(entry, "ESEED"))));
+            assertThat(sha3.digest(made.ciphertext().toArray())).isEqualTo(hex(value(entry, "SHA3_256_OF_CT")));
+            Secret expected = Secret.take(hex(value(entry, "SS")));
+            assertThat(made.secret().sameAs(expected)).isTrue();
+            assertThat(primitives.decapsulate(seed, made.ciphertext()).sameAs(expected))
+                    .isTrue();
+        }
+        assertThat(all).hasSize(3);
+    }
+
+    /// NIST's ACVP: 25 key generations, 25 encapsulations, and 10 decapsulations, of which some are of altered
+    /// ciphertexts and give what implicit rejection gives.
+    @Test
+    void mlKem768_acvp_matchesAll60() throws Exception {
+        int keys = 0;
+        for (Map<String, String> entry : paragraphs("/nist/acvp-mlkem768-keygen.txt", "KeyGen")) {
+            MLKEMPrivateKeyParameters key =
+                    new MLKEMPrivateKeyParameters(MLKEMParameters.ml_kem_768, hex(value(entry, "Ctrl hexseed")));
+            assertThat(key.getPublicKey()).isEqualTo(hex(value(entry, "CtrlOut hexpub")));
+            assertThat(WycheproofTest.expanded(key)).isEqualTo(hex(value(entry, "CtrlOut hexpriv")));
+            keys++;
+        }
+        int encapsulations = 0;
+        int decapsulations = 0;
+        for (Map<String, String> entry : paragraphs("/nist/acvp-mlkem768-encapdecap.txt", "Kem")) {
+            byte[] secret = hex(value(entry, "Output"));
+            if (entry.containsKey("Entropy")) {
+                WycheproofTest.assertEncapsulates(
+                        hex(value(entry, "EncodedPublicKey")),
+                        hex(value(entry, "Entropy")),
+                        hex(value(entry, "Ciphertext")),
+                        secret,
+                        "ACVP");
+                encapsulations++;
+            } else {
+                MLKEMPrivateKeyParameters key = new MLKEMPrivateKeyParameters(
+                        MLKEMParameters.ml_kem_768, hex(value(entry, "EncodedPrivateKey")));
+                WycheproofTest.assertDecapsulates(key, hex(value(entry, "Input")), secret, "ACVP");
+                decapsulations++;
+            }
+        }
+        assertThat(List.of(keys, encapsulations, decapsulations)).containsExactly(25, 25, 10);
+    }
+
+    /// `NAME = value` and `NAME = kind:value` records between empty lines, of those that have `name`.
+    private static List<Map<String, String>> paragraphs(String resource, String name) throws IOException {
+        List<Map<String, String>> records = new ArrayList<>(List.of(new HashMap<>()));
+        for (String line : lines(resource)) {
+            if (line.isEmpty()) {
+                records.add(new HashMap<>());
+            }
+            String[] parts = line.split(" = ", 2);
+            if (parts.length == 2) {
+                String[] kind = parts[1].split(":", 2);
+                records.getLast().put(kind.length == 2 ? parts[0] + " " + kind[0] : parts[0], kind[kind.length - 1]);
+            }
+        }
+        return records.stream().filter(entry -> entry.containsKey(name)).toList();
     }
 }

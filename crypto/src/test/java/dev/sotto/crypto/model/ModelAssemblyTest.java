@@ -75,6 +75,14 @@ class ModelAssemblyTest {
                 .hasMessageContaining("digest");
     }
 
+    /// The coordinator, who has the key, decides what a chunk says of their number.
+    @Test
+    void chunk_ofTwoThousandMillion_takesNoMemoryForThem() throws Exception {
+        ModelAssembly assembly = new ModelAssembly(key, "north", 3, version.digest("north"), SIZE);
+        ModelChunk chunk = ModelCipher.seal(key, "north", 3, 0, Integer.MAX_VALUE, Bytes.EMPTY);
+        assertThat(assembly.add(chunk)).isEmpty();
+    }
+
     private static Secret otherKey() {
         byte[] bytes = new byte[32];
         bytes[0] = 1;

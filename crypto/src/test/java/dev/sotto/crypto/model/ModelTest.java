@@ -14,6 +14,7 @@ import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -197,5 +198,33 @@ class ModelTest {
         assertThat(most).isBetween(0.1, 0.125);
         VectorLayout other = new VectorLayout("x", true, List.of(new TensorLayout("bias", List.of(3), 0)));
         assertThatThrownBy(() -> PublicSeed.adapter(Bytes.zeros(32), other)).hasMessageContaining("bias");
+    }
+
+    /// A coordinator that signs such a header must not make every member fail, or shift a number by 2^29 bits.
+    @Test
+    void header_outsideItsLimits_isRefused() throws Exception {
+        Bytes good = header(new byte[] {'a'}, -4, BigInteger.TEN.pow(30).toByteArray());
+        assertThat(ModelHeader.parse(good)).isEqualTo(HEADER);
+        for (Bytes bad : List.of(
+                header(new byte[] {'a'}, 0x1cfffffc, new byte[] {1}),
+                header(new byte[] {'a'}, Integer.MIN_VALUE, new byte[] {1}),
+                header(new byte[] {'a'}, -4, new byte[] {-1}),
+                header(new byte[] {'a'}, -4, new byte[60_000]),
+                // Written by the letter, each of these zeros would take two bytes.
+                header(new byte[65_535], -4, new byte[] {1}))) {
+            assertThatThrownBy(() -> ModelHeader.parse(bad)).isInstanceOf(MalformedMessage.class);
+        }
+    }
+
+    /// [#HEADER] with another tensor.
+    private static Bytes header(byte[] name, int exponent, byte[] squares) {
+        byte[] good = HEADER.encode().toArray();
+        int tensor = good.length
+                - HEADER.made().orElseThrow().tensors().getFirst().squares().toByteArray().length
+                - 9;
+        ByteBuffer bytes = ByteBuffer.allocate(tensor + 2 + name.length + 4 + 2 + squares.length);
+        bytes.put(good, 0, tensor).putShort((short) name.length).put(name);
+        bytes.putInt(exponent).putShort((short) squares.length).put(squares);
+        return Bytes.of(bytes.array());
     }
 }

@@ -210,6 +210,7 @@ class AdversaryTest {
         federation.pending.clear();
         federation.direct(new Input.Abort("Operator", "test", List.of()));
         federation.direct(federation.pending.removeFirst());
+        node(VICTIM).position = federation.control.size();
         federation.dead.clear();
         federation.open(federation.next(1, ADAPTER_0));
         federation.run();
@@ -259,9 +260,8 @@ class AdversaryTest {
     @Test
     void coordinatorWithEverythingItHolds_againstOneSurvivor_hasNoise() throws Exception {
         runRound();
-        UpdateChunk masked = UpdateChunk.parse(Objects.requireNonNull(federation.updates.get(VICTIM))
-                .getFirst()
-                .payload());
+        UpdateChunk masked =
+                UpdateChunk.parse(federation.chunks(VICTIM).getFirst().payload());
         byte[] left = masked.masked().toArray();
         Unmasking unmasking = closed().unmasking().orElseThrow();
         Routed routed = unmasking.survivors().routed();

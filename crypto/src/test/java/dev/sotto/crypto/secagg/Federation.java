@@ -15,6 +15,7 @@ import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.crypto.secagg.DirectorState.Output;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
+import dev.sotto.schemas.Decided;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
@@ -49,6 +50,7 @@ final class Federation {
     static final VectorLayout ADAPTER = new VectorLayout(
             "adapter", true, List.of(new TensorLayout("a", List.of(7, 11), -2), new TensorLayout("b", List.of(5), 1)));
 
+    private final Primitives primitives;
     private final SplittableRandom random;
     final Randomness randomness;
     final List<String> ids = new ArrayList<>();
@@ -62,8 +64,14 @@ final class Federation {
     final List<Output.Disputed> disputes = new ArrayList<>();
     final List<Envelope> control = new ArrayList<>();
     final List<Envelope> inboxes = new ArrayList<>();
-    final List<dev.sotto.schemas.Decided> leader = new ArrayList<>();
-    final Map<String, List<Envelope>> updates = new HashMap<>();
+    final List<Decided> leader = new ArrayList<>();
+    final List<Instant> leaderTimes = new ArrayList<>();
+    /// Chunks in the log, by member and T2.
+    final Map<String, Map<Bytes, List<Envelope>>> updates = new TreeMap<>();
+    /// Whether members read `control` when the test says so ([Node#readNext]) and not at once.
+    boolean asynchronous;
+    /// Sees each message of the coordinator when it is first published.
+    Consumer<Envelope> published = envelope -> {};
     DirectorState state = DirectorState.START;
     Instant now = Instant.EPOCH;
     /// Changes what one member reads from `control`.
@@ -76,12 +84,19 @@ final class Federation {
     Consumer<byte[]> drawn = bytes -> {};
     /// What the broker does to what is on its way to the director.
     Consumer<Deque<Input>> disturb = inputs -> {};
+    /// Members that train until [Node#finish].
+    final Set<String> slow = new HashSet<>();
     /// What a member encodes instead of an update of its own.
     final Map<String, Update> forced = new HashMap<>();
     /// A member dies right after it published this type.
     final Map<String, MessageType> dies = new HashMap<>();
     Optional<Totals> totals = Optional.empty();
     double[] mean = {};
+    /// Who is asked to take part: everybody, unless a test says otherwise.
+    List<String> cohort = ids;
+    int ringBits = 24;
+    Weighting weighting = Weighting.CLASSES;
+    int weightCap = CAP;
     /// All but the scalars.
     List<VectorLayout> vectors = List.of(ADAPTER);
     UnmaskedSum.ServerStep step = FEDAVG;
@@ -97,9 +112,13 @@ final class Federation {
         final List<PeerMisbehaved> refused = new ArrayList<>();
         final List<MemberOutput> outputs = new ArrayList<>();
         Optional<Update> update = Optional.empty();
+        /// What it has trained and not yet handed in.
+        Optional<MemberInput.Trained> trained = Optional.empty();
         MemberRules rules = new MemberRules(Set.of(), 3, 3, 0, opened -> Optional.empty());
         Optional<Member> member = Optional.empty();
         MemberState state = new MemberState.Idle(Chain.START);
+        /// How far it has read `control`.
+        int position;
 
         Node(String id, Identity identity, Secret deliverySeed, Secret salt) {
             this.id = id;
@@ -110,15 +129,43 @@ final class Federation {
 
         void start() {
             member = Optional.of(
-                    new Member(PRIMITIVES, identity, deliverySeed, salt, directory, rules, randomness, journal));
+                    new Member(primitives, identity, deliverySeed, salt, directory, rules, randomness, journal));
         }
 
         /// Loses memory, keeps the disk, reads the log from its start.
         void restart() {
             state = new MemberState.Idle(Chain.START);
+            trained = Optional.empty();
             dead.remove(id);
             start();
-            List.copyOf(control).forEach(this::read);
+            position = 0;
+            while (!asynchronous && readNext()) {}
+        }
+
+        /// Reads the next message of `control`, if there is one. An attempt that has ended by then is only folded.
+        boolean readNext() {
+            if (position == control.size() || dead.contains(id)) {
+                return false;
+            }
+            Envelope envelope = control.get(position++);
+            boolean ended = control.subList(position, control.size()).stream()
+                    .anyMatch(later ->
+                            later.type() == MessageType.ROUND_CLOSED || later.type() == MessageType.ROUND_ABORTED);
+            if (asynchronous && ended && envelope.type() == MessageType.ROUND_OPENED) {
+                step(new MemberInput.Missed(envelope));
+            } else {
+                read(envelope);
+            }
+            return true;
+        }
+
+        /// Training ends, if it still goes on.
+        void finish() {
+            Optional<MemberInput.Trained> done = trained;
+            trained = Optional.empty();
+            if (!dead.contains(id)) {
+                done.ifPresent(this::step);
+            }
         }
 
         void read(Envelope envelope) {
@@ -155,7 +202,8 @@ final class Federation {
                 case MemberOutput.Train train -> {
                     Update made = forced.getOrDefault(id, randomUpdate());
                     update = Optional.of(made);
-                    step(new MemberInput.Trained(made, new Spool() {
+                    spool.clear();
+                    trained = Optional.of(new MemberInput.Trained(made, new Spool() {
                         @Override
                         public void write(Envelope chunk) {
                             spool.add(chunk);
@@ -164,9 +212,15 @@ final class Federation {
                         @Override
                         public void seal() {}
                     }));
+                    if (!slow.contains(id)) {
+                        finish();
+                    }
                 }
                 case MemberOutput.SendSpool send -> {
-                    updates.put(id, List.copyOf(spool));
+                    if (!spool.isEmpty()) {
+                        updates.computeIfAbsent(id, any -> new HashMap<>())
+                                .put(spool.getFirst().transcript(), List.copyOf(spool));
+                    }
                     journal.signed(state.chain().round(), state.chain().attempt(), MessageType.UPDATE_MANIFEST)
                             .ifPresent(manifest -> pending.add(new Input.Delivered(id, Enc.sha256(manifest.encode()))));
                 }
@@ -182,12 +236,17 @@ final class Federation {
     final Deque<Input> pending = new ArrayDeque<>();
 
     Federation(int members, long seed) {
+        this(members, seed, PRIMITIVES);
+    }
+
+    Federation(int members, long seed, Primitives primitives) {
+        this.primitives = primitives;
         random = new SplittableRandom(seed);
         randomness = target -> {
             random.nextBytes(target);
             drawn.accept(target);
         };
-        coordinator = new Identity(PRIMITIVES, NAME, "coordinator", randomness.secret(32));
+        coordinator = new Identity(primitives, NAME, "coordinator", randomness.secret(32));
         roundSecret = randomness.secret(32);
         Map<String, Bytes> keys = new HashMap<>();
         Map<String, Bytes> deliveryKeys = new HashMap<>();
@@ -197,9 +256,9 @@ final class Federation {
             ids.add(id);
             Secret delivery = randomness.secret(32);
             Node node = new Node(
-                    id, new Identity(PRIMITIVES, NAME, id, randomness.secret(32)), delivery, randomness.secret(32));
+                    id, new Identity(primitives, NAME, id, randomness.secret(32)), delivery, randomness.secret(32));
             keys.put(id, node.identity.key());
-            deliveryKeys.put(id, PRIMITIVES.kemKey(delivery));
+            deliveryKeys.put(id, primitives.kemKey(delivery));
             made.add(node);
         }
         directory = new Directory(NAME, coordinator.key(), keys, deliveryKeys);
@@ -209,7 +268,7 @@ final class Federation {
             node.start();
             nodes.put(node.id, node);
         }
-        director = new Director(PRIMITIVES, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
+        director = new Director(primitives, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
     }
 
     Node node(int index) {
@@ -231,7 +290,7 @@ final class Federation {
     /// The layout of a round.
     private List<VectorLayout> layout() {
         List<VectorLayout> layout = new ArrayList<>(vectors);
-        layout.add(Scalars.layout(Weighting.CLASSES));
+        layout.add(Scalars.layout(weighting));
         return layout;
     }
 
@@ -239,21 +298,21 @@ final class Federation {
         Chain chain = state.chain();
         long round = chain.closed() ? chain.round() + 1 : chain.round();
         long attempt = chain.closed() ? 1 : chain.attempt() + 1;
-        int c = Parameters.defaultMaxColluders(ids.size());
+        int c = Parameters.defaultMaxColluders(cohort.size());
         Bytes nonce = randomness.bytes(32);
         return new RoundOpened(
                 round,
                 attempt,
                 nonce,
-                ids,
-                Parameters.defaultThreshold(ids.size(), c),
+                cohort,
+                Parameters.defaultThreshold(cohort.size(), c),
                 maxDropouts,
                 c,
                 Math.max(3, c + 2),
-                24,
+                ringBits,
                 layout(),
-                CAP,
-                "classes",
+                weightCap,
+                weighting.wireName(),
                 new Deadlines(10, 10, 100, 10, 10),
                 Bytes.zeros(32),
                 round,
@@ -295,12 +354,10 @@ final class Federation {
             switch (output) {
                 case Output.Decide decide -> {
                     leader.add(decide.decided());
+                    leaderTimes.add(now);
                     pending.addFirst(new Input.Decision(decide.decided()));
                 }
-                case Output.Publish publish -> {
-                    control.add(publish.envelope());
-                    nodes.values().forEach(node -> node.read(publish.envelope()));
-                }
+                case Output.Publish publish -> publish(publish.envelope());
                 case Output.Refused fault -> refusedByDirector.add(fault.fault());
                 case Output.Judged judged -> judgements.add(judged);
                 case Output.Disputed disputed -> disputes.add(disputed);
@@ -313,6 +370,57 @@ final class Federation {
                 }
             }
         }
+    }
+
+    private void publish(Envelope envelope) {
+        if (control.contains(envelope)) {
+            return;
+        }
+        control.add(envelope);
+        if (envelope.type() == MessageType.ROUND_CLOSED) {
+            before = version;
+            version = made;
+        }
+        published.accept(envelope);
+        if (!asynchronous) {
+            for (Node node : nodes.values()) {
+                while (node.readNext()) {}
+            }
+        }
+    }
+
+    /// The director's process dies, and its successor folds the leader's log and reads the inboxes again.
+    void restartDirector() {
+        state = DirectorState.START;
+        pending.clear();
+        int open = leader.size();
+        for (int i = 0; i < leader.size(); i++) {
+            open = switch (leader.get(i).type()) {
+                case ROUND_OPENED -> i;
+                case ROUND_CLOSED, ROUND_ABORTED -> leader.size();
+                default -> open;
+            };
+        }
+        Instant present = now;
+        for (int i = 0; i < leader.size(); i++) {
+            now = leaderTimes.get(i);
+            if (i > open && leader.get(i).type() == MessageType.SHARES_ROUTED) {
+                inboxes.stream()
+                        .filter(envelope -> envelope.type() == MessageType.SHARES_DEALT)
+                        .forEach(envelope -> state = director.step(state, new Input.Received(envelope), now)
+                                .state());
+            }
+            direct(i < open ? new Input.Ended(leader.get(i)) : new Input.Decision(leader.get(i)));
+        }
+        now = present;
+        // What a fold would propose is in the log already.
+        pending.clear();
+        inboxes.forEach(envelope -> pending.add(new Input.Received(envelope)));
+        inboxes.stream()
+                .filter(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST
+                        && updates.getOrDefault(envelope.sender(), Map.of()).containsKey(envelope.transcript()))
+                .forEach(
+                        manifest -> pending.add(new Input.Delivered(manifest.sender(), Enc.sha256(manifest.encode()))));
     }
 
     private static final UnmaskedSum.ServerStep FEDAVG = (adapter, decoded, optimiser, round) -> {
@@ -328,7 +436,14 @@ final class Federation {
     /// Every chunk in the log.
     List<Envelope> chunks() {
         List<Envelope> chunks = new ArrayList<>();
-        updates.values().forEach(chunks::addAll);
+        ids.forEach(id -> chunks.addAll(chunks(id)));
+        return chunks;
+    }
+
+    /// Those of one member.
+    List<Envelope> chunks(String member) {
+        List<Envelope> chunks = new ArrayList<>();
+        updates.getOrDefault(member, Map.of()).values().forEach(chunks::addAll);
         return chunks;
     }
 
@@ -336,7 +451,8 @@ final class Federation {
         Survivors survivors = unmasking.survivors();
         MaskedSum sum = new MaskedSum(survivors.routed().roster().opened());
         for (Envelope envelope : chunks()) {
-            if (survivors.ids().contains(envelope.sender())) {
+            if (survivors.ids().contains(envelope.sender())
+                    && envelope.transcript().equals(survivors.routed().t2())) {
                 try {
                     sum.add(envelope.sender(), UpdateChunk.parse(envelope.payload()));
                 } catch (MalformedMessage e) {
@@ -347,11 +463,12 @@ final class Federation {
         UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
         totals = Optional.of(unmasked.totals());
         mean = unmasked.decoded(vectors.getFirst());
-        ModelVersion next = unmasked.next(version, step);
-        before = version;
-        version = next;
-        return new Input.Close(next.version(), next.digest(NAME), unmasked.digest());
+        made = unmasked.next(version, step);
+        return new Input.Close(made.version(), made.digest(NAME), unmasked.digest());
     }
+
+    /// What the last sum gave; it counts when the round is closed.
+    private ModelVersion made = version;
 
     /// The version before [#version].
     ModelVersion before = version;
@@ -391,6 +508,12 @@ final class Federation {
         public void recordSigned(long round, long attempt, Envelope envelope) {
             signed.computeIfAbsent(List.of(round, attempt), key -> new ArrayList<>())
                     .add(envelope);
+        }
+
+        /// A liar keeps what it published instead of what its machine signed.
+        void replace(long round, long attempt, Envelope before, Envelope now) {
+            signed.getOrDefault(List.of(round, attempt), new ArrayList<>())
+                    .replaceAll(envelope -> envelope.equals(before) ? now : envelope);
         }
 
         @Override

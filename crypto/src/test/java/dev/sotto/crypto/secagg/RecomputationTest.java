@@ -77,9 +77,10 @@ class RecomputationTest {
         federation.open(federation.next(1, ADAPTER_0));
         federation.run();
         RoundClosed real = closed(federation, 3).message();
-        RoundClosed wrongSum = new RoundClosed(real.version(), real.modelDigest(), Bytes.zeros(32), real.roundSeeds());
-        RoundClosed wrongStep =
-                new RoundClosed(real.version(), Bytes.zeros(32), real.aggregateDigest(), real.roundSeeds());
+        RoundClosed wrongSum = new RoundClosed(
+                real.version(), real.modelDigest(), Bytes.zeros(32), real.roundSeeds(), real.revealed());
+        RoundClosed wrongStep = new RoundClosed(
+                real.version(), Bytes.zeros(32), real.aggregateDigest(), real.roundSeeds(), real.revealed());
         List<Envelope> chunks = federation.chunks();
         assertThatThrownBy(() -> recompute(federation, chunks, wrongSum)).hasMessageContaining("its sum is not");
         assertThatThrownBy(() -> recompute(federation, chunks, wrongStep)).hasMessageContaining("server's step");
@@ -137,7 +138,11 @@ class RecomputationTest {
         RoundClosed real = closed(federation, 3).message();
         federation.version = change.apply(federation.version);
         return new RoundClosed(
-                real.version(), federation.version.digest(Federation.NAME), real.aggregateDigest(), real.roundSeeds());
+                real.version(),
+                federation.version.digest(Federation.NAME),
+                real.aggregateDigest(),
+                real.roundSeeds(),
+                real.revealed());
     }
 
     private static UnaryOperator<ModelVersion> flip(int coordinate) {

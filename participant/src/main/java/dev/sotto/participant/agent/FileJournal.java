@@ -4,8 +4,10 @@ import dev.sotto.crypto.secagg.Journal;
 import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.SurvivorsLifted;
+import dev.sotto.schemas.Topics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -39,8 +41,7 @@ public final class FileJournal implements Journal {
             try {
                 signed.add(Envelope.decode(Bytes.of(Base64.getDecoder().decode(line))));
             } catch (MalformedMessage | IllegalArgumentException e) {
-                throw new UncheckedIOException(
-                        new IOException(attempt(round, attempt) + " is damaged: " + e.getMessage(), e));
+                throw damaged(attempt(round, attempt), e);
             }
         }
         return signed;
@@ -55,25 +56,40 @@ public final class FileJournal implements Journal {
 
     @Override
     public Optional<List<String>> confirmed(Bytes adapterDigest) {
-        return lines(confirmations()).stream()
-                .map(line -> List.of(line.split(" ")))
-                .filter(words -> words.getFirst().equals(adapterDigest.hex()))
-                .map(words -> words.subList(1, words.size()))
+        return allConfirmed().stream()
+                .filter(entry -> entry.getKey().equals(adapterDigest))
+                .map(Map.Entry::getValue)
                 .reduce((earlier, later) -> later);
     }
 
     /// The last confirmation of all: the adapter's digest, and the survivors.
     public Optional<Map.Entry<Bytes, List<String>>> lastConfirmed() {
-        return lines(confirmations()).reversed().stream()
-                .map(line -> List.of(line.split(" ")))
-                .map(words -> Map.entry(Bytes.fromHex(words.getFirst()), words.subList(1, words.size())))
-                .findFirst();
+        return allConfirmed().reversed().stream().findFirst();
+    }
+
+    private List<Map.Entry<Bytes, List<String>>> allConfirmed() {
+        List<Map.Entry<Bytes, List<String>>> all = new ArrayList<>();
+        for (String line : lines(confirmations())) {
+            List<String> words = List.of(line.split(" ", -1));
+            List<String> ids = words.subList(1, words.size());
+            if (words.getFirst().length() != 2 * Limits.HASH
+                    || ids.isEmpty()
+                    || !ids.stream().allMatch(Topics::isOrganisation)) {
+                throw damaged(confirmations(), new IllegalArgumentException("no digest and organisations: " + line));
+            }
+            try {
+                all.add(Map.entry(Bytes.fromHex(words.getFirst()), ids));
+            } catch (IllegalArgumentException e) {
+                throw damaged(confirmations(), e);
+            }
+        }
+        return all;
     }
 
     @Override
     public Optional<SurvivorsLifted> lifted(Bytes adapterDigest) {
         return lines(lifts()).stream()
-                .map(FileJournal::lift)
+                .map(this::lift)
                 .filter(lifted -> lifted.adapterDigest().equals(adapterDigest))
                 .findFirst();
     }
@@ -83,12 +99,16 @@ public final class FileJournal implements Journal {
         append(lifts(), Base64.getEncoder().encodeToString(lifted.encode().toArray()));
     }
 
-    private static SurvivorsLifted lift(String line) {
+    private SurvivorsLifted lift(String line) {
         try {
             return SurvivorsLifted.parse(Bytes.of(Base64.getDecoder().decode(line)));
         } catch (MalformedMessage | IllegalArgumentException e) {
-            throw new UncheckedIOException(new IOException("lifted.log is damaged: " + e.getMessage(), e));
+            throw damaged(lifts(), e);
         }
+    }
+
+    private static UncheckedIOException damaged(Path file, Exception e) {
+        return new UncheckedIOException(new IOException(file + " is damaged: " + e.getMessage(), e));
     }
 
     @Override

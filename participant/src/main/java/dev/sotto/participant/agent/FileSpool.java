@@ -4,6 +4,7 @@ import dev.sotto.crypto.secagg.Spool;
 import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.MalformedMessage;
 import java.io.DataInputStream;
 import java.io.EOFException;
@@ -77,6 +78,9 @@ final class FileSpool implements Spool {
                     size = in.readInt();
                 } catch (EOFException e) {
                     return;
+                }
+                if (size < 0 || size > Limits.ENVELOPE) {
+                    throw new MalformedMessage("chunk " + number + " has " + size + " bytes");
                 }
                 receiver.chunk(number, Envelope.decode(Bytes.of(in.readNBytes(size))));
             }

@@ -53,13 +53,11 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -96,7 +94,7 @@ final class Session implements AutoCloseable {
     private Optional<RoundOpened> plan = Optional.empty();
     private Instant opened = Instant.EPOCH;
     private List<String> survivors = List.of();
-    private final Set<Bytes> disputed = new HashSet<>();
+    private final Disputes disputes = new Disputes();
     private Optional<CompletableFuture<LocalUpdate>> working = Optional.empty();
     private volatile boolean cancelled;
     private @Nullable FileTime peersRead;
@@ -303,8 +301,9 @@ final class Session implements AutoCloseable {
         Chain chain = state.chain();
         try {
             switch (Message.parse(envelope.type(), envelope.payload())) {
-                case RoundOpened _ -> {
+                case RoundOpened round -> {
                     survivors = List.of();
+                    disputes.opened(round);
                     if (!my.journal().signed(chain.round(), chain.attempt()).isEmpty()) {
                         taken.add(opened);
                     }
@@ -318,11 +317,11 @@ final class Session implements AutoCloseable {
                             chain.round(),
                             chain.attempt(),
                             survivors.contains(my.membership().organisation()));
-                    if (my.journal()
-                            .signed(chain.round(), chain.attempt(), MessageType.DISPUTED)
-                            .isPresent()) {
-                        disputed.add(closed.modelDigest());
-                    }
+                    disputes.closed(
+                            closed,
+                            my.journal()
+                                    .signed(chain.round(), chain.attempt(), MessageType.DISPUTED)
+                                    .isPresent());
                 }
                 case RoundAborted _ -> controls.ended(chain.round(), chain.attempt(), false);
                 default -> {}
@@ -414,11 +413,8 @@ final class Session implements AutoCloseable {
     /// starts from.
     private Optional<String> refuses(RoundOpened round) {
         TrainingPlan wanted = round.plan();
-        if (disputed.contains(round.adapterDigest())) {
-            return Optional.of("this organisation disputes version " + round.adapterVersion());
-        }
-        Optional<String> forbidden =
-                policy.refuses(round, my.baseModel(), my.training().examples(), opened, taken);
+        Optional<String> forbidden = disputes.refuses(round)
+                .or(() -> policy.refuses(round, my.baseModel(), my.training().examples(), opened, taken));
         if (forbidden.isPresent()) {
             return forbidden;
         }

@@ -31,6 +31,13 @@ public final class Versions {
             double alpha,
             List<String> targetModules,
             boolean recomputed) {
+        /// Checks LoRA's shape.
+        ///
+        /// @throws IllegalArgumentException if it is none
+        public Description {
+            targetModules = new LoraConfig(rank, alpha, targetModules).targetModules();
+        }
+
         /// LoRA's shape.
         public LoraConfig lora() {
             return new LoraConfig(rank, alpha, targetModules);

@@ -55,6 +55,7 @@ public final class Enroller {
                 throw new Failed(
                         "the coordinator's identity key is not the one in the invite; it was not enrolled with");
             }
+            Membership membership = membership(invite, granted);
             Home.writeSecret(home.identity(), identity);
             Home.writeSecret(home.delivery(), delivery);
             Home.writeSecret(home.drawSalt(), drawSalt);
@@ -70,17 +71,23 @@ public final class Enroller {
                     new Peers(
                             new TreeMap<>(Map.of(invite.organisation(), Peers.Pin.of(identityKey, deliveryKey))),
                             Bytes.zeros(Enc.HASH).hex()));
-            Home.writeJson(
-                    home.federation(),
-                    new Membership(
-                            invite.federation(),
-                            invite.organisation(),
-                            granted.path("principal").asText(),
-                            granted.path("bootstrapServers").asText(),
-                            invite.url().toString(),
-                            granted.path("coordinatorIdentityKey").asText(),
-                            granted.path("publicSeed").asText()));
+            Home.writeJson(home.federation(), membership);
             return Enc.sha256(identityKey);
+        }
+    }
+
+    private static Membership membership(Invite invite, JsonNode granted) throws Failed {
+        try {
+            return new Membership(
+                    invite.federation(),
+                    invite.organisation(),
+                    granted.path("principal").asText(),
+                    granted.path("bootstrapServers").asText(),
+                    invite.url().toString(),
+                    granted.path("coordinatorIdentityKey").asText(),
+                    granted.path("publicSeed").asText());
+        } catch (IllegalArgumentException e) {
+            throw new Failed("the coordinator's answer is not as it must be: " + e.getMessage(), e);
         }
     }
 

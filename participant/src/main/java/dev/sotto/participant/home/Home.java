@@ -1,15 +1,19 @@
 package dev.sotto.participant.home;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,7 +31,11 @@ import org.jspecify.annotations.Nullable;
 /// @param path the folder
 public record Home(Path path) {
     private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
-    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    private static final ObjectMapper JSON = new ObjectMapper()
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
     /// The Ed25519 seed.
     public Path identity() {
@@ -196,12 +204,39 @@ public record Home(Path path) {
 
     /// Reads a record from JSON.
     ///
-    /// @throws InvalidFile if it is none
+    /// @throws InvalidFile if it is none, naming the line
     public static <T> T readJson(Path file, Class<T> type) throws IOException, InvalidFile {
+        @Nullable T value;
         try {
-            return JSON.readValue(Files.readAllBytes(file), type);
-        } catch (com.fasterxml.jackson.core.JsonProcessingException e) {
-            throw new InvalidFile(file, "line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage());
+            value = JSON.readValue(text(file), type);
+        } catch (JsonProcessingException e) {
+            int line = e.getLocation() == null ? 1 : e.getLocation().getLineNr();
+            throw new InvalidFile(file, "line " + line + ": " + e.getOriginalMessage());
         }
+        if (value == null) {
+            throw new InvalidFile(file, "holds nothing");
+        }
+        return value;
+    }
+
+    /// The text of a file.
+    ///
+    /// @throws InvalidFile if it is not UTF-8
+    static String text(Path file) throws IOException, InvalidFile {
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw new InvalidFile(file, "is not UTF-8");
+        }
+    }
+
+    /// For the records of these files.
+    ///
+    /// @throws IllegalArgumentException unless `value` has `size` bytes
+    static Bytes sized(Bytes value, int size, String field) {
+        if (value.size() != size) {
+            throw new IllegalArgumentException(field + " has " + value.size() + " bytes, must have " + size);
+        }
+        return value;
     }
 }

@@ -10,14 +10,21 @@ import java.util.List;
 /// @param confirmed     the survivors that it has confirmed
 /// @param allowed       the one further set
 public record Lift(String adapterDigest, List<String> confirmed, List<String> allowed) {
-    /// Copies the lists.
+    /// Copies the lists, and checks that they make a message.
+    ///
+    /// @throws IllegalArgumentException if they do not
     public Lift {
         confirmed = List.copyOf(confirmed);
         allowed = List.copyOf(allowed);
+        var _ = message(adapterDigest, confirmed, allowed);
     }
 
     /// What the others are told.
     public SurvivorsLifted message() {
+        return message(adapterDigest, confirmed, allowed);
+    }
+
+    private static SurvivorsLifted message(String adapterDigest, List<String> confirmed, List<String> allowed) {
         return new SurvivorsLifted(Bytes.fromHex(adapterDigest), confirmed, allowed);
     }
 }

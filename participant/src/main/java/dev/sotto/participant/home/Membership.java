@@ -1,6 +1,7 @@
 package dev.sotto.participant.home;
 
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.Topics;
 import java.util.Base64;
 
@@ -17,9 +18,25 @@ public record Membership(
         String coordinatorUrl,
         String coordinatorIdentityKey,
         String publicSeed) {
+    /// Checks what other code reads from it.
+    ///
+    /// @throws IllegalArgumentException if a field is not as it must be
+    public Membership {
+        var _ = new Topics(federation);
+        if (!Topics.isOrganisation(organisation)) {
+            throw new IllegalArgumentException("organisation '" + organisation + "' is not an organisation's id");
+        }
+        var _ = Home.sized(key(coordinatorIdentityKey), Limits.ED25519_PUBLIC_KEY, "coordinatorIdentityKey");
+        var _ = Home.sized(Bytes.fromHex(publicSeed), Limits.SEED, "publicSeed");
+    }
+
     /// The coordinator's identity key.
     public Bytes coordinatorKey() {
-        return Bytes.of(Base64.getDecoder().decode(coordinatorIdentityKey));
+        return key(coordinatorIdentityKey);
+    }
+
+    private static Bytes key(String base64) {
+        return Bytes.of(Base64.getDecoder().decode(base64));
     }
 
     /// The federation's topics.

@@ -3,6 +3,7 @@ package dev.sotto.participant.home;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.secagg.Directory;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.PeersApproved;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
@@ -17,8 +18,24 @@ import java.util.TreeMap;
 /// @param pinned       by organisation
 /// @param registryHead of the registry at the last approval, hexadecimal
 public record Peers(SortedMap<String, Pin> pinned, String registryHead) {
+    /// Checks what other code reads from it.
+    ///
+    /// @throws IllegalArgumentException if a field is not as it must be
+    public Peers {
+        var _ = message(pinned);
+        var _ = Home.sized(Bytes.fromHex(registryHead), Enc.HASH, "registryHead");
+    }
+
     /// Keys in base64.
     public record Pin(String identityKey, String deliveryKey) {
+        /// Checks the sizes.
+        ///
+        /// @throws IllegalArgumentException if a key is not as long as it must be
+        public Pin {
+            var _ = Home.sized(key(identityKey), Limits.ED25519_PUBLIC_KEY, "identityKey");
+            var _ = Home.sized(key(deliveryKey), Limits.XWING_PUBLIC_KEY, "deliveryKey");
+        }
+
         /// Of raw keys.
         public static Pin of(Bytes identityKey, Bytes deliveryKey) {
             Base64.Encoder base64 = Base64.getEncoder();
@@ -27,12 +44,16 @@ public record Peers(SortedMap<String, Pin> pinned, String registryHead) {
 
         /// The Ed25519 key.
         public Bytes identity() {
-            return Bytes.of(Base64.getDecoder().decode(identityKey));
+            return key(identityKey);
         }
 
         /// The X-Wing key.
         public Bytes delivery() {
-            return Bytes.of(Base64.getDecoder().decode(deliveryKey));
+            return key(deliveryKey);
+        }
+
+        private static Bytes key(String base64) {
+            return Bytes.of(Base64.getDecoder().decode(base64));
         }
     }
 
@@ -56,6 +77,10 @@ public record Peers(SortedMap<String, Pin> pinned, String registryHead) {
 
     /// What the others are told.
     public PeersApproved message() {
+        return message(pinned);
+    }
+
+    private static PeersApproved message(SortedMap<String, Pin> pinned) {
         return new PeersApproved(pinned.entrySet().stream()
                 .map(entry -> new PeersApproved.Peer(
                         entry.getKey(), Enc.sha256(entry.getValue().identity())))

@@ -10,7 +10,6 @@ import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -115,7 +114,7 @@ public record Policy(
     public static Policy read(Path file) throws IOException, InvalidFile {
         JsonNode tree;
         try {
-            tree = new ObjectMapper(new YAMLFactory()).readTree(Files.readString(file));
+            tree = new ObjectMapper(new YAMLFactory()).readTree(Home.text(file));
         } catch (JsonProcessingException e) {
             throw new InvalidFile(file, "line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage());
         }

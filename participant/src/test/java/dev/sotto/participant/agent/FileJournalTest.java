@@ -1,6 +1,7 @@
 package dev.sotto.participant.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
@@ -11,6 +12,8 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.UpdateChunk;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -44,6 +47,32 @@ class FileJournalTest {
         assertThat(journal.signed(0, 1)).containsExactly(message("one"));
         journal.recordSigned(0, 1, message("two"));
         assertThat(journal.signed(0, 1)).containsExactly(message("one"), message("two"));
+    }
+
+    @Test
+    void confirmations_thatAreDamaged_areNamed() throws Exception {
+        FileJournal journal = new FileJournal(folder);
+        for (String bad :
+                List.of(" ", "00 acme", "zz".repeat(32) + " acme", "0".repeat(64), "0".repeat(64) + "  acme")) {
+            Files.writeString(folder.resolve("confirmed.log"), bad + "\n");
+            assertThatThrownBy(() -> journal.confirmed(Bytes.zeros(32)))
+                    .as(bad)
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining("confirmed.log is damaged");
+        }
+    }
+
+    @Test
+    void spool_thatClaimsAChunkOfAnotherLength_isNamed() throws Exception {
+        FileSpool spool = new FileSpool(folder, 0, 1);
+        for (int size : new int[] {-1, Integer.MAX_VALUE, 3}) {
+            Files.write(
+                    folder.resolve("round-0-attempt-1.spool"),
+                    ByteBuffer.allocate(4).putInt(size).array());
+            assertThatThrownBy(() -> spool.forEach((number, chunk) -> {}))
+                    .isInstanceOf(UncheckedIOException.class)
+                    .hasMessageContaining("round-0-attempt-1.spool is damaged");
+        }
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.sotto.training.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.training.checkpoint.InvalidFile;
@@ -16,7 +17,7 @@ import java.util.List;
 /// optionally `input`, `output` (Alpaca); `question`, `answer` (GSM8K); `prompt` or `instruction`,
 /// `response` or `completion`.
 public final class JsonLines {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final List<String> ASKED = List.of("instruction", "question", "prompt");
     private static final List<String> ANSWERED = List.of("output", "answer", "response", "completion");
 

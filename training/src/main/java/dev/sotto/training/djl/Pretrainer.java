@@ -45,7 +45,7 @@ public final class Pretrainer {
         LlamaConfig config = LlamaConfig.read(folder);
         try (Model model = Model.untrained(config);
                 Tokenizer tokenizer = Tokenizer.load(folder, config)) {
-            Map<String, int[]> shapes = Model.shapes(config);
+            Map<String, List<Integer>> shapes = config.weights();
             float[] weights = initial(shapes, random);
             AdamW optimiser = new AdamW(weights.length);
             Stream stream = new Stream(tokenizer, config, random);
@@ -90,30 +90,31 @@ public final class Pretrainer {
     }
 
     /// Norms 1, everything else normal with deviation 0.02, as Hugging Face initialises Llama.
-    private static float[] initial(Map<String, int[]> shapes, SplittableRandom random) {
+    private static float[] initial(Map<String, List<Integer>> shapes, SplittableRandom random) {
         int size = shapes.values().stream().mapToInt(Pretrainer::size).sum();
         float[] weights = new float[size];
         int at = 0;
-        for (Map.Entry<String, int[]> entry : shapes.entrySet()) {
+        for (Map.Entry<String, List<Integer>> entry : shapes.entrySet()) {
             int end = at + size(entry.getValue());
             for (; at < end; at++) {
-                weights[at] = entry.getValue().length == 1 ? 1 : (float) (0.02 * random.nextGaussian());
+                weights[at] = entry.getValue().size() == 1 ? 1 : (float) (0.02 * random.nextGaussian());
             }
         }
         return weights;
     }
 
-    static int size(int[] shape) {
-        return Arrays.stream(shape).reduce(1, (a, b) -> a * b);
+    private static int size(List<Integer> shape) {
+        return shape.stream().reduce(1, (a, b) -> a * b);
     }
 
-    private static Map<String, Safetensors.Tensor> tensors(Map<String, int[]> shapes, float[] weights) {
+    private static Map<String, Safetensors.Tensor> tensors(Map<String, List<Integer>> shapes, float[] weights) {
         Map<String, Safetensors.Tensor> tensors = new LinkedHashMap<>();
         int at = 0;
-        for (Map.Entry<String, int[]> entry : shapes.entrySet()) {
+        for (Map.Entry<String, List<Integer>> entry : shapes.entrySet()) {
             int size = size(entry.getValue());
-            List<Integer> shape = Arrays.stream(entry.getValue()).boxed().toList();
-            tensors.put(entry.getKey(), new Safetensors.Tensor(shape, Arrays.copyOfRange(weights, at, at + size)));
+            tensors.put(
+                    entry.getKey(),
+                    new Safetensors.Tensor(entry.getValue(), Arrays.copyOfRange(weights, at, at + size)));
             at += size;
         }
         return tensors;
