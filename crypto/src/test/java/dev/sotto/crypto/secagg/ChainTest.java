@@ -6,11 +6,13 @@ import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Message;
+import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundOpened;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /// The fold of `control`, and which attempt may come next (protocol §2, §3).
@@ -76,7 +78,7 @@ class ChainTest {
         assertThat(chain.isNext(opened(1, 1))).isFalse();
         chain = next(chain, new RosterSealed(List.of(Bytes.zeros(1))));
         assertThat(chain.open()).isTrue();
-        chain = next(chain, new RoundAborted("Operator", "test", List.of(), List.of()));
+        chain = next(chain, new RoundAborted("Operator", "test", List.of(), List.of(), Optional.empty()));
         assertThat(chain.open()).isFalse();
         assertThat(chain.closed()).isFalse();
         assertNext(chain, 0, 2);
@@ -84,13 +86,20 @@ class ChainTest {
         assertThat(chain.round()).isZero();
         assertThat(chain.attempt()).isEqualTo(2);
         assertThat(chain.isNext(opened(0, 3))).isFalse();
-        chain = next(chain, new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of()));
+        chain = next(
+                chain,
+                new RoundClosed(
+                        1,
+                        Bytes.zeros(32),
+                        Bytes.zeros(32),
+                        List.of(),
+                        List.of(new NamedHash("org-a", Bytes.zeros(32)))));
         assertThat(chain.open()).isFalse();
         assertThat(chain.closed()).isTrue();
         assertNext(chain, 1, 1);
         chain = next(chain, opened(1, 1));
         assertThat(chain.round()).isOne();
-        chain = next(chain, new RoundAborted("Operator", "test", List.of(), List.of()));
+        chain = next(chain, new RoundAborted("Operator", "test", List.of(), List.of(), Optional.empty()));
         assertNext(chain, 1, 2);
     }
 }

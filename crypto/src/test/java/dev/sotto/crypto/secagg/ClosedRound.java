@@ -77,7 +77,7 @@ final class ClosedRound {
 
     /// The chunks of `member`: the adapter's one, and the scalars'.
     List<UpdateChunk> chunks(String member) {
-        return Objects.requireNonNull(federation.updates.get(member)).stream()
+        return federation.chunks(member).stream()
                 .map(envelope -> (UpdateChunk) parse(envelope))
                 .toList();
     }

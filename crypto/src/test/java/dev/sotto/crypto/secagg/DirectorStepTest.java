@@ -27,6 +27,7 @@ import dev.sotto.schemas.SurvivorsSealed;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /// What the director proposes and when, and what it passes over: it says nothing that was not decided first, and
@@ -177,7 +178,8 @@ class DirectorStepTest {
         for (Class<? extends Phase> phase :
                 List.of(Phase.Keys.class, Phase.Shares.class, Phase.Updates.class, Phase.Confirmation.class)) {
             assertThat(decided(step(at(phase), abort)))
-                    .isEqualTo(new RoundAborted("Operator", "a test", List.of(Bytes.utf8("evidence")), List.of()));
+                    .isEqualTo(new RoundAborted(
+                            "Operator", "a test", List.of(Bytes.utf8("evidence")), List.of(), Optional.empty()));
         }
         Federation reveal = at(Phase.Reveal.class);
         Unmasking unmasking = ((Phase.Reveal) reveal.state.phase()).unmasking();
@@ -324,7 +326,7 @@ class DirectorStepTest {
         DirectorState.Transition next = step(judging, received(judging, 1, new ChannelOpened(Bytes.zeros(32)), head));
         assertThat(next.outputs()).containsExactly(new Output.Judged("org-b", "org-b", "org-a"));
         assertThat(next.state().phase()).isInstanceOf(Phase.Between.class);
-        assertThat(next.state().liar()).contains("org-b");
+        assertThat(next.state().leftOut()).contains("org-b");
     }
 
     @Test

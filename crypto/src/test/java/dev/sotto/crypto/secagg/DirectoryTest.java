@@ -13,6 +13,7 @@ import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.SurvivorsConfirmed;
 import dev.sotto.schemas.UpdateChunk;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /// Every message is checked on the received bytes, in this order: sender, federation and key, form, signature,
@@ -34,7 +35,7 @@ class DirectoryTest {
     @Test
     void verify_membersAndTheCoordinators_areParsed() throws PeerMisbehaved {
         assertThat(verify(real)).isEqualTo(message);
-        Message abort = new RoundAborted("Operator", "test", List.of(), List.of());
+        Message abort = new RoundAborted("Operator", "test", List.of(), List.of(), Optional.empty());
         assertThat(verify(federation.coordinator.sign(abort, t))).isEqualTo(abort);
     }
 

@@ -12,7 +12,6 @@ import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.UpdateManifest;
 import dev.sotto.schemas.UpdateManifest.VectorHashes;
 import java.util.List;
-import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
@@ -54,7 +53,7 @@ class ManifestTest {
         assertThat(manifest.member()).isEqualTo(MEMBER);
         assertThat(manifest.hash()).isEqualTo(Enc.sha256(envelope.encode()));
         assertThat(manifest.hashes()).isEqualTo(((UpdateManifest) ClosedRound.parse(envelope)).vectors());
-        for (Envelope chunk : Objects.requireNonNull(round.federation.updates.get(MEMBER))) {
+        for (Envelope chunk : round.federation.chunks(MEMBER)) {
             chunk(chunk);
         }
     }
@@ -101,8 +100,7 @@ class ManifestTest {
 
     @Test
     void chunk_ofAnotherSenderOrType_blamesItsSender() {
-        Envelope others =
-                Objects.requireNonNull(round.federation.updates.get("org-a")).getFirst();
+        Envelope others = round.federation.chunks("org-a").getFirst();
         assertRefused(() -> chunk(others), Refusal.UNEXPECTED_MESSAGE, "org-a", "a chunk of org-b was expected");
         assertRefused(
                 () -> chunk(round.sent(MEMBER, MessageType.UPDATE_MANIFEST)),

@@ -148,7 +148,7 @@ class MemberReadTest {
                 .isInstanceOfSatisfying(
                         MemberState.Bystander.class,
                         now -> assertThat(now.why()).isEqualTo("not in the cohort"));
-        read(new RoundAborted("Operator", "test", List.of(), List.of()));
+        read(new RoundAborted("Operator", "test", List.of(), List.of(), Optional.empty()));
         assertThat(node.state).isInstanceOf(MemberState.Idle.class);
         assertThat(node.state.chain().attempt()).isOne();
         assertThat(node.outputs).containsExactly(new MemberOutput.Aborted("Operator", "test"));
@@ -360,7 +360,8 @@ class MemberReadTest {
         MemberOutput.Closed closed = closed(message -> {
             List<SealedBox> boxes = new ArrayList<>(message.roundSeeds());
             boxes.set(1, new SealedBox("org-b", boxes.get(0).box()));
-            return new RoundClosed(message.version(), message.modelDigest(), message.aggregateDigest(), boxes);
+            return new RoundClosed(
+                    message.version(), message.modelDigest(), message.aggregateDigest(), boxes, message.revealed());
         });
         assertThat(closed.roundSeed()).isEmpty();
         assertThat(closed.unmasking()).isPresent();

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 
@@ -123,7 +124,7 @@ class MemberSecretsTest {
                 @Override
                 public void seal() {}
             }));
-            federation.updates.put(node.id, spool);
+            federation.updates.put(node.id, Map.of(spool.getFirst().transcript(), spool));
             Envelope manifest =
                     node.journal.signed(0, 1, MessageType.UPDATE_MANIFEST).orElseThrow();
             federation.pending.add(new DirectorState.Input.Delivered(node.id, Enc.sha256(manifest.encode())));
@@ -215,7 +216,7 @@ class MemberSecretsTest {
         for (Class<? extends MemberState> type : states()) {
             ByHand hand = new ByHand().until(type);
             List<Secret> secrets = secrets(hand.state);
-            hand.read(new RoundAborted("Operator", "a test", List.of(), List.of()));
+            hand.read(new RoundAborted("Operator", "a test", List.of(), List.of(), Optional.empty()));
             assertThat(hand.state).isInstanceOf(MemberState.Idle.class);
             assertThat(hand.said).containsExactly(new MemberOutput.Aborted("Operator", "a test"));
             assertAll(secrets, true);
@@ -227,9 +228,16 @@ class MemberSecretsTest {
         for (Class<? extends MemberState> type : states()) {
             ByHand hand = new ByHand().until(type);
             List<Secret> secrets = secrets(hand.state);
-            hand.read(new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of()));
+            hand.read(new RoundClosed(
+                    1, Bytes.zeros(32), Bytes.zeros(32), List.of(), List.of(new NamedHash("org-a", Bytes.zeros(32)))));
             assertThat(hand.state).isInstanceOf(MemberState.Idle.class);
-            assertThat(hand.said).singleElement().isInstanceOfSatisfying(MemberOutput.Closed.class, closed -> {
+            // Nothing was revealed: it was closed too early, and this member says so.
+            assertThat(hand.said.getFirst())
+                    .isInstanceOfSatisfying(
+                            MemberOutput.Refused.class,
+                            refused -> assertThat(refused.fault()).hasMessageContaining("RoundClosed came where"));
+            assertThat(hand.node.journal.signed(0, 1, MessageType.DISPUTED)).isPresent();
+            assertThat(hand.said.getLast()).isInstanceOfSatisfying(MemberOutput.Closed.class, closed -> {
                 assertThat(closed.unmasking()).isEmpty();
                 assertThat(closed.roundSeed()).isEmpty();
             });
@@ -248,8 +256,7 @@ class MemberSecretsTest {
                     : new RosterSealed(List.of(Bytes.zeros(1)));
             hand.read(unexpected);
             assertThat(hand.state).isInstanceOf(MemberState.Bystander.class);
-            assertDeclined(
-                    hand, "UNEXPECTED_MESSAGE", unexpected.type().wireName() + " in state " + type.getSimpleName());
+            assertDeclined(hand, "UNEXPECTED_MESSAGE", unexpected.type().wireName() + " came where");
             assertAll(secrets, true);
         }
     }

@@ -1,13 +1,16 @@
 package dev.sotto.crypto.secagg;
 
 import static dev.sotto.crypto.secagg.ClosedRound.assertRefused;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundClosed;
 import java.util.ArrayList;
 import java.util.List;
@@ -87,13 +90,26 @@ class RecomputationRefusalTest {
 
     @Test
     void shares_ofThresholdMembers_sufficeAndFewerDoNot() throws PeerMisbehaved {
-        List<Envelope> four = without(inboxes, of("org-a", MessageType.SHARES_REVEALED));
-        check(four, chunks);
+        assertThat(real.revealed()).hasSize(5);
+        check(ALL, federation.version, counting(real.revealed().subList(1, 5)));
         assertRefused(
-                () -> check(without(four, of("org-b", MessageType.SHARES_REVEALED)), chunks),
+                () -> check(ALL, federation.version, counting(real.revealed().subList(2, 5))),
                 Refusal.TOO_FEW,
                 "coordinator",
-                "closed with 3 members' shares");
+                "closed with the shares of 3 members");
+    }
+
+    private RoundClosed counting(List<NamedHash> revealed) {
+        return new RoundClosed(1, real.modelDigest(), real.aggregateDigest(), real.roundSeeds(), revealed);
+    }
+
+    @Test
+    void shares_thatWereCountedAndNotPublished_areNamed() {
+        assertRefused(
+                () -> check(without(inboxes, of("org-e", MessageType.SHARES_REVEALED)), chunks),
+                Refusal.OTHER_RESULT,
+                "coordinator",
+                "counted shares that org-e has not published");
     }
 
     @Test
@@ -121,7 +137,8 @@ class RecomputationRefusalTest {
     @Test
     void version_thatIsNotTheNext_isRefused() {
         for (long version : new long[] {2, 3}) {
-            RoundClosed other = new RoundClosed(version, real.modelDigest(), real.aggregateDigest(), real.roundSeeds());
+            RoundClosed other = new RoundClosed(
+                    version, real.modelDigest(), real.aggregateDigest(), real.roundSeeds(), real.revealed());
             assertRefused(
                     () -> check(ALL, federation.version, other),
                     Refusal.OTHER_RESULT,
@@ -143,7 +160,7 @@ class RecomputationRefusalTest {
     /// Who holds a part of the sum only cannot know its digest.
     @Test
     void digestOfTheSum_isCheckedOnTheWholeOnly() throws PeerMisbehaved {
-        RoundClosed other = new RoundClosed(1, real.modelDigest(), Bytes.zeros(32), real.roundSeeds());
+        RoundClosed other = new RoundClosed(1, real.modelDigest(), Bytes.zeros(32), real.roundSeeds(), real.revealed());
         check(new Sample.Some(Set.of(0)), federation.version, other);
         assertRefused(
                 () -> check(ALL, federation.version, other),
@@ -168,7 +185,11 @@ class RecomputationRefusalTest {
         Opened opened = summing[0].survivors().routed().roster().opened();
         Secret seed = opened.context()
                 .roundKeySeed(spoiled.roundSecret, opened.message().nonce());
-        RoundClosed closed = new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of());
+        List<NamedHash> revealed = spoiled.inboxes.stream()
+                .filter(envelope -> envelope.type() == MessageType.SHARES_REVEALED)
+                .map(envelope -> new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))
+                .toList();
+        RoundClosed closed = new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of(), revealed);
         assertThatThrownBy(() -> Recomputation.check(
                         Federation.PRIMITIVES,
                         spoiled.directory,
