@@ -45,7 +45,7 @@ import java.util.function.UnaryOperator;
 /// every run is the same.
 final class Federation {
     static final String NAME = "north";
-    static final Primitives PRIMITIVES = new BouncyCastlePrimitives();
+    static final Primitives PRIMITIVES = new RememberedChecks(new BouncyCastlePrimitives());
     static final int CAP = 1024;
     static final VectorLayout ADAPTER = new VectorLayout(
             "adapter", true, List.of(new TensorLayout("a", List.of(7, 11), -2), new TensorLayout("b", List.of(5), 1)));

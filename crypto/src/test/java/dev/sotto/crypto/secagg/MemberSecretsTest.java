@@ -231,7 +231,13 @@ class MemberSecretsTest {
             hand.read(new RoundClosed(
                     1, Bytes.zeros(32), Bytes.zeros(32), List.of(), List.of(new NamedHash("org-a", Bytes.zeros(32)))));
             assertThat(hand.state).isInstanceOf(MemberState.Idle.class);
-            assertThat(hand.said).last().isInstanceOfSatisfying(MemberOutput.Closed.class, closed -> {
+            // Nothing was revealed: it was closed too early, and this member says so.
+            assertThat(hand.said.getFirst())
+                    .isInstanceOfSatisfying(
+                            MemberOutput.Refused.class,
+                            refused -> assertThat(refused.fault()).hasMessageContaining("RoundClosed came where"));
+            assertThat(hand.node.journal.signed(0, 1, MessageType.DISPUTED)).isPresent();
+            assertThat(hand.said.getLast()).isInstanceOfSatisfying(MemberOutput.Closed.class, closed -> {
                 assertThat(closed.unmasking()).isEmpty();
                 assertThat(closed.roundSeed()).isEmpty();
             });
@@ -250,7 +256,7 @@ class MemberSecretsTest {
                     : new RosterSealed(List.of(Bytes.zeros(1)));
             hand.read(unexpected);
             assertThat(hand.state).isInstanceOf(MemberState.Bystander.class);
-            assertDeclined(hand, "UNEXPECTED_MESSAGE", unexpected.type().wireName() + " came where ");
+            assertDeclined(hand, "UNEXPECTED_MESSAGE", unexpected.type().wireName() + " came where");
             assertAll(secrets, true);
         }
     }

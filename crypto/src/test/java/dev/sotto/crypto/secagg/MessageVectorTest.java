@@ -36,6 +36,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// Both state machines against `messages.json`: a script in another language signs every message of a round in
@@ -374,6 +375,7 @@ class MessageVectorTest {
     }
 
     @Test
+    @Tag("slow")
     void badRounds_eachFault_isRefusedAtItsOperationForItsReason() {
         Map<String, Integer> count = new TreeMap<>();
         for (JsonNode one : vectors.get("bad")) {

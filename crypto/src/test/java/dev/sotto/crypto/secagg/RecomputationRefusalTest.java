@@ -1,9 +1,11 @@
 package dev.sotto.crypto.secagg;
 
 import static dev.sotto.crypto.secagg.ClosedRound.assertRefused;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
@@ -88,27 +90,26 @@ class RecomputationRefusalTest {
 
     @Test
     void shares_ofThresholdMembers_sufficeAndFewerDoNot() throws PeerMisbehaved {
-        check(
-                ALL,
-                federation.version,
-                naming(real.revealed().subList(1, real.revealed().size())));
+        assertThat(real.revealed()).hasSize(5);
+        check(ALL, federation.version, counting(real.revealed().subList(1, 5)));
         assertRefused(
-                () -> check(
-                        ALL,
-                        federation.version,
-                        naming(real.revealed().subList(2, real.revealed().size()))),
+                () -> check(ALL, federation.version, counting(real.revealed().subList(2, 5))),
                 Refusal.TOO_FEW,
                 "coordinator",
                 "closed with the shares of 3 members");
-        assertRefused(
-                () -> check(without(inboxes, of("org-a", MessageType.SHARES_REVEALED)), chunks),
-                Refusal.OTHER_RESULT,
-                "coordinator",
-                "counted shares that org-a has not published");
     }
 
-    private RoundClosed naming(List<NamedHash> revealed) {
-        return new RoundClosed(real.version(), real.modelDigest(), real.aggregateDigest(), real.roundSeeds(), revealed);
+    private RoundClosed counting(List<NamedHash> revealed) {
+        return new RoundClosed(1, real.modelDigest(), real.aggregateDigest(), real.roundSeeds(), revealed);
+    }
+
+    @Test
+    void shares_thatWereCountedAndNotPublished_areNamed() {
+        assertRefused(
+                () -> check(without(inboxes, of("org-e", MessageType.SHARES_REVEALED)), chunks),
+                Refusal.OTHER_RESULT,
+                "coordinator",
+                "counted shares that org-e has not published");
     }
 
     @Test
@@ -173,22 +174,26 @@ class RecomputationRefusalTest {
         Federation spoiled = new Federation(3, 17);
         Update honest = spoiled.randomUpdate();
         spoiled.forced.put("org-b", new Update(honest.vectors(), 50 * Federation.CAP, honest.meanLoss(), 100, 1000));
-        DirectorState.Phase.Summing[] summing = new DirectorState.Phase.Summing[1];
+        Unmasking[] summing = new Unmasking[1];
         spoiled.disturb = pending -> {
             if (spoiled.state.phase() instanceof DirectorState.Phase.Summing phase) {
-                summing[0] = phase;
+                summing[0] = phase.unmasking();
             }
         };
         spoiled.open(spoiled.next(0, Bytes.zeros(32)));
         spoiled.run();
-        Opened opened = summing[0].unmasking().survivors().routed().roster().opened();
+        Opened opened = summing[0].survivors().routed().roster().opened();
         Secret seed = opened.context()
                 .roundKeySeed(spoiled.roundSecret, opened.message().nonce());
-        RoundClosed closed = new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of(), summing[0].revealed());
+        List<NamedHash> revealed = spoiled.inboxes.stream()
+                .filter(envelope -> envelope.type() == MessageType.SHARES_REVEALED)
+                .map(envelope -> new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))
+                .toList();
+        RoundClosed closed = new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of(), revealed);
         assertThatThrownBy(() -> Recomputation.check(
                         Federation.PRIMITIVES,
                         spoiled.directory,
-                        summing[0].unmasking(),
+                        summing[0],
                         seed,
                         spoiled.inboxes,
                         spoiled.chunks(),

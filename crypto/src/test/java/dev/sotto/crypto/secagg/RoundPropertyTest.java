@@ -18,6 +18,7 @@ import java.util.Objects;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Tag;
 import net.jqwik.api.constraints.IntRange;
 
 /// Whole rounds with both machines, of any size, ring, weighting, layout, ranges and dropouts.
@@ -27,6 +28,7 @@ class RoundPropertyTest {
     /// |secure mean − plaintext mean| ≤ (|U3|/Σw̃)·r/Q per coordinate over the clipped values of those who
     /// survived, weights and clipped coordinates counted exactly, at exactly n − maxDropouts survivors too.
     @Property(tries = 40)
+    @Tag("slow")
     void round_any_meansTheSurvivorsWithinTheBound(
             @ForAll @IntRange(min = 3, max = 9) int members,
             @ForAll Ring ring,

@@ -2,22 +2,34 @@ package dev.sotto.crypto.secagg;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
+import dev.sotto.crypto.fixedpoint.FixedPoint;
+import dev.sotto.crypto.fixedpoint.NotFinite;
+import dev.sotto.crypto.fixedpoint.Rounding;
+import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
+import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelHeader.Made;
 import dev.sotto.crypto.model.ModelHeader.Tensor;
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
-import dev.sotto.schemas.Envelope;
-import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.VectorLayout;
 import java.math.BigInteger;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -32,6 +44,7 @@ class UnmaskedSumTest {
             true,
             List.of(new TensorLayout("a", List.of(CHUNK - 5), -2), new TensorLayout("b", List.of(10), 1)));
     private static final int SIZE = CHUNK + 5;
+    private static final int WEIGHT = 512;
 
     private static final UnmaskedSum.ServerStep MOMENTUM = (adapter, decoded, optimiser, round) -> {
         for (int i = 0; i < adapter.length; i++) {
@@ -40,65 +53,81 @@ class UnmaskedSumTest {
         }
     };
 
-    private final Federation federation = round();
-    private final Unmasking unmasking = closed().unmasking().orElseThrow();
+    private final RoundOpened opened = opened();
+    private final Survivors survivors = survivors(opened);
+    private final float[] update = update();
+    private final ModelVersion before = before();
     private final UnmaskedSum first = sum(new Sample.Some(Set.of(0)));
     private final UnmaskedSum second = sum(new Sample.Some(Set.of(1)));
+    private final ModelVersion made = made();
 
-    private static Federation round() {
+    private static RoundOpened opened() {
         Federation federation = new Federation(3, 8);
         federation.vectors = List.of(ADAPTER);
-        float[] momentum = new float[SIZE];
-        java.util.Arrays.fill(momentum, 0.25f);
-        federation.version =
-                new ModelVersion(0, new ModelHeader(Optional.empty(), 2L * SIZE), new float[SIZE], List.of(momentum));
-        federation.step = MOMENTUM;
-        federation.open(federation.next(0, Bytes.zeros(32)));
-        federation.run();
-        return federation;
+        return federation.next(0, Bytes.zeros(32));
     }
 
-    private MemberOutput.Closed closed() {
-        return federation.node(0).outputs.stream()
-                .filter(MemberOutput.Closed.class::isInstance)
-                .map(MemberOutput.Closed.class::cast)
-                .findFirst()
-                .orElseThrow();
+    private static Survivors survivors(RoundOpened opened) {
+        Roster roster = new Roster(new Opened(Federation.NAME, opened, Enc.hash("T0")), Enc.hash("T1"), List.of());
+        return new Survivors(
+                new Routed(roster, Enc.hash("T2"), new TreeMap<>()),
+                Enc.hash("T3"),
+                opened.cohort().stream()
+                        .map(id -> new NamedHash(id, Bytes.zeros(32)))
+                        .toList());
     }
 
-    private UnmaskedSum sum(Sample sample) {
-        MaskedSum sum = new MaskedSum(unmasking.survivors().routed().roster().opened(), sample);
-        for (Envelope envelope : federation.chunks()) {
-            sum.add(envelope.sender(), (UpdateChunk) ClosedRound.parse(envelope));
+    private static float[] update() {
+        float[] update = new float[SIZE];
+        for (int i = 0; i < SIZE; i++) {
+            update[i] = (i % 31 - 15) / 64f;
         }
-        java.util.TreeMap<String, dev.sotto.schemas.RevealedShares> revealed = new java.util.TreeMap<>();
-        try {
-            for (Envelope envelope : federation.inboxes) {
-                if (envelope.type() == MessageType.SHARES_REVEALED) {
-                    revealed.put(
-                            envelope.sender(),
-                            Unmasker.open(
-                                    Federation.PRIMITIVES,
-                                    federation.directory,
-                                    unmasking,
-                                    closed().roundSeed().orElseThrow(),
-                                    envelope));
+        return update;
+    }
+
+    private static ModelVersion before() {
+        float[] momentum = new float[SIZE];
+        Arrays.fill(momentum, 0.25f);
+        return new ModelVersion(0, new ModelHeader(Optional.empty(), 2L * SIZE), new float[SIZE], List.of(momentum));
+    }
+
+    /// Of three members with the same update and weight.
+    private UnmaskedSum sum(Sample sample) {
+        SortedMap<Integer, byte[]> adapter = new TreeMap<>();
+        FixedPoint codec = new FixedPoint(Ring.K24, ADAPTER, 3, Federation.CAP);
+        byte[] scalars = new byte[64];
+        for (int member = 0; member < 3; member++) {
+            Rounding rounding = new Rounding(new SplittableRandom(member)::nextBytes);
+            for (int index = 0; index < 2; index++) {
+                byte[] packed = new byte[(index == 0 ? CHUNK : 5) * 3];
+                try {
+                    codec.encode(update, index, WEIGHT, rounding, packed);
+                } catch (NotFinite e) {
+                    throw new AssertionError(e);
+                }
+                if (sample.holds("adapter", index)) {
+                    Ring.K24.add(adapter.computeIfAbsent(index, any -> new byte[packed.length]), packed, packed.length);
                 }
             }
-            try (Unmasker unmasker = Unmasker.rebuild(Federation.PRIMITIVES, unmasking, revealed)) {
-                return sum.unmask(unmasking.survivors(), unmasker);
-            }
-        } catch (PeerMisbehaved e) {
+            Ring.K32.add(scalars, Scalars.encode(Weighting.CLASSES, WEIGHT, 2.5, 4, 0, 0), 64);
+        }
+        return new UnmaskedSum(survivors, Map.of("adapter", adapter, "scalars", new TreeMap<>(Map.of(0, scalars))));
+    }
+
+    private ModelVersion made() {
+        try {
+            return sum(new Sample.All()).next(before, MOMENTUM);
+        } catch (AggregateOutOfRange e) {
             throw new AssertionError(e);
         }
     }
 
     private boolean agrees(UnmaskedSum sum, ModelVersion next) throws Exception {
-        return sum.agrees(federation.before, next, MOMENTUM);
+        return sum.agrees(before, next, MOMENTUM);
     }
 
     private ModelVersion flipped(boolean optimiser, int coordinate) {
-        ModelVersion real = federation.version;
+        ModelVersion real = made;
         float[] adapter = real.adapter().clone();
         float[] momentum = real.optimiser().getFirst().clone();
         float[] one = optimiser ? momentum : adapter;
@@ -107,30 +136,44 @@ class UnmaskedSumTest {
     }
 
     @Test
-    void next_wholeSum_isTheVersionThatWasClosed() throws Exception {
+    void next_wholeSum_isTheStepOnTheMeanAndSaysWhatItSummed() throws Exception {
         UnmaskedSum sum = sum(new Sample.All());
-        ModelVersion next = sum.next(federation.before, MOMENTUM);
-        assertThat(next.version()).isOne();
-        assertThat(next.header().coordinates()).isEqualTo(2L * SIZE);
-        assertThat(next.digest(Federation.NAME)).isEqualTo(closed().message().modelDigest());
-        assertThat(sum.digest()).isEqualTo(closed().message().aggregateDigest());
-        Made made = next.header().made().orElseThrow();
-        assertThat(made.round()).isZero();
-        assertThat(made.ringBits()).isEqualTo(24);
-        assertThat(made.quotient()).isEqualTo(((1 << 22) - 1) / 3);
-        assertThat(made.weightCap()).isEqualTo(Federation.CAP);
-        assertThat(made.totals()).isEqualTo(sum.totals());
-        assertThat(made.tensors()).extracting(Tensor::name).containsExactly("a", "b");
-        assertThat(made.tensors()).extracting(Tensor::rangeExponent).containsExactly(-2, 1);
+        assertThat(sum.totals()).isEqualTo(new Totals(3, 3 * WEIGHT, 3 * WEIGHT * 2.5, 12, 0, 0));
+        assertThat(made.version()).isOne();
+        assertThat(made.header().coordinates()).isEqualTo(2L * SIZE);
+        double[] mean = sum.decoded(ADAPTER);
+        assertThat(mean).hasSize(SIZE);
+        for (int i = 0; i < SIZE; i++) {
+            double clipped = i < CHUNK - 5 ? Math.clamp(update[i], -0.25, 0.25) : update[i];
+            assertThat(Math.abs(mean[i] - clipped)).isLessThan(1e-4);
+            assertThat(made.optimiser().getFirst()[i]).isEqualTo((float) (0.5 * 0.25f + mean[i]));
+            assertThat(made.adapter()[i]).isEqualTo(made.optimiser().getFirst()[i]);
+        }
+        Made said = made.header().made().orElseThrow();
+        assertThat(said.round()).isZero();
+        assertThat(said.ringBits()).isEqualTo(24);
+        assertThat(said.quotient()).isEqualTo(((1 << 22) - 1) / 3);
+        assertThat(said.weightCap()).isEqualTo(Federation.CAP);
+        assertThat(said.totals()).isEqualTo(sum.totals());
+        assertThat(said.tensors()).extracting(Tensor::name).containsExactly("a", "b");
+        assertThat(said.tensors()).extracting(Tensor::rangeExponent).containsExactly(-2, 1);
         // The step did not touch what it started from.
-        assertThat(federation.before.adapter()).containsOnly(0);
-        assertThat(federation.before.optimiser().getFirst()).containsOnly(0.25f);
+        assertThat(before.adapter()).containsOnly(0);
+        assertThat(before.optimiser().getFirst()).containsOnly(0.25f);
+    }
+
+    /// H(enc("sotto/1/aggregate", T3, H(chunk), …)), in layout order.
+    @Test
+    void digest_ofTheWholeSum_isOverItsChunksInOrder() {
+        UnmaskedSum other = sum(new Sample.Some(Set.of(0, 1)));
+        assertThat(sum(new Sample.All()).digest()).isEqualTo(other.digest());
+        assertThat(first.digest()).isNotEqualTo(second.digest()).isNotEqualTo(other.digest());
     }
 
     @Test
     void agrees_coordinateInTheSample_isSeenAndOthersAreNot() throws Exception {
-        assertThat(agrees(first, federation.version)).isTrue();
-        assertThat(agrees(second, federation.version)).isTrue();
+        assertThat(agrees(first, made)).isTrue();
+        assertThat(agrees(second, made)).isTrue();
         for (boolean optimiser : new boolean[] {false, true}) {
             for (int coordinate : new int[] {0, CHUNK - 1}) {
                 assertThat(agrees(first, flipped(optimiser, coordinate))).isFalse();
@@ -144,7 +187,7 @@ class UnmaskedSumTest {
     }
 
     private boolean agrees(UnaryOperator<Made> lie) throws Exception {
-        ModelVersion real = federation.version;
+        ModelVersion real = made;
         Made said = lie.apply(real.header().made().orElseThrow());
         return agrees(
                 second,
@@ -186,7 +229,7 @@ class UnmaskedSumTest {
                 }))
                 .isFalse();
         assertThat(agreesOnTensors(tensors -> tensors.subList(0, 1))).isFalse();
-        ModelVersion real = federation.version;
+        ModelVersion real = made;
         ModelVersion silent =
                 new ModelVersion(1, new ModelHeader(Optional.empty(), 2L * SIZE), real.adapter(), real.optimiser());
         assertThat(agrees(second, silent)).isFalse();
@@ -222,17 +265,17 @@ class UnmaskedSumTest {
     @Test
     void agrees_squaresExactlyOrOneLess_isTheEdge() throws Exception {
         UnmaskedSum all = sum(new Sample.Some(Set.of(0, 1)));
-        ModelVersion real = federation.version;
-        Made made = real.header().made().orElseThrow();
-        Tensor b = made.tensors().get(1);
+        ModelVersion real = made;
+        Made said = real.header().made().orElseThrow();
+        Tensor b = said.tensors().get(1);
         Made less = new Made(
                 0,
                 24,
-                made.quotient(),
-                made.weightCap(),
-                made.totals(),
+                said.quotient(),
+                said.weightCap(),
+                said.totals(),
                 List.of(
-                        made.tensors().get(0),
+                        said.tensors().get(0),
                         new Tensor(
                                 b.vector(),
                                 b.name(),
