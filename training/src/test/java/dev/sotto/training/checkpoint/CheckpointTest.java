@@ -54,7 +54,9 @@ class CheckpointTest {
         refused("num_key_value_heads is 3, must divide num_attention_heads", c -> c.put("num_key_value_heads", 3));
         refused("head_dim is 15, must be even", c -> c.put("head_dim", 15));
         refused("hidden_size is missing, must be an integer from 1 to 1048576", c -> c.remove("hidden_size"));
-        refused("num_hidden_layers is 2000000000, must be an integer from 1 to 1024", c -> c.put("num_hidden_layers", 2_000_000_000));
+        refused(
+                "num_hidden_layers is 2000000000, must be an integer from 1 to 1024",
+                c -> c.put("num_hidden_layers", 2_000_000_000));
         refused("rms_norm_eps is \"x\"", c -> c.put("rms_norm_eps", "x"));
         refused("tie_word_embeddings is 1, must be true or false", c -> c.put("tie_word_embeddings", 1));
         refused("eos_token_id is \"</s>\"", c -> c.put("eos_token_id", "</s>"));
