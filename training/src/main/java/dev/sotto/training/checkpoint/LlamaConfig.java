@@ -288,7 +288,7 @@ public record LlamaConfig(
 
     /// The longest sequence for which full attention is what the model does.
     private static int positions(Path file, JsonNode json, String family, int layers) throws InvalidFile {
-        int positions = positive(file, json, "max_position_embeddings", 1 << 24, 2048);
+        int positions = positive(file, json, "max_position_embeddings", Integer.MAX_VALUE, 2048);
         List<String> types = new ArrayList<>();
         json.path("layer_types").forEach(type -> types.add(type.asText()));
         for (String type : types) {
@@ -306,7 +306,7 @@ public record LlamaConfig(
         } else {
             slides = json.path("sliding_window").isNumber();
         }
-        return slides ? Math.min(positions, positive(file, json, "sliding_window", 1 << 24, -1)) : positions;
+        return slides ? Math.min(positions, positive(file, json, "sliding_window", Integer.MAX_VALUE, -1)) : positions;
     }
 
     /// Those of `config.json`, then those that `generation_config.json` adds.

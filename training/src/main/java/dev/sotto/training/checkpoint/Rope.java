@@ -75,7 +75,7 @@ public record Rope(double theta, Scaling scaling) {
                 LlamaConfig.number(file, rope, "factor", -1),
                 low,
                 high,
-                LlamaConfig.positive(file, rope, "original_max_position_embeddings", 1 << 24, -1));
+                LlamaConfig.positive(file, rope, "original_max_position_embeddings", Integer.MAX_VALUE, -1));
     }
 
     /// The cosines, then the sines, of every position: 2 × `positions` × `headSize`, row-major. Angles are
