@@ -385,8 +385,8 @@ public final class Member {
         state.channelSeed().close();
         state.kemSecrets().values().forEach(Secret::close);
         return new Transition(
-                new MemberState.Training(chain, routed, state.selfMask(), pairSeeds, shares),
-                List.of(new MemberOutput.Train(routed)));
+                new MemberState.Training(chain, routed.forget(), state.selfMask(), pairSeeds, shares),
+                List.of(new MemberOutput.Train(routed.forget())));
     }
 
     private Secret pairSeed(MemberState.Dealt state, Routed routed, String other) {

@@ -262,7 +262,7 @@ class AdversaryTest {
                 .getFirst()
                 .payload());
         byte[] left = masked.masked().toArray();
-        Unmasking unmasking = closed().unmasking().orElseThrow();
+        Unmasking unmasking = closed().unmasking().orElseThrow().recall(federation.inboxes);
         Routed routed = unmasking.survivors().routed();
         Secret self = revealedSelf(unmasking);
         new MaskStream()
