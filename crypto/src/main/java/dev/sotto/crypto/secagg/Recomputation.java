@@ -106,7 +106,7 @@ public final class Recomputation {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "sealed " + incomplete + " whose chunks are not in the log");
         }
         try (Unmasker unmasker = Unmasker.rebuild(primitives, unmasking, revealed)) {
-            UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+            UnmaskedSum unmasked = sum.unmask(survivors, unmasker, 1);
             if (sample instanceof Sample.All && !unmasked.digest().equals(closed.aggregateDigest())) {
                 throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
             }

@@ -279,7 +279,7 @@ class AdversaryTest {
                         Objects.requireNonNull(update.vectors().get("adapter")),
                         0,
                         update.weight(),
-                        new Rounding(federation.randomness),
+                        new Rounding(federation.randomness.secret(32), 0),
                         plain);
         int near = 0;
         for (int i = 0; i < plain.length / 3; i++) {

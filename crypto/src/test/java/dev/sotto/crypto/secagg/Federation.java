@@ -85,6 +85,8 @@ final class Federation {
     /// All but the scalars.
     List<VectorLayout> vectors = List.of(ADAPTER);
     UnmaskedSum.ServerStep step = FEDAVG;
+    /// For the chunks of a vector.
+    int threads = 1;
 
     /// One member with its own disk.
     final class Node {
@@ -97,6 +99,8 @@ final class Federation {
         final List<PeerMisbehaved> refused = new ArrayList<>();
         final List<MemberOutput> outputs = new ArrayList<>();
         Optional<Update> update = Optional.empty();
+        /// Sees each chunk instead of the spool.
+        Optional<Consumer<Envelope>> spooled = Optional.empty();
         MemberRules rules = new MemberRules(Set.of(), 3, 3, 0, opened -> Optional.empty());
         Optional<Member> member = Optional.empty();
         MemberState state = new MemberState.Idle(Chain.START);
@@ -109,8 +113,8 @@ final class Federation {
         }
 
         void start() {
-            member = Optional.of(
-                    new Member(PRIMITIVES, identity, deliverySeed, salt, directory, rules, randomness, journal));
+            member = Optional.of(new Member(
+                    PRIMITIVES, identity, deliverySeed, salt, directory, rules, randomness, journal, threads));
         }
 
         /// Loses memory, keeps the disk, reads the log from its start.
@@ -158,7 +162,7 @@ final class Federation {
                     step(new MemberInput.Trained(made, new Spool() {
                         @Override
                         public void write(Envelope chunk) {
-                            spool.add(chunk);
+                            spooled.orElse(spool::add).accept(chunk);
                         }
 
                         @Override
@@ -344,7 +348,7 @@ final class Federation {
                 }
             }
         }
-        UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+        UnmaskedSum unmasked = sum.unmask(survivors, unmasker, threads);
         totals = Optional.of(unmasked.totals());
         mean = unmasked.decoded(vectors.getFirst());
         ModelVersion next = unmasked.next(version, step);

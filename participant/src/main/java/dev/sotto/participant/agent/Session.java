@@ -135,7 +135,8 @@ final class Session implements AutoCloseable {
                 directory,
                 rules,
                 my.randomness(),
-                my.journal());
+                my.journal(),
+                Runtime.getRuntime().availableProcessors());
     }
 
     /// Takes part until the thread is interrupted.
