@@ -1,7 +1,6 @@
 package dev.sotto.bench;
 
 import dev.sotto.crypto.fixedpoint.FixedPoint;
-import dev.sotto.crypto.fixedpoint.NotFinite;
 import dev.sotto.crypto.fixedpoint.Rounding;
 import dev.sotto.crypto.mask.MaskStream;
 import dev.sotto.crypto.primitive.Randomness;
@@ -48,7 +47,7 @@ public class MaskBenchmark {
 
     private Ring ring = Ring.K24;
     private FixedPoint codec = new FixedPoint(Ring.K24, layout(), MEMBERS, 1024);
-    private final Rounding rounding = new Rounding(Randomness.secure());
+    private final Rounding rounding = new Rounding(Randomness.secure().secret(Rounding.KEY), 0);
     private final MaskStream masks = new MaskStream();
     private final float[] update = new float[COORDINATES];
     private final List<byte[]> chunks = new ArrayList<>();
@@ -130,7 +129,7 @@ public class MaskBenchmark {
 
     /// What a member does with its update: encode, pack, mask.
     @Benchmark
-    public List<byte[]> client() throws NotFinite {
+    public List<byte[]> client() {
         for (int index = 0; index < chunks.size(); index++) {
             int _ = codec.encode(update, index, 512, rounding, chunks.get(index));
         }

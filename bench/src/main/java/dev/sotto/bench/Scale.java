@@ -161,7 +161,8 @@ final class Scale {
                     directory,
                     rules,
                     randomness,
-                    node));
+                    node,
+                    1));
         }
     }
 
@@ -294,7 +295,7 @@ final class Scale {
         sumNanos = System.nanoTime() - began;
         began = System.nanoTime();
         try (unmasker) {
-            if (sum.unmask(unmasking.survivors(), unmasker).totals().survivors() != members - dropouts) {
+            if (sum.unmask(unmasking.survivors(), unmasker, 1).totals().survivors() != members - dropouts) {
                 throw new IllegalStateException("another number of survivors");
             }
         }

@@ -213,7 +213,7 @@ class RoundVectorTest {
                         update,
                         0,
                         given.get("weight").asInt(),
-                        new Rounding(fixed(bytes(given.get("rounding")))),
+                        new Rounding(Secret.take(bytes(given.get("rounding")).toArray()), 0),
                         packed);
                 assertThat(Bytes.of(packed)).as("%s %s", ring, id).isEqualTo(bytes(of.get("packed")));
                 assertThat(clipped).isEqualTo(of.get("clipped").asInt());

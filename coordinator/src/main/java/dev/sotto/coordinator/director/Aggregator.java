@@ -137,7 +137,8 @@ final class Aggregator implements AutoCloseable {
                         takeOut(reader, now, member);
                     }
                 }
-                UnmaskedSum sum = now.sum().unmask(survivors, unmasker);
+                UnmaskedSum sum = now.sum()
+                        .unmask(survivors, unmasker, Runtime.getRuntime().availableProcessors());
                 result.complete(new Summed(sum, sum.next(before, step)));
             } catch (AggregateOutOfRange | RuntimeException e) {
                 result.completeExceptionally(e);

@@ -12,12 +12,12 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Limits;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.Set;
 import javax.security.auth.DestroyFailedException;
 import javax.security.auth.Destroyable;
 import org.bouncycastle.crypto.InvalidCipherTextException;
 import org.bouncycastle.crypto.SecretWithEncapsulation;
 import org.bouncycastle.crypto.hpke.HPKE;
-import org.bouncycastle.math.ec.rfc7748.X25519;
 import org.bouncycastle.math.ec.rfc8032.Ed25519;
 import org.bouncycastle.pqc.crypto.xwing.XWingKEMExtractor;
 import org.bouncycastle.pqc.crypto.xwing.XWingKEMGenerator;
@@ -35,6 +35,16 @@ public final class BouncyCastlePrimitives implements Primitives {
     private static final int MLKEM_CIPHERTEXT = 1088;
     private static final int POINT = 32;
     private static final int COINS = 64;
+
+    /// The u that X25519 takes to zero whatever the clamped scalar, a multiple of 8. There are no more:
+    /// of the curve's eight points whose order divides 8 one is neutral, one has u = 0, two u = 1, four
+    /// the last two u; of the twist's four whose order divides 4 one is neutral, one has 0, two −1.
+    private static final Set<Bytes> LOW_ORDER = Set.of(
+            Bytes.zeros(POINT),
+            Bytes.fromHex("0100000000000000000000000000000000000000000000000000000000000000"),
+            Bytes.fromHex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+            Bytes.fromHex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+            Bytes.fromHex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"));
 
     /// The first vector of draft-connolly-cfrg-xwing-kem, appendix C: its seed and coins are the first 96
     /// bytes of SHAKE-128("").
@@ -121,8 +131,8 @@ public final class BouncyCastlePrimitives implements Primitives {
         checkPoint(ciphertext.slice(MLKEM_CIPHERTEXT, MLKEM_CIPHERTEXT + POINT), "X-Wing ciphertext");
     }
 
-    /// Canonical: below 2^255 − 19. Low order: a clamped scalar, a multiple of 8, takes exactly those
-    /// points to zero.
+    /// Canonical: below 2^255 − 19. Low order by a list, not by a multiplication: a member checks the
+    /// n²/2 ciphertexts of all dealers.
     private static void checkPoint(Bytes point, String what) throws InvalidKey {
         int top = point.at(POINT - 1) & 0xff;
         boolean allOnes = top == 0x7f;
@@ -132,9 +142,7 @@ public final class BouncyCastlePrimitives implements Primitives {
         if (top > 0x7f || (allOnes && (point.at(0) & 0xff) >= 0xed)) {
             throw new InvalidKey(what + ": its X25519 half is not canonical");
         }
-        byte[] scalar = new byte[POINT];
-        scalar[0] = 8;
-        if (!X25519.calculateAgreement(scalar, 0, point.toArray(), 0, new byte[POINT], 0)) {
+        if (LOW_ORDER.contains(point)) {
             throw new InvalidKey(what + ": its X25519 half is of low order");
         }
     }

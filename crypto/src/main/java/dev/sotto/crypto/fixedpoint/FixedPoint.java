@@ -11,6 +11,9 @@ import java.util.List;
 ///
 /// Immutable, thread-safe. Arithmetic is binary64, left to right, no fused multiply-add.
 public final class FixedPoint {
+    /// Coordinates that are encoded at once: few enough for a core's cache.
+    private static final int BLOCK = 1024;
+
     private final Ring ring;
     private final VectorLayout layout;
     private final int weightCap;
@@ -41,62 +44,95 @@ public final class FixedPoint {
         return quotient;
     }
 
+    /// The first coordinate of chunk `index`.
+    public long first(int index) {
+        return (long) index * ring.chunkCoordinates();
+    }
+
+    /// Checks that no coordinate is NaN or infinite.
+    ///
+    /// @param update the whole vector in layout order
+    /// @throws NotFinite naming the first that is
+    public void requireFinite(float[] update) throws NotFinite {
+        for (int i = 0; i < update.length; i++) {
+            if (!Float.isFinite(update[i])) {
+                TensorLayout tensor = layout.tensors().get(tensorAt(i));
+                throw new NotFinite(tensor.name(), i - (tensorEnds[tensorAt(i)] - tensor.size()), update[i]);
+            }
+        }
+    }
+
     /// Encodes chunk `index` of `update` into `packed`.
     ///
     /// v = clip(x)·w̃·Q/r, q = ⌊v⌋ + [u < frac(v)·2^32], clamped to ±Q.
     ///
-    /// @param update the whole vector in layout order
+    /// @param update the whole vector in layout order, as [#requireFinite] has checked it
     /// @param weight 1 to weightCap; ignored in an unweighted vector
     /// @param packed at least the chunk's bytes; overwritten
     /// @return how many coordinates lay outside their range and were clipped
-    /// @throws NotFinite if a coordinate is NaN or infinite
-    public int encode(float[] update, int index, int weight, Rounding rounding, byte[] packed) throws NotFinite {
+    /// @throws IllegalArgumentException if a coordinate is NaN
+    public int encode(float[] update, int index, int weight, Rounding rounding, byte[] packed) {
         int first = index * ring.chunkCoordinates();
         int count = ring.chunkSize(layout.size(), index);
         double scaledWeight = layout.weighted() ? (double) weight / weightCap : 1.0;
+        int[] q = new int[BLOCK];
         int clipped = 0;
         int done = 0;
-        for (int tensor = 0; done < count; tensor++) {
-            int end = (int) Math.clamp(tensorEnds[tensor] - first, 0L, count);
-            clipped += encode(update, first, done, end, tensor, scaledWeight, rounding, packed);
-            done = end;
+        for (int tensor = tensorAt(first); done < count; tensor++) {
+            int end = (int) Math.min(count, tensorEnds[tensor] - first);
+            double range = layout.tensors().get(tensor).range();
+            while (done < end) {
+                int size = Math.min(BLOCK, end - done);
+                clipped += clipped(update, first + done, size, range);
+                quantise(update, first + done, size, range, scaledWeight, rounding.next(size), q);
+                ring.put(packed, done, q, size);
+                done += size;
+            }
         }
         return clipped;
     }
 
-    /// Coordinates `from` to `to` of a chunk, all of one tensor.
-    private int encode(
-            float[] update,
-            int first,
-            int from,
-            int to,
-            int tensor,
-            double scaledWeight,
-            Rounding rounding,
-            byte[] packed)
-            throws NotFinite {
-        double range = layout.tensors().get(tensor).range();
-        // A power of two: multiplying by its inverse is dividing by it, bit for bit.
-        double inverse = 1 / range;
-        int most = (int) quotient;
+    private int clipped(float[] update, int from, int size, double range) {
         int clipped = 0;
-        for (int i = from; i < to; i++) {
-            double x = update[first + i];
-            double magnitude = Math.abs(x);
-            if (!(magnitude <= range)) {
-                if (!Double.isFinite(x)) {
-                    TensorLayout at = layout.tensors().get(tensor);
-                    throw new NotFinite(at.name(), first + i - (tensorEnds[tensor] - at.size()), (float) x);
+        for (int i = from; i < from + size; i++) {
+            if (!(Math.abs(update[i]) <= range)) {
+                if (Float.isNaN(update[i])) {
+                    throw new IllegalArgumentException("coordinate " + i + " of " + layout.name() + " is NaN");
                 }
                 clipped++;
-                x = Math.copySign(range, x);
             }
-            double v = x * scaledWeight * quotient * inverse;
-            double floor = Math.floor(v);
-            int q = (int) floor + (rounding.next() < (v - floor) * 0x1p32 ? 1 : 0);
-            ring.put(packed, i, Math.max(-most, Math.min(q, most)));
         }
         return clipped;
+    }
+
+    /// Loops without branches, each with its types in one place: the compiler makes vector instructions
+    /// of such.
+    private void quantise(
+            float[] update, int from, int size, double range, double scaledWeight, int[] random, int[] q) {
+        double[] v = new double[size];
+        double[] u = new double[size];
+        for (int i = 0; i < size; i++) {
+            v[i] = update[from + i];
+        }
+        for (int i = 0; i < size; i++) {
+            u[i] = random[i] ^ Integer.MIN_VALUE;
+        }
+        // A power of two: multiplying by its inverse is dividing by it, bit for bit.
+        double inverse = 1 / range;
+        for (int i = 0; i < size; i++) {
+            double exact = Math.max(-range, Math.min(v[i], range)) * scaledWeight * quotient * inverse;
+            double floor = Math.floor(exact);
+            // [u < frac(v)·2^32]: their difference has the right sign however small it is, and ⌈⌉ makes it 1.
+            double above = Math.ceil((exact - floor) * 0x1p32 - (u[i] + 0x1p31));
+            v[i] = floor + Math.max(0, Math.min(above, 1));
+        }
+        int most = (int) quotient;
+        for (int i = 0; i < size; i++) {
+            q[i] = (int) v[i];
+        }
+        for (int i = 0; i < size; i++) {
+            q[i] = Math.max(-most, Math.min(q[i], most));
+        }
     }
 
     /// The decoded mean of chunk `index` of an unmasked sum.
@@ -179,5 +215,13 @@ public final class FixedPoint {
     public double errorBound(int tensor, Totals totals) {
         double sumOfWeights = layout.weighted() ? (double) totals.weight() / weightCap : totals.survivors();
         return totals.survivors() / sumOfWeights * layout.tensors().get(tensor).range() / quotient;
+    }
+
+    private int tensorAt(long coordinate) {
+        int tensor = 0;
+        while (coordinate >= tensorEnds[tensor]) {
+            tensor++;
+        }
+        return tensor;
     }
 }

@@ -152,6 +152,37 @@ public enum Ring {
         }
     }
 
+    /// Stores the first `count` values modulo 2^k from coordinate `index` on.
+    public void put(byte[] packed, int index, int[] values, int count) {
+        int at = index * wordBytes();
+        switch (this) {
+            case K16 -> {
+                for (int i = 0; i < count; i++) {
+                    SHORT.set(packed, at + 2 * i, (short) values[i]);
+                }
+            }
+            case K24 -> {
+                int i = 0;
+                for (; i + 4 <= count; i += 4, at += 12) {
+                    int a = values[i] & 0xffffff;
+                    int b = values[i + 1] & 0xffffff;
+                    int c = values[i + 2] & 0xffffff;
+                    INT.set(packed, at, a | b << 24);
+                    INT.set(packed, at + 4, b >>> 8 | c << 16);
+                    INT.set(packed, at + 8, c >>> 16 | values[i + 3] << 8);
+                }
+                for (; i < count; i++, at += 3) {
+                    put24(packed, at, values[i]);
+                }
+            }
+            case K32 -> {
+                for (int i = 0; i < count; i++) {
+                    INT.set(packed, at + 4 * i, values[i]);
+                }
+            }
+        }
+    }
+
     /// Eight 24-bit words in three longs, without a carry from word to word: the words' top bits are added
     /// apart, and what leaves a long goes into the same word's part in the next.
     private static void addGroup(byte[] target, byte[] addend, int i) {

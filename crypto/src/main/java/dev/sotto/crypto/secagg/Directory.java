@@ -51,7 +51,7 @@ public record Directory(
                 who,
                 envelope.keyFingerprint(),
                 envelope.transcript(),
-                signedPart(message));
+                signedPart(message, envelope.payload()));
         if (!primitives.verify(key, signed, envelope.signature())) {
             throw new PeerMisbehaved(
                     Refusal.BAD_SIGNATURE, who, envelope.type().wireName() + " is not signed by its key");
@@ -74,9 +74,9 @@ public record Directory(
     }
 
     /// A chunk signs enc(vector, index, H(bytes)); everything else its payload.
-    static Bytes signedPart(Message message) {
+    static Bytes signedPart(Message message, Bytes payload) {
         return message instanceof UpdateChunk chunk
                 ? Enc.of(chunk.vector(), chunk.index(), Enc.sha256(chunk.masked()))
-                : message.encode();
+                : payload;
     }
 }

@@ -40,10 +40,11 @@ public final class Identity implements AutoCloseable {
 
     /// Signs `message` over `transcript`; deterministic.
     public Envelope sign(Message message, Bytes transcript) {
-        Bytes part = Directory.signedPart(message);
+        Bytes payload = message.encode();
+        Bytes part = Directory.signedPart(message, payload);
         Bytes signature = primitives.sign(
                 seed, Directory.signedBytes(message.type(), federation, name, fingerprint, transcript, part));
-        return new Envelope(message.type(), federation, name, fingerprint, transcript, message.encode(), signature);
+        return new Envelope(message.type(), federation, name, fingerprint, transcript, payload, signature);
     }
 
     @Override

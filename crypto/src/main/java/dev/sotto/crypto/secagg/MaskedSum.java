@@ -6,6 +6,7 @@ import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.VectorLayout;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -79,16 +80,18 @@ public final class MaskedSum {
 
     /// The unmasked sum of exactly these survivors. The masked one is gone afterwards.
     ///
+    /// @param threads from 1: how many chunks are unmasked at the same time; the sum does not depend on it
     /// @throws IllegalStateException if other members' chunks are in, or a survivor's are missing: the
     ///   caller's bug
-    public UnmaskedSum unmask(Survivors survivors, Unmasker unmasker) {
+    public UnmaskedSum unmask(Survivors survivors, Unmasker unmasker, int threads) {
         if (!members().equals(Set.copyOf(survivors.ids()))
                 || !survivors.ids().stream().allMatch(this::isComplete)) {
             throw new IllegalStateException("the sum holds " + members() + ", not all of " + survivors.ids());
         }
         for (VectorLayout vector : opened.layout()) {
-            SortedMap<Integer, byte[]> chunks = Objects.requireNonNull(sums.get(vector.name()));
-            chunks.forEach((index, packed) -> unmasker.unmask(vector, index, packed));
+            List<Map.Entry<Integer, byte[]>> chunks =
+                    List.copyOf(Objects.requireNonNull(sums.get(vector.name())).entrySet());
+            Chunks.each(chunks, threads, chunk -> unmasker.unmask(vector, chunk.getKey(), chunk.getValue()));
         }
         added.clear();
         return new UnmaskedSum(survivors, Map.copyOf(sums));

@@ -1,11 +1,6 @@
 package dev.sotto.crypto.secagg;
 
-import dev.sotto.crypto.fixedpoint.FixedPoint;
 import dev.sotto.crypto.fixedpoint.NotFinite;
-import dev.sotto.crypto.fixedpoint.Rounding;
-import dev.sotto.crypto.fixedpoint.Scalars;
-import dev.sotto.crypto.fixedpoint.Weighting;
-import dev.sotto.crypto.mask.MaskStream;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.crypto.mask.RoundContext.Kind;
 import dev.sotto.crypto.primitive.BoxRefused;
@@ -16,7 +11,6 @@ import dev.sotto.crypto.primitive.InvalidKey;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
-import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.MemberState.Transition;
 import dev.sotto.crypto.shamir.Shamir;
 import dev.sotto.schemas.Bytes;
@@ -45,9 +39,7 @@ import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.UnmaskRequested;
-import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.UpdateManifest;
-import dev.sotto.schemas.VectorLayout;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -56,7 +48,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /// The member's side of a round (protocol §5): `step(state, input) → state, outputs`, without I/O.
 ///
@@ -80,13 +71,15 @@ public final class Member {
     private final MemberRules rules;
     private final Randomness randomness;
     private final Journal journal;
+    private final int threads;
     private final String me;
-    private final MaskStream masks = new MaskStream();
 
     /// For one organisation.
     ///
     /// @param deliverySeed X-Wing, made at enrolment
     /// @param drawSalt     secret, made at enrolment
+    /// @param threads      from 1: how many chunks of an update are encoded and masked at the same time, each
+    ///   held in memory; what is sent does not depend on it
     public Member(
             Primitives primitives,
             Identity identity,
@@ -95,7 +88,11 @@ public final class Member {
             Directory directory,
             MemberRules rules,
             Randomness randomness,
-            Journal journal) {
+            Journal journal,
+            int threads) {
+        if (threads < 1) {
+            throw new IllegalArgumentException("threads are " + threads + ", must be 1 or more");
+        }
         this.primitives = primitives;
         this.identity = identity;
         this.deliverySeed = deliverySeed;
@@ -104,6 +101,7 @@ public final class Member {
         this.rules = rules;
         this.randomness = randomness;
         this.journal = journal;
+        this.threads = threads;
         this.me = identity.name();
     }
 
@@ -432,8 +430,8 @@ public final class Member {
         state.channelSeed().close();
         state.kemSecrets().values().forEach(Secret::close);
         return new Transition(
-                new MemberState.Training(chain, routed, state.selfMask(), pairSeeds, shares),
-                List.of(new MemberOutput.Train(routed)));
+                new MemberState.Training(chain, routed.forget(), state.selfMask(), pairSeeds, shares),
+                List.of(new MemberOutput.Train(routed.forget())));
     }
 
     private Secret pairSeed(MemberState.Dealt state, Routed routed, String other) {
@@ -466,7 +464,8 @@ public final class Member {
             return new Transition(state, List.of());
         }
         try {
-            UpdateManifest manifest = mask(training, input.update(), input.spool());
+            UpdateManifest manifest =
+                    new Masking(identity, training, randomness, threads).spool(input.update(), input.spool());
             training.selfMask().close();
             training.pairSeeds().values().forEach(Secret::close);
             Envelope sent = sign(training.chain(), manifest);
@@ -476,75 +475,6 @@ public final class Member {
                     List.of(new MemberOutput.Publish(sent), new MemberOutput.SendSpool()));
         } catch (NotFinite e) {
             return gaveUp(state, new MemberInput.GaveUp("NotFinite", String.valueOf(e.getMessage())));
-        }
-    }
-
-    private UpdateManifest mask(MemberState.Training state, Update update, Spool spool) throws NotFinite {
-        RoundOpened message = state.routed().roster().opened().message();
-        try (Rounding rounding = new Rounding(randomness)) {
-            return mask(state, update, spool, message, rounding);
-        }
-    }
-
-    private UpdateManifest mask(
-            MemberState.Training state, Update update, Spool spool, RoundOpened message, Rounding rounding)
-            throws NotFinite {
-        List<UpdateManifest.VectorHashes> hashes = new ArrayList<>();
-        long clipped = 0;
-        for (VectorLayout vector : message.layout()) {
-            Ring ring = Parameters.ring(message, vector);
-            List<Bytes> chunks = new ArrayList<>();
-            FixedPoint codec = new FixedPoint(ring, vector, message.cohort().size(), message.weightCap());
-            for (int index = 0; index < ring.chunks(vector.size()); index++) {
-                byte[] packed = new byte[ring.chunkSize(vector.size(), index) * ring.wordBytes()];
-                if (vector.name().equals(Scalars.NAME)) {
-                    packed = Scalars.encode(
-                            Weighting.of(message.weighting()),
-                            update.weight(),
-                            update.meanLoss(),
-                            clipped,
-                            update.examples(),
-                            update.tokens());
-                } else {
-                    clipped += codec.encode(values(update, vector), index, update.weight(), rounding, packed);
-                }
-                addMasks(state, vector, ring, index, packed);
-                Bytes masked = Bytes.of(packed);
-                chunks.add(Enc.sha256(masked));
-                spool.write(identity.sign(
-                        new UpdateChunk(vector.name(), index, masked),
-                        state.chain().head()));
-            }
-            hashes.add(new UpdateManifest.VectorHashes(vector.name(), chunks));
-        }
-        spool.seal();
-        return new UpdateManifest(hashes);
-    }
-
-    private static float[] values(Update update, VectorLayout vector) {
-        float @Nullable [] values = update.vectors().get(vector.name());
-        if (values == null || values.length != vector.size()) {
-            throw new IllegalArgumentException(
-                    "the update must hold " + vector.size() + " coordinates of " + vector.name());
-        }
-        return values;
-    }
-
-    /// y = q + PRG(b) + Σ ± PRG(s): plus where this member comes first.
-    private void addMasks(MemberState.Training state, VectorLayout vector, Ring ring, int index, byte[] packed) {
-        RoundContext context = state.routed().roster().context();
-        Bytes t2 = state.routed().t2();
-        List<MaskStream.Term> terms = new ArrayList<>();
-        terms.add(new MaskStream.Term(context.selfStreamKey(state.selfMask(), t2, me, vector.name()), true));
-        state.pairSeeds().forEach((other, seed) -> {
-            boolean first = me.compareTo(other) < 0;
-            Secret key = context.pairStreamKey(seed, t2, first ? me : other, first ? other : me, vector.name());
-            terms.add(new MaskStream.Term(key, first));
-        });
-        try {
-            masks.apply(ring, packed, packed.length, (long) index * Limits.CHUNK, terms);
-        } finally {
-            terms.forEach(term -> term.key().close());
         }
     }
 

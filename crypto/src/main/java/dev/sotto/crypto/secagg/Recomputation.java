@@ -24,9 +24,9 @@ public final class Recomputation {
 
     /// Recomputes the round.
     ///
-    /// @param unmasking the verified round, as [MemberOutput.Closed] gave it
+    /// @param verified  the round, as [MemberOutput.Closed] gave it
     /// @param roundSeed as it gave that too
-    /// @param inboxes   every `UpdateManifest` and `SharesRevealed` of the attempt
+    /// @param inboxes   every `SharesDealt`, `UpdateManifest` and `SharesRevealed` of the attempt
     /// @param chunks    every `UpdateChunk` of the survivors that the sample holds; others are ignored
     /// @param sample    which chunks are looked at; of a part the digest of the sum is not checked
     /// @param before    the version that the round started from, verified
@@ -36,7 +36,7 @@ public final class Recomputation {
     public static void check(
             Primitives primitives,
             Directory directory,
-            Unmasking unmasking,
+            Unmasking verified,
             Secret roundSeed,
             Collection<Envelope> inboxes,
             Iterable<Envelope> chunks,
@@ -46,6 +46,7 @@ public final class Recomputation {
             UnmaskedSum.ServerStep step,
             RoundClosed closed)
             throws PeerMisbehaved {
+        Unmasking unmasking = verified.recall(inboxes);
         Survivors survivors = unmasking.survivors();
         Opened opened = survivors.routed().roster().opened();
         if (!primitives.kemKey(roundSeed).equals(opened.message().roundKey())) {
@@ -115,7 +116,7 @@ public final class Recomputation {
             throw Roster.coordinator(Refusal.OTHER_RESULT, "sealed " + incomplete + " whose chunks are not in the log");
         }
         try (Unmasker unmasker = rebuild(primitives, directory, unmasking, roundSeed, revealed.values())) {
-            UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+            UnmaskedSum unmasked = sum.unmask(survivors, unmasker, 1);
             if (sample instanceof Sample.All && !unmasked.digest().equals(closed.aggregateDigest())) {
                 throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
             }

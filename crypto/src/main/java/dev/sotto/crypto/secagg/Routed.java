@@ -6,10 +6,13 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRouted;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -18,12 +21,16 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/// U2, verified: the signed shares of every dealer, with valid ciphertexts.
+/// U2, verified: every dealer's message was signed and holds valid ciphertexts.
 ///
-/// @param roster U1
-/// @param t2     T2
-/// @param dealt  by dealer
-public record Routed(Roster roster, Bytes t2, SortedMap<String, SharesDealt> dealt) {
+/// The messages together take about 2 kB for each pair of members. The coordinator keeps them for the
+/// attempt; a member forgets them when it has opened its own shares, and recalls them to recompute.
+///
+/// @param roster   U1
+/// @param t2       T2
+/// @param dealt    by dealer, the hash of its signed `SharesDealt`
+/// @param messages by dealer; empty once forgotten
+public record Routed(Roster roster, Bytes t2, SortedMap<String, Bytes> dealt, SortedMap<String, SharesDealt> messages) {
     /// U2 in roster order.
     public List<String> ids() {
         return List.copyOf(dealt.keySet());
@@ -41,11 +48,42 @@ public record Routed(Roster roster, Bytes t2, SortedMap<String, SharesDealt> dea
     }
 
     SharesDealt dealer(String id) {
-        SharesDealt found = dealt.get(id);
+        SharesDealt found = messages.get(id);
         if (found == null) {
-            throw new IllegalArgumentException(id + " is not in U2");
+            throw new IllegalArgumentException(id + " is not in U2, or what it dealt was forgotten");
         }
         return found;
+    }
+
+    /// Without the messages.
+    Routed forget() {
+        return new Routed(roster, t2, dealt, Collections.emptySortedMap());
+    }
+
+    /// With the messages, found again by their hashes: what they hold was verified before.
+    ///
+    /// @param inboxes the signed `SharesDealt` of the attempt; other messages are ignored
+    /// @throws PeerMisbehaved blaming the coordinator, who routed what is not in the log
+    Routed recall(Collection<Envelope> inboxes) throws PeerMisbehaved {
+        SortedMap<String, SharesDealt> found = new TreeMap<>();
+        for (Envelope envelope : inboxes) {
+            Bytes hash = dealt.get(envelope.sender());
+            if (hash != null
+                    && envelope.type() == MessageType.SHARES_DEALT
+                    && hash.equals(Enc.sha256(envelope.encode()))) {
+                try {
+                    found.put(envelope.sender(), SharesDealt.parse(envelope.payload()));
+                } catch (MalformedMessage e) {
+                    throw new IllegalStateException("it was verified when it was routed", e);
+                }
+            }
+        }
+        for (String dealer : dealt.keySet()) {
+            if (!found.containsKey(dealer)) {
+                throw Roster.coordinator(Refusal.OTHER_RESULT, "routed shares that " + dealer + " has not published");
+            }
+        }
+        return new Routed(roster, t2, dealt, found);
     }
 
     /// Checks one dealer's message as far as anyone can without opening a box (step 4).
@@ -94,7 +132,8 @@ public record Routed(Roster roster, Bytes t2, SortedMap<String, SharesDealt> dea
             throws PeerMisbehaved {
         Map<Bytes, Envelope> byHash = new HashMap<>();
         inboxes.forEach(envelope -> byHash.put(Enc.sha256(envelope.encode()), envelope));
-        SortedMap<String, SharesDealt> dealt = new TreeMap<>();
+        SortedMap<String, Bytes> dealt = new TreeMap<>();
+        SortedMap<String, SharesDealt> messages = new TreeMap<>();
         for (NamedHash named : sealed.dealers()) {
             Envelope envelope = byHash.get(named.hash());
             if (roster.indexOf(named.organisation()) < 0) {
@@ -104,7 +143,8 @@ public record Routed(Roster roster, Bytes t2, SortedMap<String, SharesDealt> dea
                 throw Roster.coordinator(
                         Refusal.EQUIVOCATION, "U2 names shares that " + named.organisation() + " has not published");
             }
-            dealt.put(named.organisation(), dealt(primitives, directory, roster, envelope));
+            dealt.put(named.organisation(), named.hash());
+            messages.put(named.organisation(), dealt(primitives, directory, roster, envelope));
         }
         if (dealt.size() < roster.opened().fewest()) {
             throw Roster.coordinator(
@@ -112,6 +152,6 @@ public record Routed(Roster roster, Bytes t2, SortedMap<String, SharesDealt> dea
                     "U2 has " + dealt.size() + " members, need "
                             + roster.opened().fewest());
         }
-        return new Routed(roster, t2, dealt);
+        return new Routed(roster, t2, dealt, messages);
     }
 }

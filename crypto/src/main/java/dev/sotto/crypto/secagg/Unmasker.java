@@ -30,14 +30,14 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /// Rebuilds the seeds of a confirmed sum and takes its masks off. The coordinator uses it, and every
-/// member that recomputes a round from the log. Closing it wipes the seeds. Not thread-safe.
+/// member that recomputes a round from the log. Closing it wipes the seeds. Once rebuilt, several threads may
+/// unmask.
 public final class Unmasker implements AutoCloseable {
     /// One stream of a vector: its key's origin and its sign in the sum.
     private record Stream(Secret seed, String first, String second, boolean added) {}
 
     private final Survivors survivors;
     private final RoundContext context;
-    private final MaskStream masks = new MaskStream();
     private final List<Stream> streams = new ArrayList<>();
     private final List<Secret> secrets = new ArrayList<>();
 
@@ -229,7 +229,7 @@ public final class Unmasker implements AutoCloseable {
             terms.add(new MaskStream.Term(key, !stream.added));
         }
         try {
-            masks.apply(ring, packed, length, (long) index * Limits.CHUNK, terms);
+            new MaskStream().apply(ring, packed, length, (long) index * Limits.CHUNK, terms);
         } finally {
             terms.forEach(term -> term.key().close());
         }

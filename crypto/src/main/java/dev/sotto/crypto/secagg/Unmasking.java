@@ -6,6 +6,7 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.SurvivorsConfirmed;
 import dev.sotto.schemas.UnmaskRequested;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.Set;
 
@@ -14,6 +15,12 @@ import java.util.Set;
 /// @param survivors U3
 /// @param t4        T4
 public record Unmasking(Survivors survivors, Bytes t4) {
+    /// With what the dealers signed, as [Routed#recall] finds it.
+    Unmasking recall(Collection<Envelope> inboxes) throws PeerMisbehaved {
+        Routed routed = survivors.routed().recall(inboxes);
+        return new Unmasking(new Survivors(routed, survivors.t3(), survivors.survivors()), t4);
+    }
+
     /// Checks one confirmation (step 8).
     static void confirmed(Primitives primitives, Directory directory, Survivors survivors, Envelope envelope)
             throws PeerMisbehaved {

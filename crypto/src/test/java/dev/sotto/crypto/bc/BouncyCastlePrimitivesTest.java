@@ -18,6 +18,7 @@ import java.security.spec.EdECPrivateKeySpec;
 import java.security.spec.NamedParameterSpec;
 import java.util.ArrayList;
 import java.util.List;
+import org.bouncycastle.math.ec.rfc7748.X25519;
 import org.junit.jupiter.api.Test;
 
 class BouncyCastlePrimitivesTest {
@@ -208,6 +209,11 @@ class BouncyCastlePrimitivesTest {
                 new BigInteger("325606250916557431795983626356110631294008115727848805560023387167927233504"),
                 new BigInteger("39382357235489614581723060781553021112529911719440698176882885853963445705823"));
         for (BigInteger point : lowOrder) {
+            byte[] scalar = new byte[32];
+            randomness.fill(scalar);
+            assertThat(X25519.calculateAgreement(scalar, 0, littleEndian(point).toArray(), 0, new byte[32], 0))
+                    .as("the library's own opinion")
+                    .isFalse();
             assertThatThrownBy(() -> primitives.checkKemKey(withPoint(key, littleEndian(point))))
                     .hasMessageContaining("low order");
             assertThatThrownBy(() -> primitives.decapsulate(seed, withPoint(ciphertext, littleEndian(point))))

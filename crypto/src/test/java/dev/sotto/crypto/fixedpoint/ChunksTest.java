@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
@@ -37,7 +38,9 @@ class ChunksTest {
     }
 
     private static Rounding rounding(long seed) {
-        return new Rounding(new SplittableRandom(seed)::nextBytes);
+        byte[] key = new byte[Rounding.KEY];
+        new SplittableRandom(seed).nextBytes(key);
+        return new Rounding(Secret.take(key), 0);
     }
 
     private static Totals totals(long survivors, long weight) {
@@ -139,12 +142,12 @@ class ChunksTest {
         FixedPoint codec = new FixedPoint(RING, layout, 4, CAP);
         float[] update = new float[(int) layout.size()];
         update[CHUNK + 4] = Float.NaN;
-        assertThatThrownBy(() -> codec.encode(update, 1, 1, rounding(1), new byte[45 * 4]))
+        assertThatThrownBy(() -> codec.requireFinite(update))
                 .isInstanceOf(NotFinite.class)
                 .hasMessageContaining("coordinate 9 of b");
         update[CHUNK + 4] = 0;
         update[CHUNK + 13] = Float.NEGATIVE_INFINITY;
-        assertThatThrownBy(() -> codec.encode(update, 1, 1, rounding(1), new byte[45 * 4]))
+        assertThatThrownBy(() -> codec.requireFinite(update))
                 .hasMessageContaining("-Infinity at coordinate 3 of c");
     }
 
@@ -174,7 +177,8 @@ class ChunksTest {
         BigInteger word = BigInteger.TWO.pow(32);
         BigInteger inverse = BigInteger.valueOf(codec.quotient()).modInverse(word);
         for (long seed = 0; ; seed++) {
-            long numerator = BigInteger.valueOf(rounding(seed).next())
+            long numerator = BigInteger.valueOf(
+                            Integer.toUnsignedLong(rounding(seed).next(1)[0]))
                     .multiply(inverse)
                     .mod(word)
                     .longValueExact();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
@@ -36,7 +37,9 @@ class FixedPointTest {
             @ForAll long seed)
             throws Exception {
         SplittableRandom random = new SplittableRandom(seed);
-        Rounding rounding = new Rounding(random::nextBytes);
+        byte[] key = new byte[Rounding.KEY];
+        random.nextBytes(key);
+        Rounding rounding = new Rounding(Secret.take(key), 0);
         VectorLayout layout = layout(weighted);
         FixedPoint codec = new FixedPoint(ring, layout, members, CAP);
         int size = (int) layout.size();
@@ -75,17 +78,18 @@ class FixedPointTest {
         update[1] = -9;
         update[400] = 3.9f;
         update[401] = 4.1f;
-        assertThat(codec.encode(update, 0, CAP, new Rounding(Randomness.secure()), new byte[407 * 3]))
+        assertThat(codec.encode(
+                        update, 0, CAP, new Rounding(Randomness.secure().secret(Rounding.KEY), 0), new byte[407 * 3]))
                 .isEqualTo(3);
     }
 
     @Test
-    void encode_notFinite_namesTensorAndCoordinate() {
+    void requireFinite_notFinite_namesTensorAndCoordinate() {
         FixedPoint codec = new FixedPoint(Ring.K16, layout(true), 4, CAP);
         for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
             float[] update = new float[407];
             update[403] = bad;
-            assertThatThrownBy(() -> codec.encode(update, 0, 1, new Rounding(Randomness.secure()), new byte[407 * 2]))
+            assertThatThrownBy(() -> codec.requireFinite(update))
                     .isInstanceOf(NotFinite.class)
                     .hasMessageContaining("coordinate 3 of b");
         }

@@ -38,6 +38,23 @@ class RingPropertyTest {
     }
 
     @Property(tries = 200)
+    void putMany_anyPlaceAndCount_putsEach(
+            @ForAll Ring ring,
+            @ForAll @IntRange(max = 5) int index,
+            @ForAll @IntRange(max = 40) int count,
+            @ForAll long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        byte[] packed = random(random, (index + count + 3) * ring.wordBytes());
+        byte[] expected = packed.clone();
+        int[] values = random.ints(count + 2).toArray();
+        for (int i = 0; i < count; i++) {
+            ring.put(expected, index + i, values[i]);
+        }
+        ring.put(packed, index, values, count);
+        assertThat(packed).isEqualTo(expected);
+    }
+
+    @Property(tries = 200)
     void carrySave_anyTerms_isTheirSum(
             @ForAll @IntRange(min = 1, max = 4) int groups,
             @ForAll @IntRange(max = 255) int addends,

@@ -263,7 +263,7 @@ class AdversaryTest {
         UpdateChunk masked =
                 UpdateChunk.parse(federation.chunks(VICTIM).getFirst().payload());
         byte[] left = masked.masked().toArray();
-        Unmasking unmasking = closed().unmasking().orElseThrow();
+        Unmasking unmasking = closed().unmasking().orElseThrow().recall(federation.inboxes);
         Routed routed = unmasking.survivors().routed();
         Secret self = revealedSelf(unmasking);
         new MaskStream()
@@ -280,7 +280,7 @@ class AdversaryTest {
                         Objects.requireNonNull(update.vectors().get("adapter")),
                         0,
                         update.weight(),
-                        new Rounding(federation.randomness),
+                        new Rounding(federation.randomness.secret(32), 0),
                         plain);
         int near = 0;
         for (int i = 0; i < plain.length / 3; i++) {

@@ -46,7 +46,11 @@ final class ClosedRound {
                 .orElseThrow();
         closed = output.message();
         roundSeed = output.roundSeed().orElseThrow();
-        unmasking = output.unmasking().orElseThrow();
+        try {
+            unmasking = output.unmasking().orElseThrow().recall(federation.inboxes);
+        } catch (PeerMisbehaved e) {
+            throw new AssertionError(e);
+        }
         survivors = unmasking.survivors();
         routed = survivors.routed();
         roster = routed.roster();
@@ -118,9 +122,9 @@ final class ClosedRound {
 
     /// The same survivors, with what one dealer has signed replaced.
     Unmasking withDealt(String dealer, SharesDealt other) {
-        TreeMap<String, SharesDealt> dealt = new TreeMap<>(routed.dealt());
-        dealt.put(dealer, other);
-        return with(new Routed(roster, routed.t2(), dealt));
+        TreeMap<String, SharesDealt> messages = new TreeMap<>(routed.messages());
+        messages.put(dealer, other);
+        return with(new Routed(roster, routed.t2(), routed.dealt(), messages));
     }
 
     Unmasking with(Routed other) {

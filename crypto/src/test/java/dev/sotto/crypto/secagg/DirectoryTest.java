@@ -101,8 +101,10 @@ class DirectoryTest {
     @Test
     void signedPart_ofAChunk_isItsPlaceAndHash() {
         UpdateChunk chunk = new UpdateChunk("adapter", 3, Bytes.utf8("masked"));
-        assertThat(Directory.signedPart(chunk)).isEqualTo(Enc.of("adapter", 3, Enc.sha256(Bytes.utf8("masked"))));
-        assertThat(Directory.signedPart(new SurvivorsConfirmed())).isEqualTo(new SurvivorsConfirmed().encode());
+        assertThat(Directory.signedPart(chunk, chunk.encode()))
+                .isEqualTo(Enc.of("adapter", 3, Enc.sha256(Bytes.utf8("masked"))));
+        assertThat(Directory.signedPart(new SurvivorsConfirmed(), Bytes.utf8("payload")))
+                .isEqualTo(Bytes.utf8("payload"));
     }
 
     @Test

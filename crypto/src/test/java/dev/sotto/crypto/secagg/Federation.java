@@ -100,6 +100,8 @@ final class Federation {
     /// All but the scalars.
     List<VectorLayout> vectors = List.of(ADAPTER);
     UnmaskedSum.ServerStep step = FEDAVG;
+    /// For the chunks of a vector.
+    int threads = 1;
 
     /// One member with its own disk.
     final class Node {
@@ -114,6 +116,8 @@ final class Federation {
         Optional<Update> update = Optional.empty();
         /// What it has trained and not yet handed in.
         Optional<MemberInput.Trained> trained = Optional.empty();
+        /// Sees each chunk instead of the spool.
+        Optional<Consumer<Envelope>> spooled = Optional.empty();
         MemberRules rules = new MemberRules(Set.of(), 3, 3, 0, opened -> Optional.empty());
         Optional<Member> member = Optional.empty();
         MemberState state = new MemberState.Idle(Chain.START);
@@ -128,8 +132,8 @@ final class Federation {
         }
 
         void start() {
-            member = Optional.of(
-                    new Member(primitives, identity, deliverySeed, salt, directory, rules, randomness, journal));
+            member = Optional.of(new Member(
+                    primitives, identity, deliverySeed, salt, directory, rules, randomness, journal, threads));
         }
 
         /// Loses memory, keeps the disk, reads the log from its start.
@@ -206,7 +210,7 @@ final class Federation {
                     trained = Optional.of(new MemberInput.Trained(made, new Spool() {
                         @Override
                         public void write(Envelope chunk) {
-                            spool.add(chunk);
+                            spooled.orElse(spool::add).accept(chunk);
                         }
 
                         @Override
@@ -460,7 +464,7 @@ final class Federation {
                 }
             }
         }
-        UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+        UnmaskedSum unmasked = sum.unmask(survivors, unmasker, threads);
         totals = Optional.of(unmasked.totals());
         mean = unmasked.decoded(vectors.getFirst());
         made = unmasked.next(version, step);

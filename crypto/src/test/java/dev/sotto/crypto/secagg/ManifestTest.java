@@ -71,7 +71,7 @@ class ManifestTest {
                 () -> Manifest.verify(
                         Federation.PRIMITIVES,
                         round.federation.directory,
-                        new Routed(round.roster, round.routed.t2(), dealt),
+                        new Routed(round.roster, round.routed.t2(), dealt, round.routed.messages()),
                         round.sent(MEMBER, MessageType.UPDATE_MANIFEST)),
                 Refusal.NOT_A_SUBSET,
                 MEMBER,

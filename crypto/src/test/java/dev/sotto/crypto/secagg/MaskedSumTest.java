@@ -17,7 +17,7 @@ class MaskedSumTest {
 
     private Bytes unmasked(MaskedSum sum) throws PeerMisbehaved {
         try (Unmasker unmasker = Unmasker.rebuild(Federation.PRIMITIVES, round.unmasking, round.revealed())) {
-            return sum.unmask(round.survivors, unmasker).digest();
+            return sum.unmask(round.survivors, unmasker, 1).digest();
         }
     }
 

@@ -170,7 +170,8 @@ class MessageVectorTest {
                     directory,
                     new MemberRules(approved, 3, 3, 1, opened -> Optional.empty()),
                     draws(given.get("draws")),
-                    new Federation.MemoryJournal());
+                    new Federation.MemoryJournal(),
+                    1);
         }
 
         @Override
@@ -345,7 +346,7 @@ class MessageVectorTest {
                     }
                 }
                 RoundClosed closed = RoundClosed.parse(logged("RoundClosed").payload());
-                Bytes digest = sum.unmask(survivors, unmasker).digest();
+                Bytes digest = sum.unmask(survivors, unmasker, 1).digest();
                 return step(new Input.Close(closed.version(), closed.modelDigest(), digest));
             } catch (MalformedMessage e) {
                 throw new AssertionError(e);

@@ -10,6 +10,7 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.UpdateChunk;
@@ -89,6 +90,38 @@ class RecomputationTest {
                     assertThat(fault.reason()).isEqualTo(Refusal.OTHER_RESULT);
                     assertThat(fault.who()).isEqualTo("coordinator");
                 });
+    }
+
+    /// A member does not carry the dealers' messages, which grow with the square of the members: it finds them
+    /// again by their hashes, and nothing else in their place.
+    @Test
+    void recomputation_dealersMessageMissingOrAltered_blamesTheCoordinator() throws Exception {
+        Federation federation = new Federation(4, 8);
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        MemberOutput.Closed closed = closed(federation, 3);
+        Routed carried = closed.unmasking().orElseThrow().survivors().routed();
+        assertThat(carried.messages()).isEmpty();
+        assertThat(carried.recall(federation.inboxes).messages().keySet()).containsExactlyElementsOf(federation.ids);
+        int place = 0;
+        while (federation.inboxes.get(place).type() != MessageType.SHARES_DEALT) {
+            place++;
+        }
+        Envelope dealt = federation.inboxes.remove(place);
+        List<Envelope> chunks = federation.chunks();
+        for (List<Envelope> instead : List.of(
+                List.<Envelope>of(),
+                List.of(federation.node(0).identity.sign(SharesDealt.parse(dealt.payload()), Bytes.zeros(32))))) {
+            federation.inboxes.addAll(instead);
+            assertThatThrownBy(() -> recompute(federation, chunks, closed.message()))
+                    .isInstanceOfSatisfying(PeerMisbehaved.class, fault -> {
+                        assertThat(fault.reason()).isEqualTo(Refusal.OTHER_RESULT);
+                        assertThat(fault.who()).isEqualTo("coordinator");
+                        assertThat(fault).hasMessageContaining("shares that " + dealt.sender());
+                    });
+        }
+        federation.inboxes.add(dealt);
+        recompute(federation, chunks, closed.message());
     }
 
     /// What a member adds to its own topics after the fact breaks nobody's recomputation, and frames nobody.

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
-import dev.sotto.crypto.fixedpoint.NotFinite;
 import dev.sotto.crypto.fixedpoint.Rounding;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
@@ -14,6 +13,7 @@ import dev.sotto.crypto.model.ModelHeader.Made;
 import dev.sotto.crypto.model.ModelHeader.Tensor;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.NamedHash;
@@ -70,7 +70,7 @@ class UnmaskedSumTest {
     private static Survivors survivors(RoundOpened opened) {
         Roster roster = new Roster(new Opened(Federation.NAME, opened, Enc.hash("T0")), Enc.hash("T1"), List.of());
         return new Survivors(
-                new Routed(roster, Enc.hash("T2"), new TreeMap<>()),
+                new Routed(roster, Enc.hash("T2"), new TreeMap<>(), new TreeMap<>()),
                 Enc.hash("T3"),
                 opened.cohort().stream()
                         .map(id -> new NamedHash(id, Bytes.zeros(32)))
@@ -97,14 +97,12 @@ class UnmaskedSumTest {
         FixedPoint codec = new FixedPoint(Ring.K24, ADAPTER, 3, Federation.CAP);
         byte[] scalars = new byte[64];
         for (int member = 0; member < 3; member++) {
-            Rounding rounding = new Rounding(new SplittableRandom(member)::nextBytes);
+            byte[] key = new byte[Rounding.KEY];
+            new SplittableRandom(member).nextBytes(key);
+            Rounding rounding = new Rounding(Secret.take(key), 0);
             for (int index = 0; index < 2; index++) {
                 byte[] packed = new byte[(index == 0 ? CHUNK : 5) * 3];
-                try {
-                    codec.encode(update, index, WEIGHT, rounding, packed);
-                } catch (NotFinite e) {
-                    throw new AssertionError(e);
-                }
+                codec.encode(update, index, WEIGHT, rounding, packed);
                 if (sample.holds("adapter", index)) {
                     Ring.K24.add(adapter.computeIfAbsent(index, any -> new byte[packed.length]), packed, packed.length);
                 }

@@ -144,7 +144,7 @@ class UnmaskerTest {
         for (SortedMap<String, RevealedShares> revealed : List.of(all, some)) {
             MaskedSum sum = round.sum(round.survivors.ids());
             try (Unmasker unmasker = rebuild(round.unmasking, revealed)) {
-                assertThat(sum.unmask(round.survivors, unmasker).digest()).isEqualTo(round.closed.aggregateDigest());
+                assertThat(sum.unmask(round.survivors, unmasker, 1).digest()).isEqualTo(round.closed.aggregateDigest());
             }
         }
         assertThatThrownBy(() -> rebuild(round.unmasking, some.tailMap("org-d")))
@@ -206,7 +206,7 @@ class UnmaskerTest {
         members.set(2, new Roster.Member(DROPPED, real.channelKey(), real.channelKey(), real.signed()));
         Roster roster = new Roster(round.opened, round.roster.t1(), members);
         assertDealerNamed(
-                round.with(new Routed(roster, round.routed.t2(), round.routed.dealt())),
+                round.with(new Routed(roster, round.routed.t2(), round.routed.dealt(), round.routed.messages())),
                 DROPPED,
                 "its mask key is not from its master");
     }

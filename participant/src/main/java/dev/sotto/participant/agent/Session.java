@@ -133,7 +133,8 @@ final class Session implements AutoCloseable {
                 directory,
                 rules,
                 my.randomness(),
-                my.journal());
+                my.journal(),
+                Runtime.getRuntime().availableProcessors());
     }
 
     /// Takes part until the thread is interrupted.
@@ -650,7 +651,8 @@ final class Session implements AutoCloseable {
         ServerOptimizer optimizer = ServerOptimizer.of(round.plan().algorithm());
         int members = optimizer.hasControl() ? members(round.registryHead()) : 0;
         List<String> roster = unmasking.survivors().routed().ids();
-        List<Envelope> said = new ArrayList<>(logs.inboxes(roster, MessageType.UPDATE_MANIFEST, opened));
+        List<Envelope> said = new ArrayList<>(logs.inboxes(roster, MessageType.SHARES_DEALT, opened));
+        said.addAll(logs.inboxes(roster, MessageType.UPDATE_MANIFEST, opened));
         said.addAll(logs.inboxes(roster, MessageType.SHARES_REVEALED, opened));
         Recomputation.check(
                 my.primitives(),

@@ -185,7 +185,8 @@ public final class Simulation {
                     directory,
                     rules,
                     randomness,
-                    node.journal));
+                    node.journal,
+                    1));
             nodes.put(id, node);
         }
     }
@@ -331,7 +332,7 @@ public final class Simulation {
                 sum.add(node.id, manifest.chunk(primitives, directory, chunk));
             }
         }
-        UnmaskedSum unmasked = sum.unmask(survivors, unmasker);
+        UnmaskedSum unmasked = sum.unmask(survivors, unmasker, 1);
         errorBound = errorBound(survivors.routed().roster().opened().message(), unmasked);
         before = version;
         version = unmasked.next(before, serverStep());
