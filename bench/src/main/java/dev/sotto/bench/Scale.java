@@ -1,352 +1,263 @@
 package dev.sotto.bench;
 
-import dev.sotto.crypto.bc.BouncyCastlePrimitives;
-import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
-import dev.sotto.crypto.fixedpoint.Scalars;
-import dev.sotto.crypto.fixedpoint.Weighting;
-import dev.sotto.crypto.primitive.Enc;
-import dev.sotto.crypto.primitive.Primitives;
-import dev.sotto.crypto.primitive.Randomness;
-import dev.sotto.crypto.primitive.Secret;
-import dev.sotto.crypto.secagg.Chain;
-import dev.sotto.crypto.secagg.Director;
-import dev.sotto.crypto.secagg.DirectorState;
-import dev.sotto.crypto.secagg.DirectorState.Input;
-import dev.sotto.crypto.secagg.DirectorState.Output;
-import dev.sotto.crypto.secagg.Directory;
-import dev.sotto.crypto.secagg.Identity;
-import dev.sotto.crypto.secagg.Journal;
-import dev.sotto.crypto.secagg.Manifest;
-import dev.sotto.crypto.secagg.MaskedSum;
-import dev.sotto.crypto.secagg.Member;
-import dev.sotto.crypto.secagg.MemberInput;
-import dev.sotto.crypto.secagg.MemberOutput;
-import dev.sotto.crypto.secagg.MemberRules;
-import dev.sotto.crypto.secagg.MemberState;
-import dev.sotto.crypto.secagg.Parameters;
-import dev.sotto.crypto.secagg.PeerMisbehaved;
-import dev.sotto.crypto.secagg.Routed;
-import dev.sotto.crypto.secagg.Spool;
-import dev.sotto.crypto.secagg.Unmasker;
-import dev.sotto.crypto.secagg.Unmasking;
-import dev.sotto.crypto.secagg.Update;
-import dev.sotto.schemas.Bytes;
-import dev.sotto.schemas.Deadlines;
-import dev.sotto.schemas.Envelope;
-import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.RoundOpened;
-import dev.sotto.schemas.SurvivorsLifted;
-import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
-import dev.sotto.schemas.VectorLayout;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayDeque;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Deque;
-import java.util.HashMap;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.Objects;
-import java.util.Optional;
-import java.util.Set;
-import java.util.SplittableRandom;
-import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Stream;
 
-/// One whole round in one process, by number of members, coordinates and dropouts: what each role computes and sends.
-/// No training, no disk, no network; dropped members die after they dealt their shares.
+/// Rounds by number of members, coordinates and dropouts: a table with the growth that fits it, and a chart.
 final class Scale {
-    private static final Bytes ZERO = Bytes.zeros(32);
+    private static final int SMALL = 10_000;
+    private static final int LARGE = 10_000_000;
+    private static final int FEW = 10;
+    private static final List<Integer> MEMBERS = List.of(3, FEW, 30, 100, 255);
+    private static final List<Integer> COORDINATES = List.of(SMALL, 100_000, 1_000_000, LARGE);
+    private static final List<Integer> DROPOUT_PERCENT = List.of(0, 10, 30);
 
-    private final Primitives primitives = new BouncyCastlePrimitives();
-    private final Randomness randomness = Randomness.secure();
-    private final int members;
-    private final int dropouts;
-    private final VectorLayout adapter;
-    private final Map<String, Node> nodes = new TreeMap<>();
-    private final Deque<Input> pending = new ArrayDeque<>();
-    private final List<Envelope> inboxes = new ArrayList<>();
-    private final Directory directory;
-    private final Director director;
-    private DirectorState state = DirectorState.START;
-    private Optional<Routed> routed = Optional.empty();
-    private long coordinatorNanos;
-    private long sumNanos;
-    private long unmaskNanos;
-    private boolean closed;
+    /// Rounds of so few members take so little that they are run three times.
+    private static final int REPEATED = 30;
 
-    private static final class Node implements Journal, Spool {
-        final String id;
-        final List<Envelope> signed = new ArrayList<>();
-        final List<Envelope> chunks = new ArrayList<>();
-        Optional<Member> member = Optional.empty();
-        MemberState state = new MemberState.Idle(Chain.START);
-        boolean dead;
-        long nanos;
-        long bytes;
+    private static final String BEGIN = "<!-- written by ./sotto bench scale -->";
+    private static final String END = "<!-- until here -->";
 
-        Node(String id) {
-            this.id = id;
+    private Scale() {}
+
+    /// Writes `scale.svg` into a folder, and its table into `scale.md` there, between two marks.
+    ///
+    /// @param arguments the folder; then pairs of members and coordinates, of which a table is printed instead
+    static void main(String[] arguments) throws IOException {
+        if (arguments.length == 0 || !Files.isDirectory(Path.of(arguments[0]))) {
+            throw new IllegalArgumentException("usage: scale FOLDER [MEMBERS COORDINATES]…; FOLDER must be there");
         }
-
-        @Override
-        public List<Envelope> signed(long round, long attempt) {
-            return List.copyOf(signed);
-        }
-
-        @Override
-        public void recordSigned(long round, long attempt, Envelope envelope) {
-            signed.add(envelope);
-            bytes += envelope.payload().size();
-        }
-
-        @Override
-        public Optional<List<String>> confirmed(Bytes adapterDigest) {
-            return Optional.empty();
-        }
-
-        @Override
-        public Optional<SurvivorsLifted> lifted(Bytes adapterDigest) {
-            return Optional.empty();
-        }
-
-        @Override
-        public void recordLifted(SurvivorsLifted lifted) {
-            throw new UnsupportedOperationException("nobody lifts here");
-        }
-
-        @Override
-        public void recordConfirmed(Bytes adapterDigest, List<String> survivors) {}
-
-        @Override
-        public void write(Envelope chunk) {
-            chunks.add(chunk);
-            bytes += chunk.payload().size();
-        }
-
-        @Override
-        public void seal() {}
-    }
-
-    private Scale(int members, int coordinates, int dropouts) {
-        this.members = members;
-        this.dropouts = dropouts;
-        this.adapter =
-                new VectorLayout("adapter", true, List.of(new TensorLayout("t", List.of(coordinates / 100, 100), -3)));
-        Identity coordinator = new Identity(primitives, "scale", "coordinator", randomness.secret(32));
-        Map<String, Bytes> keys = new HashMap<>();
-        Map<String, Bytes> deliveryKeys = new HashMap<>();
-        Map<String, Identity> identities = new HashMap<>();
-        for (int i = 0; i < members; i++) {
-            String id = String.format(Locale.ROOT, "org-%03d", i);
-            Identity identity = new Identity(primitives, "scale", id, randomness.secret(32));
-            identities.put(id, identity);
-            keys.put(id, identity.key());
-            try (Secret delivery = randomness.secret(32)) {
-                deliveryKeys.put(id, primitives.kemKey(delivery));
+        Path folder = Path.of(arguments[0]);
+        warmUp();
+        if (arguments.length > 1) {
+            List<Figures> rows = new ArrayList<>();
+            for (int i = 1; i + 1 < arguments.length; i += 2) {
+                rows.addAll(rounds(Integer.parseInt(arguments[i]), Integer.parseInt(arguments[i + 1])));
             }
-            nodes.put(id, new Node(id));
-        }
-        this.directory = new Directory("scale", coordinator.key(), keys, deliveryKeys);
-        this.director = new Director(
-                primitives, coordinator, directory, randomness.secret(32), randomness, Duration.ofSeconds(5));
-        MemberRules rules = new MemberRules(Set.copyOf(nodes.keySet()), 3, 3, colluders(), opened -> Optional.empty());
-        for (Node node : nodes.values()) {
-            node.member = Optional.of(new Member(
-                    primitives,
-                    Objects.requireNonNull(identities.get(node.id)),
-                    randomness.secret(32),
-                    randomness.secret(32),
-                    directory,
-                    rules,
-                    randomness,
-                    node,
-                    1));
-        }
-    }
-
-    private int colluders() {
-        return Parameters.defaultMaxColluders(members);
-    }
-
-    private RoundOpened opened() {
-        Bytes nonce = randomness.bytes(32);
-        int threshold = Parameters.defaultThreshold(members, colluders());
-        int minSurvivors = Math.max(3, colluders() + 2);
-        return new RoundOpened(
-                0,
-                1,
-                nonce,
-                List.copyOf(nodes.keySet()),
-                threshold,
-                members - Math.max(threshold, minSurvivors),
-                colluders(),
-                minSurvivors,
-                24,
-                List.of(adapter, Scalars.layout(Weighting.CLASSES)),
-                1024,
-                "classes",
-                new Deadlines(10, 10, 100, 10, 10),
-                ZERO,
-                0,
-                ZERO,
-                new TrainingPlan(
-                        "fedavg", "sft", "alpaca", 8, 16, List.of("q_proj"), 10, 8, 128, 1e-3, 0.0, 1.0, 0.0, 1e-3),
-                ZERO,
-                director.roundKey(0, 1, nonce),
-                ZERO,
-                Bytes.zeros(32));
-    }
-
-    private void run() throws PeerMisbehaved, AggregateOutOfRange {
-        Instant now = Instant.EPOCH;
-        pending.add(new Input.Open(opened()));
-        for (int idle = 0; idle < 1000 && !closed; idle++) {
-            while (!pending.isEmpty()) {
-                direct(pending.removeFirst(), now);
-            }
-            now = now.plusSeconds(1);
-            direct(new Input.Tick(), now);
-        }
-        if (!closed) {
-            throw new IllegalStateException("the round did not close");
-        }
-    }
-
-    private void direct(Input input, Instant now) throws PeerMisbehaved, AggregateOutOfRange {
-        long began = System.nanoTime();
-        DirectorState.Transition next = director.step(state, input, now);
-        coordinatorNanos += System.nanoTime() - began;
-        state = next.state();
-        if (state.phase() instanceof DirectorState.Phase.Updates updates) {
-            routed = Optional.of(updates.routed());
-        }
-        for (Output output : next.outputs()) {
-            switch (output) {
-                case Output.Decide decide -> pending.addFirst(new Input.Decision(decide.decided()));
-                case Output.Publish publish -> {
-                    closed |= publish.envelope().type() == MessageType.ROUND_CLOSED;
-                    nodes.values().forEach(node -> step(node, new MemberInput.Read(publish.envelope(), inboxes)));
-                }
-                case Output.Unmask unmask -> pending.add(sum(unmask.unmasking(), unmask.unmasker()));
-                case Output.Refused refused -> throw refused.fault();
-                case Output.Judged judged -> throw new IllegalStateException(judged.toString());
-                case Output.Disputed disputed -> throw new IllegalStateException(disputed.toString());
-            }
-        }
-    }
-
-    private void step(Node node, MemberInput input) {
-        if (node.dead) {
+            System.out.print(table(rows));
             return;
         }
-        long began = System.nanoTime();
-        MemberState.Transition next = node.member.orElseThrow().step(node.state, input);
-        node.nanos += System.nanoTime() - began;
-        node.state = next.state();
-        for (MemberOutput output : next.outputs()) {
-            switch (output) {
-                case MemberOutput.Publish publish -> {
-                    inboxes.add(publish.envelope());
-                    pending.add(new Input.Received(publish.envelope()));
-                    int place = List.copyOf(nodes.keySet()).indexOf(node.id);
-                    node.dead = publish.envelope().type() == MessageType.SHARES_DEALT && place < dropouts;
+        List<Figures> rows = new ArrayList<>();
+        for (int members : MEMBERS) {
+            rows.addAll(rounds(members, SMALL));
+        }
+        for (int coordinates : COORDINATES.subList(1, COORDINATES.size())) {
+            rows.addAll(rounds(FEW, coordinates));
+        }
+        rows.addAll(rounds(100, LARGE));
+        String table = table(rows) + "\n" + growth(rows);
+        Path page = folder.resolve("scale.md");
+        Files.writeString(page, replaced(Files.exists(page) ? Files.readString(page) : BEGIN + END, table));
+        Files.writeString(folder.resolve("scale.svg"), chart(rows).svg());
+    }
+
+    /// For the compiler.
+    private static void warmUp() throws IOException {
+        var _ = round(REPEATED, 1_000_000, REPEATED / 4);
+    }
+
+    private static List<Figures> rounds(int members, int coordinates) throws IOException {
+        List<Figures> rows = new ArrayList<>();
+        for (int dropped : DROPOUT_PERCENT.stream()
+                .map(percent -> members * percent / 100)
+                .distinct()
+                .toList()) {
+            int times = members <= REPEATED && coordinates < LARGE ? 3 : 1;
+            List<Figures> same = new ArrayList<>();
+            for (int i = 0; i < times; i++) {
+                same.add(round(members, coordinates, dropped));
+            }
+            same.sort(Comparator.comparingDouble(Figures::memberMillis));
+            Figures median = same.get(times / 2);
+            rows.add(median);
+            System.err.println(row(median));
+        }
+        return rows;
+    }
+
+    private static Figures round(int members, int coordinates, int dropped) throws IOException {
+        Path folder = Files.createTempDirectory("sotto-scale");
+        try {
+            return new Round(members, coordinates, dropped, folder).run();
+        } finally {
+            try (Stream<Path> files = Files.list(folder)) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
                 }
-                case MemberOutput.Train _ -> step(node, new MemberInput.Trained(update(), node));
-                case MemberOutput.SendSpool _ -> {
-                    Envelope manifest =
-                            node.signed(0, 1, MessageType.UPDATE_MANIFEST).orElseThrow();
-                    pending.add(new Input.Delivered(node.id, Enc.sha256(manifest.encode())));
-                }
-                case MemberOutput.Refused refused -> throw new IllegalStateException(refused.fault());
-                case MemberOutput.DeleteSpool _,
-                        MemberOutput.Closed _,
-                        MemberOutput.Aborted _,
-                        MemberOutput.NotLifted _ -> {}
             }
+            Files.delete(folder);
         }
     }
 
-    private Update update() {
-        float[] values = new float[Math.toIntExact(adapter.size())];
-        SplittableRandom random = new SplittableRandom(values.length);
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextDouble(-0.1, 0.1);
+    private static String replaced(String page, String table) {
+        int from = page.indexOf(BEGIN);
+        int to = page.indexOf(END);
+        if (from < 0 || to < from) {
+            throw new IllegalArgumentException("scale.md must hold the lines '" + BEGIN + "' and '" + END + "'");
         }
-        return new Update(Map.of("adapter", values), 512, 1, 512, 0);
+        return page.substring(0, from + BEGIN.length()) + "\n" + table + page.substring(to);
     }
 
-    private Input.Close sum(Unmasking unmasking, Unmasker unmasker) throws PeerMisbehaved, AggregateOutOfRange {
-        long began = System.nanoTime();
-        MaskedSum sum = new MaskedSum(unmasking.survivors().routed().roster().opened());
-        for (String survivor : unmasking.survivors().ids()) {
-            Node node = Objects.requireNonNull(nodes.get(survivor));
-            Manifest manifest = Manifest.verify(
-                    primitives,
-                    directory,
-                    routed.orElseThrow(),
-                    node.signed(0, 1, MessageType.UPDATE_MANIFEST).orElseThrow());
-            for (Envelope chunk : node.chunks) {
-                sum.add(survivor, manifest.chunk(primitives, directory, chunk));
-            }
-            node.chunks.clear();
-        }
-        sumNanos = System.nanoTime() - began;
-        began = System.nanoTime();
-        try (unmasker) {
-            if (sum.unmask(unmasking.survivors(), unmasker, 1).totals().survivors() != members - dropouts) {
-                throw new IllegalStateException("another number of survivors");
-            }
-        }
-        unmaskNanos = System.nanoTime() - began;
-        return new Input.Close(1, ZERO, ZERO);
+    private static String table(List<Figures> rows) {
+        StringBuilder table = new StringBuilder();
+        table.append(
+                "| n | d | dropped | t | member ms | sends MB | receives MB | peak MB | of that beside its update |"
+                        + " director ms | sum ms | unmask ms | sends MB | receives MB | peak MB |\n");
+        table.append("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+        rows.forEach(row -> table.append(row(row)).append('\n'));
+        return table.toString();
     }
 
-    private String row() {
-        List<Node> survivors =
-                nodes.values().stream().filter(node -> !node.dead).toList();
-        double member =
-                survivors.stream().mapToLong(node -> node.nanos).average().orElse(0) / 1e6;
-        double bytes =
-                survivors.stream().mapToLong(node -> node.bytes).average().orElse(0) / 1e6;
+    private static String row(Figures row) {
         return String.format(
                 Locale.ROOT,
-                "| %d | %d | %d | %.1f | %.1f | %.1f | %.1f | %.2f |",
-                members,
-                adapter.size(),
-                dropouts,
-                member,
-                coordinatorNanos / 1e6,
-                sumNanos / 1e6,
-                unmaskNanos / 1e6,
-                bytes);
+                "| %d | %s | %d | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |",
+                row.members(),
+                power(row.coordinates()),
+                row.dropped(),
+                row.threshold(),
+                short3(row.memberMillis()),
+                short3(row.memberSent() / 1e6),
+                short3(row.memberReceived() / 1e6),
+                short3(row.memberPeak() / 1e6),
+                short3(row.memberBeside() / 1e6),
+                short3(row.directorMillis()),
+                short3(row.sumMillis()),
+                short3(row.unmaskMillis()),
+                short3(row.coordinatorSent() / 1e6),
+                short3(row.coordinatorReceived() / 1e6),
+                short3(row.coordinatorPeak() / 1e6));
     }
 
-    /// Prints a table row by row.
-    ///
-    /// @param arguments pairs of members and coordinates; none: 3, 10, 30 and 100 members with 10⁴
-    static void main(String[] arguments) throws PeerMisbehaved, AggregateOutOfRange {
-        List<int[]> sizes = new ArrayList<>();
-        for (int i = 0; i + 1 < arguments.length; i += 2) {
-            sizes.add(new int[] {Integer.parseInt(arguments[i]), Integer.parseInt(arguments[i + 1])});
+    private static String power(int coordinates) {
+        return "10" + "⁰¹²³⁴⁵⁶⁷".charAt((int) Math.round(Math.log10(coordinates)));
+    }
+
+    /// Three digits at most after which nothing is known anyway.
+    private static String short3(double value) {
+        return String.format(Locale.ROOT, value < 1 ? "%.2f" : value < 100 ? "%.1f" : "%,.0f", value);
+    }
+
+    private record Quantity(String name, ToDoubleFunction<Figures> value) {}
+
+    private static final List<Quantity> QUANTITIES = List.of(
+            new Quantity("member, time", Figures::memberMillis),
+            new Quantity("member, sent", Figures::memberSent),
+            new Quantity("member, received", Figures::memberReceived),
+            new Quantity("member, memory beside its update", Figures::memberBeside),
+            new Quantity("director, time", Figures::directorMillis),
+            new Quantity("sum, time", Figures::sumMillis),
+            new Quantity("unmask, time", Figures::unmaskMillis),
+            new Quantity("coordinator, sent", Figures::coordinatorSent),
+            new Quantity("coordinator, received", Figures::coordinatorReceived),
+            new Quantity("coordinator, memory", Figures::coordinatorPeak));
+
+    private static String growth(List<Figures> rows) {
+        StringBuilder table = new StringBuilder();
+        table.append(
+                "| exponent of growth | in n, 3 to 255 | in n, 30 to 255 | in d, 10⁴ to 10⁷ | in d, 10⁶ to 10⁷ |\n");
+        table.append("|---|---|---|---|---|\n");
+        for (Quantity quantity : QUANTITIES) {
+            table.append(String.format(
+                    Locale.ROOT,
+                    "| %s | %.2f | %.2f | %.2f | %.2f |%n",
+                    quantity.name(),
+                    inMembers(rows, 3, quantity),
+                    inMembers(rows, 30, quantity),
+                    inCoordinates(rows, SMALL, quantity),
+                    inCoordinates(rows, 1_000_000, quantity)));
         }
-        if (sizes.isEmpty()) {
-            for (int members : new int[] {3, 10, 30, 100}) {
-                sizes.add(new int[] {members, 10_000});
-            }
-        }
-        // Once for the compiler.
-        new Scale(10, 100_000, 3).run();
-        System.out.println(
-                "| members | coordinates | dropped | member ms | director ms | sum ms | unmask ms | member sends MB |");
-        System.out.println("|---|---|---|---|---|---|---|---|");
-        for (int[] size : sizes) {
-            for (int percent : size[0] == 3 ? new int[] {0} : new int[] {0, 10, 30}) {
-                Scale scale = new Scale(size[0], size[1], size[0] * percent / 100);
-                scale.run();
-                System.out.println(scale.row());
-            }
-        }
+        return table.toString();
+    }
+
+    private static double inMembers(List<Figures> rows, int from, Quantity quantity) {
+        List<Figures> some =
+                byMembers(rows, 0).stream().filter(row -> row.members() >= from).toList();
+        return Figures.exponent(some, Figures::members, quantity.value());
+    }
+
+    private static double inCoordinates(List<Figures> rows, int from, Quantity quantity) {
+        List<Figures> some = byCoordinates(rows, 0).stream()
+                .filter(row -> row.coordinates() >= from)
+                .toList();
+        return Figures.exponent(some, Figures::coordinates, quantity.value());
+    }
+
+    private static List<Figures> byMembers(List<Figures> rows, int percent) {
+        return rows.stream()
+                .filter(row -> row.coordinates() == SMALL && row.dropped() == row.members() * percent / 100)
+                .toList();
+    }
+
+    private static List<Figures> byCoordinates(List<Figures> rows, int percent) {
+        return rows.stream()
+                .filter(row -> row.members() == FEW && row.dropped() == FEW * percent / 100)
+                .toList();
+    }
+
+    private static Chart chart(List<Figures> rows) {
+        List<List<Chart.Panel>> panels = List.of(
+                panels(byMembers(rows, 0), byMembers(rows, 30), "n, at d = 10,000", Figures::members),
+                panels(byCoordinates(rows, 0), byCoordinates(rows, 30), "d, at n = 10", Figures::coordinates));
+        return new Chart("One round: solid with no dropouts, dashed with 30 %", panels);
+    }
+
+    private static List<Chart.Panel> panels(
+            List<Figures> none, List<Figures> some, String over, ToDoubleFunction<Figures> x) {
+        return List.of(
+                new Chart.Panel(
+                        "processor time, milliseconds",
+                        over,
+                        List.of(
+                                line("a member", 0, false, none, x, Figures::memberMillis),
+                                line("the director", 1, false, none, x, Figures::directorMillis),
+                                line("summing", 2, false, none, x, Figures::sumMillis),
+                                line("unmasking", 3, false, none, x, Figures::unmaskMillis),
+                                line("the director, 30 %", 1, true, some, x, Figures::directorMillis),
+                                line("unmasking, 30 %", 3, true, some, x, Figures::unmaskMillis))),
+                new Chart.Panel(
+                        "peak memory, MB",
+                        over,
+                        List.of(
+                                line("a member, all", 0, false, none, x, row -> row.memberPeak() / 1e6),
+                                line("beside its update", 0, true, none, x, row -> row.memberBeside() / 1e6),
+                                line("the coordinator", 1, false, none, x, row -> row.coordinatorPeak() / 1e6))),
+                new Chart.Panel(
+                        "bytes, MB",
+                        over,
+                        List.of(
+                                line("a member sends", 0, false, none, x, row -> row.memberSent() / 1e6),
+                                line("a member receives", 0, true, none, x, row -> row.memberReceived() / 1e6),
+                                line("coordinator sends", 1, false, none, x, row -> row.coordinatorSent() / 1e6),
+                                line(
+                                        "coordinator receives",
+                                        1,
+                                        true,
+                                        none,
+                                        x,
+                                        row -> row.coordinatorReceived() / 1e6))));
+    }
+
+    private static Chart.Line line(
+            String name,
+            int colour,
+            boolean dashed,
+            List<Figures> rows,
+            ToDoubleFunction<Figures> x,
+            ToDoubleFunction<Figures> y) {
+        return new Chart.Line(
+                name,
+                colour,
+                dashed,
+                rows.stream()
+                        .map(row -> new Chart.Point(x.applyAsDouble(row), y.applyAsDouble(row)))
+                        .toList());
     }
 }

@@ -1,7 +1,6 @@
 package dev.sotto.crypto.primitive;
 
 import dev.sotto.schemas.Bytes;
-import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -21,16 +20,20 @@ public final class Enc {
     ///
     /// @throws IllegalArgumentException if an item is of another type, or secret
     public static Bytes of(Object... items) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        for (Object item : items) {
-            if (item instanceof Secret) {
+        byte[][] parts = new byte[items.length][];
+        int size = 0;
+        for (int i = 0; i < items.length; i++) {
+            if (items[i] instanceof Secret) {
                 throw new IllegalArgumentException("a secret is hashed, never encoded");
             }
-            byte[] bytes = bytes(item);
-            out.writeBytes(ByteBuffer.allocate(4).putInt(bytes.length).array());
-            out.writeBytes(bytes);
+            parts[i] = bytes(items[i]);
+            size += Integer.BYTES + parts[i].length;
         }
-        return Bytes.of(out.toByteArray());
+        ByteBuffer encoded = ByteBuffer.allocate(size);
+        for (byte[] part : parts) {
+            encoded.putInt(part.length).put(part);
+        }
+        return Bytes.of(encoded.array());
     }
 
     /// H(enc(items…)), without a copy of any secret among the items.

@@ -147,8 +147,7 @@ class ChunksTest {
                 .hasMessageContaining("coordinate 9 of b");
         update[CHUNK + 4] = 0;
         update[CHUNK + 13] = Float.NEGATIVE_INFINITY;
-        assertThatThrownBy(() -> codec.requireFinite(update))
-                .hasMessageContaining("-Infinity at coordinate 3 of c");
+        assertThatThrownBy(() -> codec.requireFinite(update)).hasMessageContaining("-Infinity at coordinate 3 of c");
     }
 
     @Test
