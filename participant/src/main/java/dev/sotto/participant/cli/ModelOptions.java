@@ -5,6 +5,8 @@ import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.data.Batch;
 import dev.sotto.training.data.Example;
 import dev.sotto.training.data.JsonLines;
+import dev.sotto.training.djl.Device;
+import dev.sotto.training.djl.Execution;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.NativeLibraryUnavailable;
 import dev.sotto.training.djl.Tokenizer;
@@ -59,6 +61,24 @@ final class ModelOptions {
     @Option(names = "--seed", defaultValue = "1", description = "Decides all that is drawn (default ${DEFAULT-VALUE}).")
     long seed;
 
+    @Option(names = "--device", defaultValue = "cpu", description = "cpu, cuda or cuda:<index> (default cpu).")
+    String device = "cpu";
+
+    @Option(
+            names = "--compute",
+            defaultValue = "FP32",
+            description = "What is computed in: ${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
+    Execution.Compute compute = Execution.Compute.FP32;
+
+    @Option(
+            names = "--hold-base",
+            defaultValue = "PLAIN",
+            description = "How the frozen base is held: ${COMPLETION-CANDIDATES} (default ${DEFAULT-VALUE}).")
+    Execution.Base heldBase = Execution.Base.PLAIN;
+
+    @Option(names = "--checkpointing", description = "Compute layers anew in the backward pass: less memory, slower.")
+    boolean checkpointing;
+
     @Option(names = "--threads", description = "CPU threads of PyTorch (default: one for each core).")
     Optional<Integer> threads = Optional.empty();
 
@@ -68,7 +88,11 @@ final class ModelOptions {
     /// Loads the base model.
     Model model() throws IOException, InvalidFile, NativeLibraryUnavailable {
         threads.ifPresent(ModelOptions::useThreads);
-        return Model.load(base);
+        try {
+            return Model.load(base, new Execution(Device.parse(device), compute, heldBase, checkpointing));
+        } catch (IllegalArgumentException e) {
+            throw new ParameterException(command.commandLine(), String.valueOf(e.getMessage()));
+        }
     }
 
     /// Before the engine loads.

@@ -26,6 +26,7 @@ import picocli.CommandLine.Command;
             LiftCommand.class,
             StatusCommand.class,
             ExportCommand.class,
+            MergeCommand.class,
             AdminCommand.class,
             LayoutCommand.class,
             TrainCommand.class,

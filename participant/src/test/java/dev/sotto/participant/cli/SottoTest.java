@@ -63,6 +63,43 @@ class SottoTest {
         assertThat(loss(lines[1])).isLessThan(loss(lines[0]));
     }
 
+    /// The merged checkpoint alone is as good as the base with the adapter.
+    @Test
+    void merge_trainedAdapter_isACheckpointThatScoresTheSame() throws Exception {
+        Path adapter = folder.resolve("adapter");
+        Path merged = folder.resolve("merged");
+        assertThat(sotto(
+                        "train",
+                        "--base",
+                        BASE,
+                        "--data",
+                        data(30),
+                        "--steps",
+                        3,
+                        "--compute",
+                        "BF16",
+                        "--checkpointing",
+                        "--output",
+                        adapter))
+                .isZero();
+        assertThat(sotto("merge", "--base", BASE, "--adapter", adapter, "--output", merged))
+                .isZero();
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--adapter", adapter, "--json"))
+                .isZero();
+        assertThat(sotto("evaluate", "--base", merged, "--data", data(30), "--json"))
+                .isZero();
+        String[] lines =
+                out.toString().lines().filter(line -> line.startsWith("{")).toArray(String[]::new);
+        assertThat(loss(lines[1])).isCloseTo(loss(lines[0]), org.assertj.core.api.Assertions.within(1e-4));
+    }
+
+    @Test
+    void device_thatIsNone_isNamedWithExitCode2() throws Exception {
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(3), "--device", "tpu"))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("device is 'tpu', must be cpu, cuda or cuda:<index>");
+    }
+
     private static double loss(String json) {
         return Double.parseDouble(json.substring(json.indexOf(':') + 1, json.indexOf(',')));
     }
