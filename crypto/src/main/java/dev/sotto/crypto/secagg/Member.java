@@ -149,10 +149,7 @@ public final class Member {
             };
         } catch (PeerMisbehaved fault) {
             state.close();
-            if (message instanceof RoundOpened) {
-                return decline(chain, fault, Optional.empty());
-            }
-            Transition declined = decline(chain, fault, Optional.of(fault));
+            Transition declined = decline(chain, fault, isProof(message, fault.reason()));
             if (fault.reason() != Refusal.OTHER_TRANSCRIPT) {
                 return declined;
             }
@@ -162,6 +159,12 @@ public final class Member {
             outputs.addAll(dispute(chain, state.chain().last(), fault));
             return new Transition(declined.state(), outputs);
         }
+    }
+
+    /// Whether a refusal shows that the coordinator broke a rule: what a member's own policy forbids, the others may
+    /// do without it.
+    private static boolean isProof(Message refused, Refusal reason) {
+        return !(refused instanceof RoundOpened) && reason != Refusal.POLICY;
     }
 
     /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
@@ -220,6 +223,14 @@ public final class Member {
                 training.close();
                 yield new Transition(
                         new MemberState.Bystander(chain, "the survivors were sealed before this member had delivered"),
+                        List.of());
+            }
+            case MemberState.Complained complained
+            when message instanceof SurvivorsSealed -> {
+                // The complaint came too late to end the attempt.
+                complained.close();
+                yield new Transition(
+                        new MemberState.Bystander(chain, "the survivors were sealed before its complaint was heard"),
                         List.of());
             }
             case MemberState.Confirmed confirmed
@@ -295,7 +306,7 @@ public final class Member {
         try {
             RoundDeclined said = RoundDeclined.parse(declined.get().payload());
             return Stream.of(Refusal.values())
-                    .filter(reason -> reason.name().equals(said.reason()))
+                    .filter(reason -> reason != Refusal.POLICY && reason.name().equals(said.reason()))
                     .map(reason -> Roster.coordinator(reason, said.detail()))
                     .findFirst();
         } catch (MalformedMessage e) {
@@ -312,14 +323,18 @@ public final class Member {
     /// Step 3 and 4.
     private Transition deal(MemberState.Advertised state, Chain chain, RosterSealed sealed) throws PeerMisbehaved {
         Opened opened = state.opened();
-        int fewest = Math.max(opened.fewest(), rules.smallestCohort());
-        Roster roster = Roster.verify(primitives, directory, opened, sealed, chain.head(), fewest);
+        Roster roster = Roster.verify(primitives, directory, opened, sealed, chain.head(), opened.fewest());
         if (roster.indexOf(me) < 0) {
             state.close();
             return new Transition(new MemberState.Bystander(chain, "left out of the roster"), List.of());
         }
         if (!roster.member(me).signed().equals(state.sent().encode())) {
             throw Roster.coordinator(Refusal.OWN_MESSAGE_ALTERED, "the roster holds other keys than " + me + " sent");
+        }
+        if (roster.members().size() < rules.smallestCohort()) {
+            throw Roster.coordinator(
+                    Refusal.POLICY,
+                    "the roster has " + roster.members().size() + " members, policy wants " + rules.smallestCohort());
         }
         RoundContext context = opened.context();
         Secret maskSeed = context.maskSeed(state.master(), opened.t0(), me);
@@ -615,15 +630,15 @@ public final class Member {
         };
     }
 
-    /// @param proof the fault, if it is one of the coordinator's and not a plan that this member would not follow
-    private Transition decline(Chain chain, PeerMisbehaved fault, Optional<PeerMisbehaved> proof) {
+    /// @param proof whether the coordinator broke a rule
+    private Transition decline(Chain chain, PeerMisbehaved fault, boolean proof) {
         String detail = String.valueOf(fault.getMessage());
         Envelope declined = sign(
                 chain,
                 new RoundDeclined(
                         fault.reason().name(), detail.substring(0, Math.min(detail.length(), Limits.DETAIL / 4))));
         return new Transition(
-                new MemberState.Bystander(chain, detail, proof),
+                new MemberState.Bystander(chain, detail, proof ? Optional.of(fault) : Optional.empty()),
                 List.of(new MemberOutput.Refused(fault), new MemberOutput.Publish(declined)));
     }
 

@@ -451,4 +451,39 @@ class EveryStateTest {
         node.read(federation.coordinator.sign(made, node.state.chain().head()));
         assertThat(node.journal.signed(0, 1, MessageType.DISPUTED)).isPresent();
     }
+
+    /// What its own policy forbids, the others may do without it: it does not accuse an honest coordinator.
+    @Test
+    void closed_withoutAMemberWhosePolicyForbadeIt_isNotDisputedAlsoAfterARestart() {
+        Federation federation = new Federation(6, 12);
+        Federation.Node node = node(federation);
+        node.rules = new MemberRules(Set.copyOf(federation.ids), 6, 3, 1, opened -> Optional.empty());
+        node.start();
+        federation.dead.add("org-f");
+        federation.open(federation.next(2, ADAPTER_0));
+        federation.run();
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+        assertThat(node.refused).extracting(PeerMisbehaved::reason).containsExactly(Refusal.POLICY);
+        node.restart();
+        assertThat(node.journal.signed(0, 1, MessageType.DISPUTED)).isEmpty();
+        assertThat(federation.disputes).isEmpty();
+    }
+
+    /// A complaint that comes when the survivors are sealed is late: nobody is accused, and the key stays closed.
+    @Test
+    void closed_afterAComplaintThatCameTooLate_isNotDisputed() {
+        Federation federation = new Federation(6, 12);
+        Federation.Node node = node(federation);
+        federation.lying.put(
+                OTHER,
+                envelope -> envelope.type() == MessageType.SHARES_DEALT ? spoiled(federation, envelope) : envelope);
+        federation.disturb = inputs -> inputs.removeIf(input ->
+                input instanceof Input.Received received && received.envelope().type() == MessageType.COMPLAINT);
+        federation.open(federation.next(2, ADAPTER_0));
+        federation.run();
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+        assertThat(node.journal.signed(0, 1, MessageType.COMPLAINT)).isPresent();
+        assertThat(node.journal.signed(0, 1).stream().map(Envelope::type))
+                .doesNotContain(MessageType.DISPUTED, MessageType.CHANNEL_OPENED, MessageType.ROUND_DECLINED);
+    }
 }

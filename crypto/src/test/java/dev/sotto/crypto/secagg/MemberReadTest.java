@@ -190,8 +190,8 @@ class MemberReadTest {
         federation.dead.add("org-d");
         federation.open(opened);
         federation.run();
-        assertRefused(Refusal.TOO_FEW, "coordinator", "the roster has 3 members, need 4");
-        assertThat(declined().reason()).isEqualTo("TOO_FEW");
+        assertRefused(Refusal.POLICY, "coordinator", "the roster has 3 members, policy wants 4");
+        assertThat(declined().reason()).isEqualTo("POLICY");
     }
 
     // restarted
