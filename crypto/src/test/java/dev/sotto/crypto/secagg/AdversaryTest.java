@@ -70,28 +70,10 @@ class AdversaryTest {
     }
 
     private static RoundOpened with(RoundOpened o, Bytes adapter, TrainingPlan plan) {
-        return new RoundOpened(
-                o.round(),
-                o.attempt(),
-                o.nonce(),
-                o.cohort(),
-                o.threshold(),
-                o.maxDropouts(),
-                o.maxColluders(),
-                o.minSurvivors(),
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                adapter,
-                plan,
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                o.previous());
+        return Terms.changed(o, terms -> {
+            terms.adapterDigest = adapter;
+            terms.plan = plan;
+        });
     }
 
     private void victimIsOpened(UnaryOperator<RoundOpened> lie) {

@@ -30,29 +30,10 @@ class ChainTest {
     }
 
     private RoundOpened opened(long round, long attempt) {
-        RoundOpened o = opened;
-        return new RoundOpened(
-                round,
-                attempt,
-                o.nonce(),
-                o.cohort(),
-                o.threshold(),
-                o.maxDropouts(),
-                o.maxColluders(),
-                o.minSurvivors(),
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                o.previous());
+        return Terms.changed(opened, terms -> {
+            terms.round = round;
+            terms.attempt = attempt;
+        });
     }
 
     /// Only this attempt of this round may come next.

@@ -133,28 +133,11 @@ final class ClosedRound {
 
     /// The same parameters but for cohort, threshold and fewest survivors.
     static RoundOpened with(RoundOpened o, List<String> cohort, int threshold, int minSurvivors) {
-        return new RoundOpened(
-                o.round(),
-                o.attempt(),
-                o.nonce(),
-                cohort,
-                threshold,
-                o.maxDropouts(),
-                o.maxColluders(),
-                minSurvivors,
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                o.previous());
+        return Terms.changed(o, terms -> {
+            terms.cohort = cohort;
+            terms.threshold = threshold;
+            terms.minSurvivors = minSurvivors;
+        });
     }
 
     /// The same attempt under those parameters.

@@ -24,28 +24,7 @@ class DeadlineTest {
     private final Federation federation = new Federation(4, 61);
 
     private static RoundOpened with(RoundOpened o, Deadlines deadlines) {
-        return new RoundOpened(
-                o.round(),
-                o.attempt(),
-                o.nonce(),
-                o.cohort(),
-                o.threshold(),
-                o.maxDropouts(),
-                o.maxColluders(),
-                o.minSurvivors(),
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                deadlines,
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                o.previous());
+        return Terms.changed(o, terms -> terms.deadlines = deadlines);
     }
 
     private void open() {

@@ -155,28 +155,7 @@ class EveryStateTest {
     }
 
     private static RoundOpened continuing(RoundOpened o, Bytes previous) {
-        return new RoundOpened(
-                o.round(),
-                o.attempt(),
-                o.nonce(),
-                o.cohort(),
-                o.threshold(),
-                o.maxDropouts(),
-                o.maxColluders(),
-                o.minSurvivors(),
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                previous);
+        return Terms.changed(o, terms -> terms.previous = previous);
     }
 
     @Test

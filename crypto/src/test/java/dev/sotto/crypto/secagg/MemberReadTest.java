@@ -39,28 +39,13 @@ class MemberReadTest {
 
     private static RoundOpened with(
             RoundOpened o, long round, long attempt, List<String> cohort, Bytes roundKey, Bytes previous) {
-        return new RoundOpened(
-                round,
-                attempt,
-                o.nonce(),
-                cohort,
-                o.threshold(),
-                o.maxDropouts(),
-                o.maxColluders(),
-                o.minSurvivors(),
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                roundKey,
-                o.registryHead(),
-                previous);
+        return Terms.changed(o, terms -> {
+            terms.round = round;
+            terms.attempt = attempt;
+            terms.cohort = cohort;
+            terms.roundKey = roundKey;
+            terms.previous = previous;
+        });
     }
 
     private void rules(int smallestCohort, Function<RoundOpened, Optional<String>> policy) {

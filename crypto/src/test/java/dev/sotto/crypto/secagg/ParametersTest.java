@@ -41,29 +41,15 @@ class ParametersTest {
             int ringBits,
             List<VectorLayout> layout,
             String weighting) {
-        RoundOpened o = feasible;
-        return new RoundOpened(
-                o.round(),
-                o.attempt(),
-                o.nonce(),
-                o.cohort(),
-                threshold,
-                maxDropouts,
-                maxColluders,
-                minSurvivors,
-                ringBits,
-                layout,
-                o.weightCap(),
-                weighting,
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                o.previous());
+        return Terms.changed(feasible, terms -> {
+            terms.threshold = threshold;
+            terms.maxDropouts = maxDropouts;
+            terms.maxColluders = maxColluders;
+            terms.minSurvivors = minSurvivors;
+            terms.ringBits = ringBits;
+            terms.layout = layout;
+            terms.weighting = weighting;
+        });
     }
 
     private static void assertFeasible(RoundOpened opened, MemberRules rules) {

@@ -112,28 +112,12 @@ class RefusalTest {
     }
 
     private static RoundOpened with(RoundOpened o, int threshold, int maxDropouts, int minSurvivors, Bytes previous) {
-        return new RoundOpened(
-                o.round(),
-                o.attempt(),
-                o.nonce(),
-                o.cohort(),
-                threshold,
-                maxDropouts,
-                o.maxColluders(),
-                minSurvivors,
-                o.ringBits(),
-                o.layout(),
-                o.weightCap(),
-                o.weighting(),
-                o.deadlines(),
-                o.baseModelDigest(),
-                o.adapterVersion(),
-                o.adapterDigest(),
-                o.plan(),
-                o.keyId(),
-                o.roundKey(),
-                o.registryHead(),
-                previous);
+        return Terms.changed(o, terms -> {
+            terms.threshold = threshold;
+            terms.maxDropouts = maxDropouts;
+            terms.minSurvivors = minSurvivors;
+            terms.previous = previous;
+        });
     }
 
     // 1 RoundOpened
