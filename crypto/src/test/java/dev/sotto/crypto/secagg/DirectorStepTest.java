@@ -21,10 +21,12 @@ import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
+import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SurvivorsConfirmed;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -363,5 +365,151 @@ class DirectorStepTest {
         assertThat(confirmation.state.phase()).isInstanceOf(Phase.Between.class);
         assertThat(Objects.requireNonNull(confirmation.state.sealed().get(ADAPTER_0)))
                 .isEqualTo(confirmation.ids);
+    }
+
+    /// Everybody but org-d is sealed, and the attempt aborted after that.
+    private static Federation sealedWithoutTheLast() {
+        Federation federation = new Federation(4, 82);
+        federation.dies.put("org-d", MessageType.SHARES_DEALT);
+        federation.open(federation.next(1, ADAPTER_0));
+        drainUntil(federation, Phase.Confirmation.class);
+        federation.pending.clear();
+        federation.direct(new Input.Abort("Operator", "test", List.of()));
+        federation.direct(federation.pending.removeFirst());
+        federation.dies.clear();
+        federation.nodes.values().forEach(node -> node.spool.clear());
+        return federation;
+    }
+
+    private static void drainUntil(Federation federation, Class<? extends Phase> phase) {
+        for (int i = 0; i < 1000 && !phase.isInstance(federation.state.phase()); i++) {
+            if (federation.pending.isEmpty()) {
+                federation.now = federation.now.plusSeconds(1);
+                federation.direct(new Input.Tick());
+            } else {
+                federation.direct(federation.pending.removeFirst());
+            }
+        }
+        assertThat(federation.state.phase()).isInstanceOf(phase);
+    }
+
+    /// What is decided once these have delivered, in this order, and after that the deadline has passed.
+    private static Message decidedAfter(Federation federation, List<String> delivering) {
+        federation.open(federation.next(1, ADAPTER_0));
+        List<Input> delivered = new ArrayList<>();
+        drainUntil(federation, Phase.Updates.class);
+        while (!federation.pending.isEmpty()) {
+            Input input = federation.pending.removeFirst();
+            if (input instanceof Input.Delivered) {
+                delivered.add(input);
+            } else {
+                federation.direct(input);
+            }
+        }
+        for (String member : delivering) {
+            Input its = delivered.stream()
+                    .filter(input -> ((Input.Delivered) input).member().equals(member))
+                    .findFirst()
+                    .orElseThrow();
+            DirectorState.Transition next = step(federation, its);
+            if (!next.outputs().isEmpty()) {
+                return decided(next);
+            }
+            federation.state = next.state();
+        }
+        return decided(federation.director.step(federation.state, new Input.Tick(), FAR));
+    }
+
+    /// Protocol §5, "One survivor set per adapter": exactly it, even if more delivered.
+    @Test
+    void sealed_beforeAndMoreDeliverNow_areSealedAgainAndNobodyElse() {
+        Federation federation = sealedWithoutTheLast();
+        federation.node(3).restart();
+        SurvivorsSealed sealed =
+                (SurvivorsSealed) decidedAfter(federation, List.of("org-d", "org-c", "org-b", "org-a"));
+        assertThat(sealed.survivors())
+                .extracting(dev.sotto.schemas.NamedHash::organisation)
+                .containsExactly("org-a", "org-b", "org-c");
+    }
+
+    /// No lift helps a set that is too small for any sum.
+    @Test
+    void sealed_beforeAndTooFewDeliverNow_isAbortedForThat() {
+        RoundAborted aborted = (RoundAborted) decidedAfter(sealedWithoutTheLast(), List.of("org-a", "org-b"));
+        assertThat(aborted.reason()).isEqualTo("TOO_FEW");
+        assertThat(aborted.detail()).isEqualTo("2 members for SurvivorsSealed, need 3");
+    }
+
+    @Test
+    void revealed_byTooFew_isAborted() {
+        Federation reveal = at(Phase.Reveal.class);
+        reveal.pending.clear();
+        Message decided = decided(reveal.director.step(reveal.state, new Input.Tick(), FAR));
+        assertThat(decided).isInstanceOfSatisfying(RoundAborted.class, aborted -> {
+            assertThat(aborted.reason()).isEqualTo("TOO_FEW");
+            assertThat(aborted.detail()).isEqualTo("0 members revealed, need 3");
+        });
+    }
+
+    @Test
+    void sharesDealt_secondDifferentOne_isEquivocation() {
+        Federation shares = at(Phase.Shares.class);
+        Envelope first =
+                shares.node(0).journal.signed(0, 1, MessageType.SHARES_DEALT).orElseThrow();
+        shares.direct(new Input.Received(first));
+        SharesDealt dealt = (SharesDealt) ClosedRound.parse(first);
+        SharesDealt other = new SharesDealt(
+                dealt.boxes(),
+                dealt.ciphertexts(),
+                Bytes.zeros(32),
+                dealt.selfCommitment(),
+                dealt.maskShareCommitments(),
+                dealt.selfShareCommitments());
+        assertRefused(shares, received(shares, 0, other, shares.state.chain().head()), Refusal.EQUIVOCATION, "org-a");
+        assertPassedOver(shares, new Input.Received(first));
+    }
+
+    private static Federation openedAgainWithoutTheLast() {
+        Federation federation = new Federation(5, 83);
+        federation.open(federation.next(1, ADAPTER_0));
+        drainUntil(federation, Phase.Keys.class);
+        abort(federation);
+        federation.cohort = federation.ids.subList(0, 4);
+        federation.open(federation.next(0, ADAPTER_0));
+        drainUntil(federation, Phase.Keys.class);
+        return federation;
+    }
+
+    private static void abort(Federation federation) {
+        federation.pending.clear();
+        federation.direct(new Input.Abort("Operator", "test", List.of()));
+        federation.direct(federation.pending.removeFirst());
+        federation.pending.clear();
+        assertThat(federation.state.phase()).isInstanceOf(Phase.Between.class);
+    }
+
+    /// Who is missing from a further attempt of a round was judged, and is left out until the round closes.
+    @Test
+    void leftOut_isWhoAFurtherAttemptIsOpenedWithout() {
+        Federation federation = openedAgainWithoutTheLast();
+        assertThat(federation.state.leftOut()).containsExactly("org-e");
+        abort(federation);
+        assertThat(federation.state.leftOut()).containsExactly("org-e");
+        federation.open(federation.next(0, ADAPTER_0));
+        federation.run();
+        assertThat(federation.control.getLast().type()).isEqualTo(MessageType.ROUND_CLOSED);
+        assertThat(federation.state.leftOut()).isEmpty();
+    }
+
+    /// A new round may be opened without anybody, for whatever reason: that is no judgement.
+    @Test
+    void leftOut_ofANewRound_isNobody() {
+        Federation federation = new Federation(5, 84);
+        federation.open(federation.next(1, ADAPTER_0));
+        federation.run();
+        federation.cohort = federation.ids.subList(0, 4);
+        federation.open(federation.next(0, Enc.hash("another adapter")));
+        drainUntil(federation, Phase.Keys.class);
+        assertThat(federation.state.leftOut()).isEmpty();
     }
 }

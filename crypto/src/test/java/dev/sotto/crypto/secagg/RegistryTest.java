@@ -61,6 +61,16 @@ class RegistryTest {
         }
     }
 
+    /// The request names everything that the coordinator enters for it.
+    @Test
+    void enrolment_signed_isItsItems() {
+        Bytes token = Enc.hash("token");
+        Bytes csr = Enc.hash("csr");
+        Bytes deliveryKey = Bytes.utf8("delivery key");
+        assertThat(Registry.enrolmentSigned("north", "acme", token, csr, deliveryKey))
+                .isEqualTo(Enc.of("sotto/1", "enrolment", "north", "acme", token, csr, Enc.sha256(deliveryKey)));
+    }
+
     private void refused(Refusal reason, Envelope envelope) {
         assertThatThrownBy(() -> Registry.START.next(PRIMITIVES, directory, envelope))
                 .isInstanceOfSatisfying(
