@@ -2,9 +2,11 @@ package dev.sotto.training.djl;
 
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.data.Batch;
+import dev.sotto.training.data.Labelled;
+import dev.sotto.training.data.PackedBatch;
+import dev.sotto.training.data.PreferenceTokens;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 
 /// What training makes small: a weighted mean over examples, which can be added up in parts.
@@ -23,65 +25,69 @@ public sealed interface Objective<T> {
     /// @param seed  decides what dropout sets to zero
     Model.Gradient part(Model model, LoraConfig lora, float[] adapter, List<T> examples, double total, long seed);
 
-    /// How examples become rows of tokens.
-    ///
-    /// @param <T> an example
-    @FunctionalInterface
-    interface Rows<T> {
-        /// One sequence a row, padded on the right.
-        Rows<Batch.Sequence> SEQUENCES = Batch::of;
-
-        /// The rows.
-        Batch batch(List<T> examples, int padToken);
-
-        /// Which sequences share a row, if any do.
-        default Optional<Packing> packing(List<T> examples, int padToken) {
-            return Optional.empty();
-        }
-    }
-
     /// Supervised fine-tuning: the cross entropy of the positions that carry loss; every position counts 1.
-    ///
-    /// @param rows of the examples
-    record Supervised<T>(Rows<T> rows) implements Objective<T> {
+    record Supervised() implements Objective<Labelled> {
         @Override
-        public Batch batch(List<T> examples, int padToken) {
-            return rows.batch(examples, padToken);
+        public Batch batch(List<Labelled> examples, int padToken) {
+            return Batch.of(examples, padToken);
         }
 
         @Override
-        public int weight(List<T> examples) {
-            return batch(examples, 0).counted();
+        public int weight(List<Labelled> examples) {
+            return examples.stream().mapToInt(Labelled::counted).sum();
         }
 
         @Override
         public Model.Gradient part(
-                Model model, LoraConfig lora, float[] adapter, List<T> examples, double total, long seed) {
-            int padToken = model.config().padToken();
-            Batch batch = batch(examples, padToken);
-            float[] derivative = new float[batch.counted()];
-            Arrays.fill(derivative, (float) (-1 / total));
-            Packing packing = rows.packing(examples, padToken).orElse(null);
-            Model.Pass pass = model.pass(batch, packing, lora, adapter, seed, _ -> derivative);
-            double sum =
-                    Arrays.stream(Model.byRow(batch, pass.logProbabilities())).sum();
-            return new Model.Gradient(-sum / total, pass.gradient());
+                Model model, LoraConfig lora, float[] adapter, List<Labelled> examples, double total, long seed) {
+            Batch batch = batch(examples, model.config().padToken());
+            return crossEntropy(batch, total, model.pass(batch, null, lora, adapter, seed, mean(batch, total)));
         }
     }
 
-    /// An answer that is preferred to another.
-    ///
-    /// @param chosen   the better one, after its prompt, which carries no loss
-    /// @param rejected the other, after the same prompt
-    record Preference<T>(T chosen, T rejected) {}
+    /// The same with several sequences to a row, none of which sees another: loss and gradient are those of the
+    /// sequences apart, with less padding. An example is a row, as [PackedBatch#rows] makes them.
+    record Packed() implements Objective<List<Labelled>> {
+        @Override
+        public Batch batch(List<List<Labelled>> examples, int padToken) {
+            return PackedBatch.of(examples, padToken).batch();
+        }
+
+        @Override
+        public int weight(List<List<Labelled>> examples) {
+            return examples.stream()
+                    .flatMap(List::stream)
+                    .mapToInt(Labelled::counted)
+                    .sum();
+        }
+
+        @Override
+        public Model.Gradient part(
+                Model model, LoraConfig lora, float[] adapter, List<List<Labelled>> examples, double total, long seed) {
+            PackedBatch packed = PackedBatch.of(examples, model.config().padToken());
+            Batch batch = packed.batch();
+            Packing packing = new Packing(packed.positions(), packed.segments());
+            return crossEntropy(batch, total, model.pass(batch, packing, lora, adapter, seed, mean(batch, total)));
+        }
+    }
+
+    private static Decoder.Derivative mean(Batch batch, double total) {
+        float[] derivative = new float[batch.counted()];
+        Arrays.fill(derivative, (float) (-1 / total));
+        return _ -> derivative;
+    }
+
+    private static Model.Gradient crossEntropy(Batch batch, double total, Model.Pass pass) {
+        double sum = Arrays.stream(Model.byRow(batch, pass.logProbabilities())).sum();
+        return new Model.Gradient(-sum / total, pass.gradient());
+    }
 
     /// Direct preference optimisation (Rafailov et al., 2023, equation 7): −log σ(β (Δ − Δ_ref)), Δ the
     /// difference of the log-probabilities of chosen and rejected response, summed over their tokens. The
     /// reference is the base model, the adapter switched off. Every pair counts 1.
     ///
     /// @param beta more than 0
-    /// @param rows of the answers, one a row
-    record DirectPreference<T>(double beta, Rows<T> rows) implements Objective<Preference<T>> {
+    record DirectPreference(double beta) implements Objective<PreferenceTokens> {
         /// Checks β.
         public DirectPreference {
             if (!(beta > 0)) {
@@ -91,23 +97,27 @@ public sealed interface Objective<T> {
 
         /// The chosen answers, then the rejected ones.
         @Override
-        public Batch batch(List<Preference<T>> examples, int padToken) {
-            return rows.batch(
-                    Stream.concat(
-                                    examples.stream().map(Preference::chosen),
-                                    examples.stream().map(Preference::rejected))
+        public Batch batch(List<PreferenceTokens> examples, int padToken) {
+            return Batch.of(
+                    Stream.of(true, false)
+                            .flatMap(preferred -> examples.stream().map(pair -> pair.labelled(preferred)))
                             .toList(),
                     padToken);
         }
 
         @Override
-        public int weight(List<Preference<T>> examples) {
+        public int weight(List<PreferenceTokens> examples) {
             return examples.size();
         }
 
         @Override
         public Model.Gradient part(
-                Model model, LoraConfig lora, float[] adapter, List<Preference<T>> examples, double total, long seed) {
+                Model model,
+                LoraConfig lora,
+                float[] adapter,
+                List<PreferenceTokens> examples,
+                double total,
+                long seed) {
             Batch batch = batch(examples, model.config().padToken());
             double[] reference = model.score(batch).logProbabilities();
             double[] losses = new double[examples.size()];

@@ -44,7 +44,7 @@ public final class Pretrainer {
         writeConfig(folder);
         LlamaConfig config = LlamaConfig.read(folder);
         try (Model model = Model.untrained(config);
-                Tokenizer tokenizer = Tokenizer.load(folder, config)) {
+                Tokenizer tokenizer = Tokenizer.load(folder)) {
             Map<String, List<Integer>> shapes = config.weights();
             float[] weights = initial(shapes, random);
             AdamW optimiser = new AdamW(weights.length);
@@ -139,7 +139,8 @@ public final class Pretrainer {
             for (int row = 0; row < BATCH; row++) {
                 while (queue.size() < LENGTH + 1) {
                     queue.add(config.beginToken());
-                    for (int token : tokenizer.tokens(DemoText.paragraph(random))) {
+                    for (int token :
+                            tokenizer.encode(DemoText.paragraph(random)).ids()) {
                         queue.add(token);
                     }
                     queue.add(config.endToken());

@@ -71,45 +71,19 @@ public final class Trainer {
         boolean step(int step, int steps, double loss);
     }
 
-    /// Supervised fine-tuning from `start`, which is not changed.
-    public static Result train(
-            Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data, Plan plan, Progress progress) {
-        return train(model, lora, start, data, plan, Correction.NONE, progress);
-    }
-
-    /// Supervised fine-tuning from `start`, which is not changed, as a client of a federated algorithm.
-    public static Result train(
-            Model model,
-            LoraConfig lora,
-            float[] start,
-            List<Batch.Sequence> data,
-            Plan plan,
-            Correction correction,
-            Progress progress) {
-        return train(
-                new Objective.Supervised<>(Objective.Rows.SEQUENCES),
-                model,
-                lora,
-                start,
-                data,
-                plan,
-                correction,
-                progress);
-    }
-
     /// Trains from `start`, which is not changed.
-    ///
-    /// @param data not empty
-    public static <T> Result train(
-            Objective<T> objective,
+    public static Result train(
             Model model,
             LoraConfig lora,
             float[] start,
-            List<T> data,
+            TrainingSet<?> data,
             Plan plan,
             Correction correction,
             Progress progress) {
-        Run<T> run = new Run<>(objective, model, lora, data, plan, correction, fresh(start));
+        return run(new Run<>(model, lora, data, plan, correction, fresh(start)), progress);
+    }
+
+    private static Result run(Run<?> run, Progress progress) {
         while (run.step(progress)) {}
         return run.result();
     }
@@ -118,21 +92,20 @@ public final class Trainer {
     ///
     /// @param state replaced after every `every` steps and at the end; its folder exists
     /// @throws InvalidFile if the file is damaged, or of a training with other arguments
-    public static <T> Result train(
-            Objective<T> objective,
+    public static Result train(
             Model model,
             LoraConfig lora,
             float[] start,
-            List<T> data,
+            TrainingSet<?> data,
             Plan plan,
             Correction correction,
             Path state,
             int every,
             Progress progress)
             throws IOException, InvalidFile {
-        String training = fingerprint(objective, model, lora, start, data, plan);
+        String training = fingerprint(model, lora, start, data, plan);
         TrainingState from = Files.exists(state) ? TrainingState.read(state, training, start.length) : fresh(start);
-        Run<T> run = new Run<>(objective, model, lora, data, plan, correction, from);
+        Run<?> run = new Run<>(model, lora, data, plan, correction, from);
         boolean on = run.steps < plan.steps();
         while (on) {
             on = run.step(progress);
@@ -149,20 +122,15 @@ public final class Trainer {
 
     /// Tells trainings apart whose states must not be mixed up. The correction is not in it: it follows from
     /// what the caller started from.
-    private static <T> String fingerprint(
-            Objective<T> objective, Model model, LoraConfig lora, float[] start, List<T> data, Plan plan) {
+    private static <T> String fingerprint(Model model, LoraConfig lora, float[] start, TrainingSet<T> data, Plan plan) {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
-        String kind = switch (objective) {
-            case Objective.Supervised<?> _ -> "supervised";
-            case Objective.DirectPreference<?> preference -> "direct preference " + preference.beta();
-        };
         digest.update(List.of(
-                        kind,
+                        data.objective(),
                         model.config(),
                         model.execution().compute(),
                         model.execution().base(),
@@ -173,8 +141,8 @@ public final class Trainer {
         ByteBuffer values = ByteBuffer.allocate(4 * start.length);
         values.asFloatBuffer().put(start);
         digest.update(values);
-        for (T example : data) {
-            Batch batch = objective.batch(List.of(example), 0);
+        for (T example : data.examples()) {
+            Batch batch = data.objective().batch(List.of(example), 0);
             for (int row = 0; row < batch.tokens().length; row++) {
                 ByteBuffer tokens = ByteBuffer.allocate(8 * batch.tokens()[row].length);
                 tokens.asIntBuffer().put(batch.tokens()[row]).put(batch.targets()[row]);
@@ -198,20 +166,13 @@ public final class Trainer {
         private long tokens;
         private int steps;
 
-        Run(
-                Objective<T> objective,
-                Model model,
-                LoraConfig lora,
-                List<T> data,
-                Plan plan,
-                Correction correction,
-                TrainingState from) {
-            this.objective = objective;
+        Run(Model model, LoraConfig lora, TrainingSet<T> data, Plan plan, Correction correction, TrainingState from) {
+            this.objective = data.objective();
             this.model = model;
             this.lora = lora;
             this.plan = plan;
             this.correction = correction;
-            this.sampler = new Sampler<>(data, plan.seed());
+            this.sampler = new Sampler<>(data.examples(), plan.seed());
             this.adapter = from.adapter().clone();
             this.optimiser = new AdamW(from.step(), from.first(), from.second());
             this.loss = from.loss();

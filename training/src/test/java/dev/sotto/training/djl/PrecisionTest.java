@@ -62,8 +62,9 @@ class PrecisionTest {
                     model,
                     lora,
                     adapter,
-                    llama.sequences("input_ids", 0),
+                    TrainingSet.supervised(llama.sequences("input_ids", 0)),
                     new Trainer.Plan(expected.length, ids.length, 5e-3, 0, 1.0, 1),
+                    Correction.NONE,
                     (_, _, loss) -> losses.add(loss));
         }
         for (int i = 0; i < expected.length; i++) {
@@ -133,8 +134,7 @@ class PrecisionTest {
     }
 
     private Model.Gradient part(Model model, LoraConfig with, float[] start) {
-        return new Objective.Supervised<>(Objective.Rows.SEQUENCES)
-                .part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
+        return new Objective.Supervised().part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
     }
 
     @Test
