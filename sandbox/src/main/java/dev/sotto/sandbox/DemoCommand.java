@@ -73,11 +73,23 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--learning-rate", defaultValue = "0.003", description = "AdamW's (default ${DEFAULT-VALUE}).")
     private double learningRate;
 
-    @Option(names = "--output", description = "Folder for everything (default target/demo of this repository).")
+    @Option(names = "--output-dir", description = "Folder for everything (default target/demo of this repository).")
     private Optional<Path> output = Optional.empty();
 
-    @Option(names = "--json", description = "Print report.json instead of the progress and the tables.")
-    private boolean json;
+    /// How the demo says what came of it.
+    enum Format {
+        /// Its progress, and tables.
+        text,
+        /// report.json.
+        json
+    }
+
+    @Option(
+            names = "--output",
+            paramLabel = "text|json",
+            defaultValue = "text",
+            description = "Progress and tables, or report.json (default ${DEFAULT-VALUE}).")
+    private Format format = Format.text;
 
     @Option(names = "--keep-running", description = "Leave broker and coordinator running at the end, until Ctrl-C.")
     private boolean keepRunning;
@@ -94,8 +106,10 @@ final class DemoCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         boolean terminal =
                 Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
-        Display display =
-                new Display(json ? new PrintWriter(Writer.nullWriter()) : out, !json && terminal, Instant::now);
+        Display display = new Display(
+                format == Format.json ? new PrintWriter(Writer.nullWriter()) : out,
+                format == Format.text && terminal,
+                Instant::now);
         display.print(String.format(
                 Locale.ROOT,
                 "Sotto: %d organisations, %d rounds of %d steps; everything goes to %s",
@@ -109,7 +123,7 @@ final class DemoCommand implements Callable<Integer> {
             Demo demo = new Demo(plan, artefacts, supervisor, display);
             Demo.Outcome outcome = demo.federate(demo.killing());
             Report report = demo.report(outcome, Duration.between(began, Instant.now()));
-            if (json) {
+            if (format == Format.json) {
                 out.print(report.json());
                 out.flush();
             } else {

@@ -149,6 +149,7 @@ public final class FuzzTest extends FuzzTargets {
                                 1e-3,
                                 0.0,
                                 1.0,
+                                0.1,
                                 0.0,
                                 1e-3),
                         hash,

@@ -96,7 +96,7 @@ final class Recipe {
         Settings.Training t = settings.training();
         return new TrainingPlan(
                 settings.optimizer().wireName(),
-                "sft",
+                t.objective(),
                 t.template(),
                 settings.adapter().rank(),
                 settings.adapter().alpha(),
@@ -107,6 +107,7 @@ final class Recipe {
                 Schedule.cosine(t.learningRate(), t.learningRateMin(), round, settings.rounds()),
                 t.weightDecay(),
                 t.clipNorm(),
+                t.beta(),
                 settings.proximalMu(),
                 t.learningRate());
     }

@@ -118,6 +118,7 @@ class AdversaryTest {
                             p.learningRate(),
                             p.weightDecay(),
                             p.clipNorm(),
+                            p.beta(),
                             p.proximalMu(),
                             p.baseLearningRate()));
         });

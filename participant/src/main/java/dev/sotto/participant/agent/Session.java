@@ -419,8 +419,9 @@ final class Session implements AutoCloseable {
         if (forbidden.isPresent()) {
             return forbidden;
         }
-        if (!wanted.objective().equals("sft") || !wanted.template().equals("alpaca")) {
-            return Optional.of("this version trains objective sft with template alpaca only");
+        Optional<String> impossible = my.training().refuses(wanted);
+        if (impossible.isPresent()) {
+            return impossible;
         }
         ServerOptimizer optimizer;
         LoraConfig lora;
@@ -503,14 +504,14 @@ final class Session implements AutoCloseable {
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round, lora, start, ownControl, (step, steps, loss) -> {
+                        return my.training().train(round, lora, start, ownControl, step -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")
                                             .put("round", round.round())
-                                            .put("step", step)
-                                            .put("steps", steps)
-                                            .put("loss", loss));
+                                            .put("step", step.number())
+                                            .put("steps", step.of())
+                                            .put("loss", step.loss()));
                             return !cancelled;
                         });
                     } catch (IOException e) {

@@ -26,7 +26,7 @@ final class ExportCommand implements Callable<Integer> {
     @Option(names = "--base", required = true, description = "Checkpoint folder of the base model.")
     private Path base = Path.of("");
 
-    @Option(names = "--output", required = true, description = "Folder to write to.")
+    @Option(names = "--output-dir", required = true, description = "Folder to write to.")
     private Path output = Path.of("");
 
     @Spec

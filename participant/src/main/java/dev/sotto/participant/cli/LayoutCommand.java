@@ -9,10 +9,9 @@ import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.Callable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -26,20 +25,10 @@ final class LayoutCommand implements Callable<Integer> {
     @Option(names = "--base", required = true, description = "Checkpoint folder of the base model.")
     private Path base = Path.of("");
 
-    @Option(names = "--rank", defaultValue = "8", description = "LoRA rank (default ${DEFAULT-VALUE}).")
-    private int rank;
+    @Mixin
+    private LoraOptions adapters = new LoraOptions();
 
-    @Option(names = "--alpha", defaultValue = "16", description = "LoRA alpha (default ${DEFAULT-VALUE}).")
-    private double alpha;
-
-    @Option(
-            names = "--target-modules",
-            split = ",",
-            defaultValue = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
-            description = "Modules that get an adapter (default ${DEFAULT-VALUE}).")
-    private List<String> targetModules = List.of();
-
-    @Option(names = "--output", required = true, description = "File to write.")
+    @Option(names = "--output-file", required = true, description = "File to write.")
     private Path output = Path.of("");
 
     @Spec
@@ -47,12 +36,7 @@ final class LayoutCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        LoraConfig lora;
-        try {
-            lora = new LoraConfig(rank, alpha, targetModules);
-        } catch (IllegalArgumentException e) {
-            throw new CommandLine.ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
-        }
+        LoraConfig lora = adapters.lora();
         VectorLayout layout = Layouts.adapter(lora, LlamaConfig.read(base));
         ObjectNode json = JsonNodeFactory.instance
                 .objectNode()

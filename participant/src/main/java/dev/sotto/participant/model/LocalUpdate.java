@@ -5,11 +5,10 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.data.Batch;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.Trainer;
-import java.util.List;
+import dev.sotto.training.djl.TrainingSet;
 import java.util.Map;
 import java.util.Optional;
 
@@ -31,7 +30,7 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             Model model,
             LoraConfig lora,
             ModelVersion start,
-            List<Batch.Sequence> data,
+            TrainingSet<?> data,
             Trainer.Plan plan,
             ServerOptimizer optimizer,
             double proximalMu,

@@ -130,7 +130,7 @@ class PolicyTest {
                 0,
                 Bytes.zeros(32),
                 new TrainingPlan(
-                        "fedavg", "sft", "alpaca", rank, 16, List.of(module), steps, 8, 128, 1e-3, 0, 1, 0, 1e-3),
+                        "fedavg", "sft", "alpaca", rank, 16, List.of(module), steps, 8, 128, 1e-3, 0, 1, 0, 0, 1e-3),
                 Bytes.zeros(32),
                 Bytes.zeros(Limits.XWING_PUBLIC_KEY),
                 Bytes.zeros(32),

@@ -38,6 +38,7 @@ class SimulationTest {
                         0,
                         1,
                         0,
+                        0,
                         1e-3),
                 Randomness.secure());
     }

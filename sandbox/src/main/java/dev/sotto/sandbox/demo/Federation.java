@@ -81,7 +81,7 @@ public final class Federation {
     /// @return how many coordinates the adapter has
     public long create() throws IOException, InterruptedException, Failure {
         Path layout = plan.output().resolve("adapter-layout.json");
-        run("layout", List.of("layout", "--base", plan.base().toString(), "--output", layout.toString()));
+        run("layout", List.of("layout", "--base", plan.base().toString(), "--output-file", layout.toString()));
         run(
                 artefacts.coordinator(),
                 "init",
@@ -162,7 +162,7 @@ public final class Federation {
                     .getFirst();
             List<String> said = run(
                     "enroll-" + organisation,
-                    List.of("enroll", invite, "--home", home(organisation).toString(), "--json"));
+                    List.of("enroll", invite, "--home", home(organisation).toString(), "--output", "json"));
             synchronized (fingerprints) {
                 fingerprints.put(
                         organisation,

@@ -30,7 +30,7 @@ public final class Trainer {
     ///   needs less memory and gives the same mean
     /// @param learningRate   constant within the call
     /// @param weightDecay    decoupled
-    /// @param clipNorm       largest gradient norm
+    /// @param clipNorm       largest gradient norm; 0 for none
     /// @param seed           decides the order of the data, and dropout
     public record Plan(
             int steps,
@@ -64,11 +64,25 @@ public final class Trainer {
     @SuppressWarnings("ArrayRecordComponent")
     public record Result(float[] adapter, double meanLoss, long tokens) {}
 
-    /// Hears of every step. Returning false stops the training there.
+    /// A step that has been made.
+    ///
+    /// @param number       from 1
+    /// @param of           how many there will be
+    /// @param loss         of its batch, before it
+    /// @param gradientNorm L2, before clipping
+    /// @param tokens       of its batch, without padding; those without loss count too
+    public record Step(int number, int of, double loss, double gradientNorm, long tokens) {}
+
+    /// Hears of every step.
     @FunctionalInterface
     public interface Progress {
-        /// After step `step` of `steps`, from 1.
-        boolean step(int step, int steps, double loss);
+        /// Goes on in any case.
+        Progress NONE = _ -> true;
+
+        /// After a step.
+        ///
+        /// @return false to stop the training there
+        boolean step(Step step);
     }
 
     /// Trains from `start`, which is not changed.
@@ -188,12 +202,14 @@ public final class Trainer {
             List<T> examples = sampler.next(plan.batchSize());
             Model.Gradient made = gradient(examples);
             correction.gradient(made.gradient(), adapter);
-            optimiser.step(adapter, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
+            double norm =
+                    optimiser.step(adapter, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
             correction.stepped(adapter, plan.learningRate());
             loss += made.loss();
             tokens += objective.batch(examples, 0).counted();
             steps++;
-            return progress.step(steps, plan.steps(), made.loss()) && steps < plan.steps();
+            return progress.step(new Step(steps, plan.steps(), made.loss(), norm, objective.tokens(examples)))
+                    && steps < plan.steps();
         }
 
         private Model.Gradient gradient(List<T> examples) {
