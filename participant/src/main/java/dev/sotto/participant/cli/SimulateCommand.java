@@ -7,12 +7,14 @@ import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
+import dev.sotto.participant.model.Plans;
 import dev.sotto.participant.simulate.Simulation;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Evaluation;
@@ -123,7 +125,7 @@ final class SimulateCommand implements Callable<Integer> {
             TrainingSet<?> pooled = TrainingSet.together(sets.values());
             List<String> names = List.copyOf(sets.keySet());
             LoraConfig lora = adapters.lora();
-            VectorLayout layout = Layouts.adapter(lora, model.config());
+            VectorLayout layout = Layouts.adapter(LoraMode.LORA, lora, model.config());
             float[] start = PublicSeed.adapter(TrainCommand.seed(seed), layout);
             Simulation simulation = new Simulation(names, optimizer, layout, start, plan(lora), Randomness.secure());
             out.println(String.format(
@@ -142,6 +144,7 @@ final class SimulateCommand implements Callable<Integer> {
                     LocalUpdate update = LocalUpdate.train(
                             model,
                             lora,
+                            Plans.adapter(LoraMode.LORA, lora, model.config(), TrainCommand.seed(seed)),
                             version,
                             own,
                             plan(number),
@@ -236,6 +239,7 @@ final class SimulateCommand implements Callable<Integer> {
                 algorithm,
                 recipes.objective.name(),
                 recipes.template,
+                LoraMode.LORA.wireName(),
                 lora.rank(),
                 lora.alpha(),
                 lora.targetModules(),

@@ -28,6 +28,7 @@ class SimulationTest {
                         optimizer.wireName(),
                         "sft",
                         "alpaca",
+                        "lora",
                         8,
                         16,
                         List.of("q_proj"),
