@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
@@ -47,14 +48,11 @@ final class Training {
 
     /// What one process said.
     ///
-    /// @param seconds of the steps after the first, ascending
-    /// @param peak    bytes
-    /// @param loss    of the first step
-    private record Measured(List<Double> seconds, double peak, double loss) {
-        double median() {
-            return Training.median(seconds);
-        }
-    }
+    /// @param seconds   of the steps after the first, ascending
+    /// @param processor seconds of processor time of the same, ascending
+    /// @param peak      bytes
+    /// @param loss      of the first step
+    private record Measured(List<Double> seconds, List<Double> processor, double peak, double loss) {}
 
     private @Nullable Path folder;
     private @Nullable Path python;
@@ -102,8 +100,9 @@ final class Training {
     private String measured() throws IOException, InterruptedException, InvalidFile {
         String before = load();
         StringBuilder table = new StringBuilder();
-        table.append("| shape, rows × tokens | | Sotto tokens/s | PEFT tokens/s | ratio | Sotto MB | PEFT MB | ratio |"
-                + " estimate MB | of measured |\n|---|---|---|---|---|---|---|---|---|---|\n");
+        table.append(
+                "| shape, rows × tokens | | Sotto tokens/s | PEFT tokens/s | faster | faster by processor time | Sotto MB | PEFT MB | ratio |"
+                        + " estimate MB | measured less estimate |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
         for (TrainingShape shape : shapes) {
             Path temporary = Files.createTempDirectory("sotto-training");
             try {
@@ -125,7 +124,7 @@ final class Training {
             throws IOException, InterruptedException {
         List<Measured> ours = new ArrayList<>();
         List<Measured> theirs = new ArrayList<>();
-        for (int i = 0; i < times; i++) {
+        for (int i = 0; i < (setting.base == Base.PLAIN ? times : 1); i++) {
             ours.add(run(ours(shape, setting, checkpoint)));
             if (python != null && setting.base == Base.PLAIN) {
                 theirs.add(run(theirs(python, shape, setting, checkpoint)));
@@ -142,19 +141,20 @@ final class Training {
         double peak = peak(ours);
         return String.format(
                 Locale.ROOT,
-                "| %s, %d × %d | %s | %,.0f | %s | %s | %,.0f | %s | %s | %,.0f | %.2f |",
+                "| %s, %d × %d | %s | %,.0f | %s | %s | %s | %,.0f | %s | %s | %,.0f | %,.0f |",
                 shape.name(),
                 shape.rows(),
                 shape.tokens(),
                 setting.name,
                 tokensPerSecond(shape, ours),
                 theirs.isEmpty() ? "" : String.format(Locale.ROOT, "%,.0f", tokensPerSecond(shape, theirs)),
-                theirs.isEmpty() ? "" : faster(ours, theirs),
+                theirs.isEmpty() ? "" : faster(ours, theirs, Measured::seconds),
+                theirs.isEmpty() ? "" : faster(ours, theirs, Measured::processor),
                 peak / 1e6,
                 theirs.isEmpty() ? "" : String.format(Locale.ROOT, "%,.0f", peak(theirs) / 1e6),
                 theirs.isEmpty() ? "" : String.format(Locale.ROOT, "%.2f", peak / peak(theirs)),
                 estimate.total() / 1e6,
-                estimate.total() / peak);
+                (peak - estimate.total()) / 1e6);
     }
 
     /// With an adapter whose B is 0 the first loss is the base model's: it is the same if the work is.
@@ -166,26 +166,27 @@ final class Training {
     }
 
     private static double tokensPerSecond(TrainingShape shape, List<Measured> runs) {
-        return shape.rows() * shape.tokens() / seconds(runs);
+        return shape.rows() * shape.tokens() / median(runs, Measured::seconds);
     }
 
-    private static double seconds(List<Measured> runs) {
+    /// Over the steps of all runs.
+    private static double median(List<Measured> runs, Function<Measured, List<Double>> steps) {
         return median(
-                runs.stream().flatMap(run -> run.seconds.stream()).sorted().toList());
+                runs.stream().flatMap(run -> steps.apply(run).stream()).sorted().toList());
     }
 
     private static double peak(List<Measured> runs) {
         return runs.stream().mapToDouble(Measured::peak).max().orElseThrow();
     }
 
-    /// How many times faster by all steps, and by each pair of neighbouring runs the least and most.
-    private static String faster(List<Measured> ours, List<Measured> theirs) {
+    /// How many times faster by all steps, and by each pair of neighbouring runs in ascending order.
+    private static String faster(List<Measured> ours, List<Measured> theirs, Function<Measured, List<Double>> steps) {
         List<Double> pairs = new ArrayList<>();
         for (int i = 0; i < ours.size(); i++) {
-            pairs.add(theirs.get(i).median() / ours.get(i).median());
+            pairs.add(median(steps.apply(theirs.get(i))) / median(steps.apply(ours.get(i))));
         }
         DoubleStream sorted = pairs.stream().mapToDouble(ratio -> ratio).sorted();
-        return String.format(Locale.ROOT, "%.2f", seconds(theirs) / seconds(ours))
+        return String.format(Locale.ROOT, "%.2f", median(theirs, steps) / median(ours, steps))
                 + sorted.mapToObj(ratio -> String.format(Locale.ROOT, "%.2f", ratio))
                         .collect(Collectors.joining(", ", " (", ")"));
     }
@@ -243,6 +244,7 @@ final class Training {
         }
         return new Measured(
                 steps.stream().skip(1).sorted().toList(),
+                values(lines, "processor").stream().skip(1).sorted().toList(),
                 peak.getLast(),
                 values(lines, "loss").getFirst());
     }
@@ -284,12 +286,13 @@ final class Training {
                                 .getLast();
         return "Device " + device + "; " + processor() + ", "
                 + Runtime.getRuntime().availableProcessors() + " cores, "
-                + threads + " threads; JDK " + Runtime.version().feature() + " with "
+                + threads + (threads == 1 ? " thread" : " threads") + "; JDK "
+                + Runtime.version().feature() + " with "
                 + String.join(" ", natives()) + versions
                 + ". Load average (1, 5, 15 minutes) before the first run " + before + ", after the last " + load()
                 + "; a run alone makes about " + threads + ". Each figure: " + times
-                + " runs of a side, each one step to"
-                + " warm up and then at least two in at least " + String.format(Locale.ROOT, "%.0f", seconds)
+                + " runs of a side in turns (quantised bases: 1), each one step to"
+                + " warm up and then as many as take " + String.format(Locale.ROOT, "%.0f", seconds)
                 + " s.\n";
     }
 

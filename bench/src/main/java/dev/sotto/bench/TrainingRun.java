@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -27,7 +28,7 @@ final class TrainingRun {
 
     private TrainingRun() {}
 
-    /// Prints `loss` and `step` after every step, and at last `peak`.
+    /// Prints `loss`, `step` and `processor` after every step, and at last `peak`.
     ///
     /// @param arguments checkpoint, rows, tokens, seconds, device, type of the computation, base, checkpointing
     public static void main(String[] arguments) throws Exception {
@@ -46,7 +47,7 @@ final class TrainingRun {
         System.out.println("peak " + peak(device));
     }
 
-    /// The first step warms up; at least two others follow.
+    /// The first step warms up; at least one other follows.
     private static void train(Model model, int rows, int tokens, double seconds) {
         float[] adapter = new float[LORA.size(model.config())];
         SplittableRandom random = new SplittableRandom(1);
@@ -56,7 +57,7 @@ final class TrainingRun {
                 adapter[at++] = matrix.down() ? (float) random.nextDouble(-0.03, 0.03) : 0;
             }
         }
-        long[] times = {System.nanoTime(), 0};
+        long[] times = {System.nanoTime(), 0, processor()};
         Trainer.train(
                 model,
                 LORA,
@@ -66,11 +67,23 @@ final class TrainingRun {
                 Correction.NONE,
                 (step, _, loss) -> {
                     long took = System.nanoTime() - times[0];
-                    System.out.println("loss " + loss + "\nstep " + took / 1e9);
+                    System.out.println("loss " + loss);
+                    System.out.println("step " + took / 1e9);
+                    System.out.println("processor " + (processor() - times[2]) / 1e9);
                     times[1] += step > 1 ? took : 0;
                     times[0] = System.nanoTime();
-                    return step < 3 || times[1] < seconds * 1e9;
+                    times[2] = processor();
+                    return step < 2 || times[1] < seconds * 1e9;
                 });
+    }
+
+    /// Nanoseconds of all threads of this process.
+    private static long processor() {
+        return ProcessHandle.current()
+                .info()
+                .totalCpuDuration()
+                .map(Duration::toNanos)
+                .orElse(0L);
     }
 
     private static List<Labelled> batch(int rows, int tokens, int vocabulary) {
