@@ -28,7 +28,7 @@ import java.util.SplittableRandom;
 /// What a base in bf16, int8 or NF4 costs in quality: the same model fine-tuned on the same data with each, and
 /// measured on other data.
 final class Quality {
-    private static final int MAX_TOKENS = 256;
+    private static final int MAX_TOKENS = 384;
     private static final LoraConfig LORA = TrainingRun.LORA;
     private static final int BATCH = 8;
 
