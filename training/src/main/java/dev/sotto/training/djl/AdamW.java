@@ -36,14 +36,17 @@ final class AdamW {
 
     /// One step in place.
     ///
-    /// @param clipNorm the largest L2 norm of the gradient; a longer one is scaled to it, as PyTorch does
-    void step(float[] values, float[] gradient, double rate, double decay, double clipNorm) {
+    /// @param clipNorm the largest L2 norm of the gradient; a longer one is scaled to it, as PyTorch does;
+    ///   0 for none
+    /// @return the gradient's norm before that
+    double step(float[] values, float[] gradient, double rate, double decay, double clipNorm) {
         steps++;
-        double norm = 0;
+        double squares = 0;
         for (float g : gradient) {
-            norm += (double) g * g;
+            squares += (double) g * g;
         }
-        double scale = Math.min(1, clipNorm / (Math.sqrt(norm) + 1e-6));
+        double norm = Math.sqrt(squares);
+        double scale = clipNorm == 0 ? 1 : Math.min(1, clipNorm / (norm + 1e-6));
         double correction1 = 1 - Math.pow(BETA1, steps);
         double correction2 = Math.sqrt(1 - Math.pow(BETA2, steps));
         for (int i = 0; i < values.length; i++) {
@@ -55,5 +58,6 @@ final class AdamW {
             double decayed = values[i] * (1 - rate * decay);
             values[i] = (float) (decayed - rate / correction1 * m / (Math.sqrt(v) / correction2 + EPSILON));
         }
+        return norm;
     }
 }

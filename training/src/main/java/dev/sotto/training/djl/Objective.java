@@ -19,6 +19,9 @@ public sealed interface Objective<T> {
     /// What these examples count for in the mean.
     int weight(List<T> examples);
 
+    /// How many tokens these examples are, without padding.
+    long tokens(List<T> examples);
+
     /// Σ weight × loss ÷ `total` over these examples, and its gradient by the adapter.
     ///
     /// @param total weight of all parts of the mean, more than 0
@@ -30,6 +33,13 @@ public sealed interface Objective<T> {
         @Override
         public Batch batch(List<Labelled> examples, int padToken) {
             return Batch.of(examples, padToken);
+        }
+
+        @Override
+        public long tokens(List<Labelled> examples) {
+            return examples.stream()
+                    .mapToLong(sequence -> sequence.tokens().length)
+                    .sum();
         }
 
         @Override
@@ -51,6 +61,14 @@ public sealed interface Objective<T> {
         @Override
         public Batch batch(List<List<Labelled>> examples, int padToken) {
             return PackedBatch.of(examples, padToken).batch();
+        }
+
+        @Override
+        public long tokens(List<List<Labelled>> examples) {
+            return examples.stream()
+                    .flatMap(List::stream)
+                    .mapToLong(sequence -> sequence.tokens().length)
+                    .sum();
         }
 
         @Override
@@ -106,6 +124,13 @@ public sealed interface Objective<T> {
         }
 
         @Override
+        public long tokens(List<PreferenceTokens> examples) {
+            return examples.stream()
+                    .mapToLong(pair -> 2L * pair.prompt().length + pair.chosen().length + pair.rejected().length)
+                    .sum();
+        }
+
+        @Override
         public int weight(List<PreferenceTokens> examples) {
             return examples.size();
         }
@@ -123,17 +148,34 @@ public sealed interface Objective<T> {
             double[] losses = new double[examples.size()];
             Model.Pass pass = model.pass(batch, null, lora, adapter, seed, logProbabilities -> {
                 double[] policy = Model.byRow(batch, logProbabilities.get());
+                double[] margins = margins(policy, reference);
                 double[] byRow = new double[policy.length];
-                int pairs = losses.length;
-                for (int i = 0; i < pairs; i++) {
-                    double z = beta * (policy[i] - policy[pairs + i] - (reference[i] - reference[pairs + i]));
-                    losses[i] = Math.max(-z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
-                    byRow[i] = -beta / (1 + Math.exp(z)) / total;
-                    byRow[pairs + i] = -byRow[i];
+                for (int i = 0; i < margins.length; i++) {
+                    losses[i] = loss(margins[i]);
+                    byRow[i] = -beta / (1 + Math.exp(margins[i])) / total;
+                    byRow[margins.length + i] = -byRow[i];
                 }
                 return byPosition(batch, byRow);
             });
             return new Model.Gradient(Arrays.stream(losses).sum() / total, pass.gradient());
+        }
+
+        /// β (Δ − Δ_ref) of each pair: the reward of its chosen answer over that of its rejected one.
+        ///
+        /// @param policy    log-probabilities of the rows of [#batch]
+        /// @param reference the same of the base model
+        double[] margins(double[] policy, double[] reference) {
+            int pairs = policy.length / 2;
+            double[] margins = new double[pairs];
+            for (int i = 0; i < pairs; i++) {
+                margins[i] = beta * (policy[i] - policy[pairs + i] - (reference[i] - reference[pairs + i]));
+            }
+            return margins;
+        }
+
+        /// −log σ.
+        static double loss(double margin) {
+            return Math.max(-margin, 0) + Math.log1p(Math.exp(-Math.abs(margin)));
         }
 
         private static float[] byPosition(Batch batch, double[] byRow) {

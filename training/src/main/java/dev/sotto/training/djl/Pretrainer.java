@@ -54,8 +54,8 @@ public final class Pretrainer {
                 Model.Gradient made = model.pretrainingGradient(stream.next(), weights);
                 double warm = Math.min(1, (step + 1) / 50.0);
                 double rate = RATE * warm * 0.5 * (1 + Math.cos(Math.PI * step / steps));
-                optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
-                on = progress.step(step + 1, steps, made.loss());
+                double norm = optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
+                on = progress.step(new Trainer.Step(step + 1, steps, made.loss(), norm, BATCH * LENGTH));
             }
             Safetensors.write(folder.resolve("model.safetensors"), tensors(shapes, weights));
         }

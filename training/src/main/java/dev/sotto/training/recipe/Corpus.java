@@ -25,6 +25,11 @@ public record Corpus<E>(Recipe<E> recipe, Loaded<E> loaded) {
         return new Corpus<>(recipe, Loaded.read(files, recipe.mapping(mapping), skipBadLines));
     }
 
+    /// Over examples that are there.
+    public static <E> Corpus<E> of(Recipe<E> recipe, List<E> examples) {
+        return new Corpus<>(recipe, new Loaded<>(List.copyOf(examples), 0, List.of(), 0));
+    }
+
     /// The examples as tokens, for a model of so many positions.
     ///
     /// @return nothing, if no example is left

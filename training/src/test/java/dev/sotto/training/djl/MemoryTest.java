@@ -57,8 +57,8 @@ class MemoryTest {
                 data,
                 new Trainer.Plan(steps, 1, 1e-3, 0, 1, 1),
                 Correction.NONE,
-                (step, _, _) -> {
-                    if (step > 1) {
+                step -> {
+                    if (step.number() > 1) {
                         counts.add(model.openArrays());
                     }
                     return true;

@@ -65,7 +65,7 @@ class PrecisionTest {
                     TrainingSet.supervised(llama.sequences("input_ids", 0)),
                     new Trainer.Plan(expected.length, ids.length, 5e-3, 0, 1.0, 1),
                     Correction.NONE,
-                    (_, _, loss) -> losses.add(loss));
+                    step -> losses.add(step.loss()));
         }
         for (int i = 0; i < expected.length; i++) {
             assertThat(losses.get(i)).isCloseTo(expected[i], within(2e-2));

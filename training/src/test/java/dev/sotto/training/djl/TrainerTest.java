@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 class TrainerTest {
     private static final Objective.Supervised SFT = new Objective.Supervised();
     private static final Objective.DirectPreference DPO = new Objective.DirectPreference(0.1);
-    private static final Trainer.Progress ON = (_, _, _) -> true;
+    private static final Trainer.Progress ON = Trainer.Progress.NONE;
 
     private final Reference llama = References.llama();
     private final Model model = llama.model;
@@ -145,7 +145,7 @@ class TrainerTest {
                         preferences,
                         plan,
                         Correction.NONE,
-                        (_, _, loss) -> losses.add(loss))
+                        step -> losses.add(step.loss()))
                 .adapter();
         assertThat(losses.getLast()).isLessThan(losses.getFirst());
         assertThat(margin(adapter)).isGreaterThan(margin(start));
@@ -172,8 +172,8 @@ class TrainerTest {
         for (int kill = 1; kill <= steps; kill++) {
             Path state = folder.resolve(every + "-" + kill + ".safetensors");
             int last = kill;
-            assertThatThrownBy(() -> trained(on, plan, state, every, (step, _, _) -> {
-                        if (step == last) {
+            assertThatThrownBy(() -> trained(on, plan, state, every, step -> {
+                        if (step.number() == last) {
                             throw new Killed();
                         }
                         return true;
@@ -181,10 +181,10 @@ class TrainerTest {
                     .isInstanceOf(Killed.class);
             Files.writeString(state.resolveSibling(state.getFileName() + ".next"), "cut while it was writ");
             List<Integer> heard = new ArrayList<>();
-            Trainer.Result result = trained(on, plan, state, every, (step, _, _) -> heard.add(step));
+            Trainer.Result result = trained(on, plan, state, every, step -> heard.add(step.number()));
             assertThat(result.adapter()).isEqualTo(whole);
             assertThat(heard.getFirst()).isEqualTo((kill - 1) / every * every + 1);
-            Trainer.Result again = trained(on, plan, state, every, (_, _, _) -> {
+            Trainer.Result again = trained(on, plan, state, every, _ -> {
                 throw new Killed();
             });
             assertThat(again.adapter()).isEqualTo(whole);
