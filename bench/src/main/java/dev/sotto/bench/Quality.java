@@ -80,7 +80,7 @@ final class Quality {
                                 TrainingSet.supervised(train),
                                 new Trainer.Plan(steps, BATCH, 1e-3, 0, 1, 1),
                                 Correction.NONE,
-                                (_, _, _) -> true)
+                                Trainer.Progress.NONE)
                         .adapter();
                 Score after = Score.of(model, adapter, test);
                 reference = held.equals(ALL.getFirst()) ? after.loss : reference;

@@ -65,15 +65,15 @@ final class TrainingRun {
                 TrainingSet.supervised(batch(rows, tokens, model.config().vocabulary())),
                 new Trainer.Plan(MOST_STEPS, rows, 1e-4, 0.01, 1, 1),
                 Correction.NONE,
-                (step, _, loss) -> {
+                step -> {
                     long took = System.nanoTime() - times[0];
-                    System.out.println("loss " + loss);
+                    System.out.println("loss " + step.loss());
                     System.out.println("step " + took / 1e9);
                     System.out.println("processor " + (processor() - times[2]) / 1e9);
-                    times[1] += step > 1 ? took : 0;
+                    times[1] += step.number() > 1 ? took : 0;
                     times[0] = System.nanoTime();
                     times[2] = processor();
-                    return step < 2 || times[1] < seconds * 1e9;
+                    return step.number() < 2 || times[1] < seconds * 1e9;
                 });
     }
 
