@@ -31,7 +31,12 @@ class Decoder(Module):
     return torch.embedding(w["model.embed_tokens.weight"], tokens).float()
 
   def norm(self: __torch__.Decoder, x: Tensor, gain: Tensor, w: Dict[str, Tensor]) -> Tensor:
-    y = torch.rms_norm(x.to(gain.dtype), [gain.size(0)], gain, float(w["epsilon"]))
+    x = x.to(gain.dtype)
+    if x.is_cuda:
+      y = torch.rms_norm(x, [gain.size(0)], gain, float(w["epsilon"]))
+    else:
+      size = torch.linalg_vector_norm(x, 2, [-1], True)
+      y = torch.mul_(x * torch.rsqrt(size * size / gain.size(0) + float(w["epsilon"])), gain)
     return y.to(w["compute"].dtype)
 
   def weight(self: __torch__.Decoder, w: Dict[str, Tensor], name: str, columns: int) -> Tensor:
@@ -47,23 +52,25 @@ class Decoder(Module):
     return y
 
   def linear(self: __torch__.Decoder, x: Tensor, w: Dict[str, Tensor], name: str) -> Tensor:
-    y = torch.linear(x, self.weight(w, name, x.size(-1)))
+    h = x.reshape([-1, x.size(-1)])
+    weight = self.weight(w, name, x.size(-1))
     if name + ".bias" in w:
-      y = y + w[name + ".bias"]
+      y = torch.linear(h, weight, w[name + ".bias"])
+    else:
+      y = torch.linear(h, weight)
     if name + ".lora_A" in w:
-      h = x
       if "dropout" in w:
         h = torch.dropout(h, float(w["dropout"]), True)
-      h = torch.linear(h, w[name + ".lora_A"].to(x.dtype)) * float(w["scale"])
-      y = y + torch.linear(h, w[name + ".lora_B"].to(x.dtype))
-    return y
+      h = torch.linear(h, w[name + ".lora_A"].to(x.dtype))
+      y = torch.addmm_(y, h, w[name + ".lora_B"].to(x.dtype).t(), beta=1, alpha=float(w["scale"]))
+    return y.view([x.size(0), x.size(1), -1])
 
   def heads(self: __torch__.Decoder, x: Tensor, size: int) -> Tensor:
     return x.view([x.size(0), x.size(1), -1, size]).transpose(1, 2)
 
   def rotate(self: __torch__.Decoder, x: Tensor, rope: Tensor) -> Tensor:
     a, b = torch.chunk(x, 2, -1)
-    return x * rope[0] + torch.cat([-b, a], -1) * rope[1]
+    return torch.addcmul_(x * rope[0], torch.cat([-b, a], -1), rope[1])
 
   def project(self: __torch__.Decoder, x: Tensor, rope: Tensor, w: Dict[str, Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
     size = rope.size(-1)
