@@ -119,6 +119,10 @@ final class Loader {
         return script;
     }
 
+    Transfer transfer() {
+        return new Transfer(script, host, device.isGpu());
+    }
+
     /// What every call needs beside weights.
     List<NDArray> constants() {
         return constants;
@@ -139,7 +143,8 @@ final class Loader {
         return narrowed(root.create(values, shape));
     }
 
-    private NDArray narrowed(NDArray array) {
+    /// An array in the type of the computation, in place of one in binary32.
+    NDArray narrowed(NDArray array) {
         if (execution.compute() == Execution.Compute.FP32) {
             return array;
         }

@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// One thread at a time. Closing it frees the native memory.
 public final class Model implements AutoCloseable {
     private final LlamaConfig config;
-    private final Execution execution;
+    private final Loader loader;
+    private final Transfer transfer;
     private final NDManager root;
     private final Decoder decoder;
     private final Decoder.Parameters base;
@@ -36,7 +37,8 @@ public final class Model implements AutoCloseable {
 
     private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, int block) {
         this.config = config;
-        this.execution = loader.execution();
+        this.loader = loader;
+        this.transfer = loader.transfer();
         this.root = loader.root();
         this.constants = new ArrayList<>();
         constants.add(number(root, "epsilon", config.epsilon()));
@@ -47,7 +49,7 @@ public final class Model implements AutoCloseable {
                 loader.script(),
                 count -> loader.computed(
                         config.rope().table(count, config.headSize()), new Shape(2, count, config.headSize())),
-                execution.checkpointing(),
+                loader.execution().checkpointing(),
                 block);
     }
 
@@ -175,12 +177,12 @@ public final class Model implements AutoCloseable {
     }
 
     /// One after the other, joined where they were computed: it is one array that leaves a graphics card.
-    private static float[] gradient(Collection<NDArray> trained) {
+    private float[] gradient(Collection<NDArray> trained) {
         NDList parts = new NDList();
         for (NDArray leaf : trained) {
             parts.add(leaf.getGradient().flatten());
         }
-        return NDArrays.concat(parts).toFloatArray();
+        return transfer.download(loader.script().call("widen", NDArrays.concat(parts)));
     }
 
     private static double sum(float[] values) {
@@ -198,7 +200,7 @@ public final class Model implements AutoCloseable {
 
     /// How it is held and computed.
     public Execution execution() {
-        return execution;
+        return loader.execution();
     }
 
     /// Logits, rows × length × vocabulary, row-major.
@@ -358,9 +360,10 @@ public final class Model implements AutoCloseable {
         return new Decoder.Parameters(base.outer(), layers, first);
     }
 
-    /// Views of one array: what goes to a graphics card goes there at once.
-    private static List<NDArray> leaves(NDManager manager, float[] values, List<Shape> shapes) {
-        NDArray all = manager.create(values);
+    /// Views of one array, in the type of the computation: what goes to a graphics card goes there at once.
+    private List<NDArray> leaves(NDManager manager, float[] values, List<Shape> shapes) {
+        TorchScript.record(false);
+        NDArray all = loader.narrowed(transfer.upload(manager, values));
         List<NDArray> leaves = new ArrayList<>();
         long at = 0;
         for (Shape shape : shapes) {
