@@ -73,11 +73,45 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--learning-rate", defaultValue = "0.003", description = "AdamW's (default ${DEFAULT-VALUE}).")
     private double learningRate;
 
-    @Option(names = "--output", description = "Folder for everything (default target/demo of this repository).")
+    @Option(names = "--objective", defaultValue = "sft", description = "sft or dpo (default ${DEFAULT-VALUE}).")
+    private String objective = "sft";
+
+    @Option(
+            names = "--template",
+            defaultValue = "alpaca",
+            description = "alpaca, vicuna, or chat, the base model's own (default ${DEFAULT-VALUE}).")
+    private String template = "alpaca";
+
+    @Option(
+            names = "--dataset",
+            paramLabel = "NAME|FILE",
+            defaultValue = "default",
+            description = "What the fields of --data are, as `sotto train --dataset` has it.")
+    private String dataset = "default";
+
+    @Option(
+            names = "--mode",
+            defaultValue = "lora",
+            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+    private String mode = "lora";
+
+    @Option(names = "--output-dir", description = "Folder for everything (default target/demo of this repository).")
     private Optional<Path> output = Optional.empty();
 
-    @Option(names = "--json", description = "Print report.json instead of the progress and the tables.")
-    private boolean json;
+    /// How the demo says what came of it.
+    enum Format {
+        /// Its progress, and tables.
+        text,
+        /// report.json.
+        json
+    }
+
+    @Option(
+            names = "--output",
+            paramLabel = "text|json",
+            defaultValue = "text",
+            description = "Progress and tables, or report.json (default ${DEFAULT-VALUE}).")
+    private Format format = Format.text;
 
     @Option(names = "--keep-running", description = "Leave broker and coordinator running at the end, until Ctrl-C.")
     private boolean keepRunning;
@@ -94,8 +128,10 @@ final class DemoCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         boolean terminal =
                 Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
-        Display display =
-                new Display(json ? new PrintWriter(Writer.nullWriter()) : out, !json && terminal, Instant::now);
+        Display display = new Display(
+                format == Format.json ? new PrintWriter(Writer.nullWriter()) : out,
+                format == Format.text && terminal,
+                Instant::now);
         display.print(String.format(
                 Locale.ROOT,
                 "Sotto: %d organisations, %d rounds of %d steps; everything goes to %s",
@@ -109,7 +145,7 @@ final class DemoCommand implements Callable<Integer> {
             Demo demo = new Demo(plan, artefacts, supervisor, display);
             Demo.Outcome outcome = demo.federate(demo.killing());
             Report report = demo.report(outcome, Duration.between(began, Instant.now()));
-            if (json) {
+            if (format == Format.json) {
                 out.print(report.json());
                 out.flush();
             } else {
@@ -142,10 +178,7 @@ final class DemoCommand implements Callable<Integer> {
             range("--organisations", count, 3, 16);
             names = DemoPlan.names(count);
         }
-        if (!ALGORITHMS.contains(algorithm)) {
-            throw Failure.invalid(
-                    "--algorithm is '" + algorithm + "', must be one of " + String.join(", ", ALGORITHMS));
-        }
+        oneOf("--algorithm", algorithm, ALGORITHMS);
         range("--rounds", rounds, 1, 1000);
         range("--steps", steps, 2, 100_000);
         range("--batch-size", batchSize, 1, 4096);
@@ -170,7 +203,21 @@ final class DemoCommand implements Callable<Integer> {
                         .normalize(),
                 batchSize,
                 maxTokens,
-                learningRate);
+                learningRate,
+                new DemoPlan.Learning(
+                        oneOf("--objective", objective, List.of("sft", "dpo")),
+                        oneOf("--template", template, List.of("alpaca", "vicuna", "chat")),
+                        dataset.endsWith(".yaml")
+                                ? Path.of(dataset).toAbsolutePath().toString()
+                                : dataset,
+                        oneOf("--mode", mode, List.of("lora", "ffa", "rolora", "fed-sb"))));
+    }
+
+    private static String oneOf(String option, String value, List<String> allowed) throws Failure {
+        if (!allowed.contains(value)) {
+            throw Failure.invalid(option + " is '" + value + "', must be one of " + String.join(", ", allowed));
+        }
+        return value;
     }
 
     private static void range(String option, int value, int least, int most) throws Failure {

@@ -24,7 +24,7 @@ class SandboxTest {
         refused("--learning-rate is 2.0", "--learning-rate", "2");
         refused("--data /nowhere.jsonl", "--data", "/nowhere.jsonl");
         refused("no config.json", "--base", folder.toString());
-        refused("holds files that no demo wrote", "--output", foreign.toString());
+        refused("holds files that no demo wrote", "--output-dir", foreign.toString());
         assertThat(foreign.resolve("thesis.txt")).exists();
     }
 

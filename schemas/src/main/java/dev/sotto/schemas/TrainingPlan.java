@@ -5,8 +5,9 @@ import java.util.List;
 /// What every member of a round does with its own data. It has no field that selects data.
 ///
 /// @param algorithm        name of the federated algorithm, such as `fedavg`
-/// @param objective        `sft`
-/// @param template         prompt template, such as `alpaca`
+/// @param objective        `sft` or `dpo`
+/// @param template         prompt template: `alpaca`, `vicuna`, or `chat`, the base model's own
+/// @param loraMode         what is shared of an adapter, such as `lora`
 /// @param loraRank         r, 1 to 1,024
 /// @param loraAlpha        alpha, above 0
 /// @param targetModules    names of the adapted linear layers
@@ -16,12 +17,14 @@ import java.util.List;
 /// @param learningRate     constant within the round
 /// @param weightDecay      AdamW's decoupled decay
 /// @param clipNorm         bound of the global L2 norm of the gradient; 0 for none
+/// @param beta             DPO's β (Rafailov et al., 2023); 0 for other objectives
 /// @param proximalMu       FedProx's μ; 0 for none
 /// @param baseLearningRate the federation's first rate, which fixes the ranges while no round has closed
 public record TrainingPlan(
         String algorithm,
         String objective,
         String template,
+        String loraMode,
         int loraRank,
         double loraAlpha,
         List<String> targetModules,
@@ -31,6 +34,7 @@ public record TrainingPlan(
         double learningRate,
         double weightDecay,
         double clipNorm,
+        double beta,
         double proximalMu,
         double baseLearningRate) {
     /// Checks the limits.
@@ -40,6 +44,7 @@ public record TrainingPlan(
         Wire.name(algorithm, "plan.algorithm");
         Wire.name(objective, "plan.objective");
         Wire.name(template, "plan.template");
+        Wire.name(loraMode, "plan.loraMode");
         Wire.range(loraRank, 1, 1024, "plan.loraRank");
         Wire.finite(loraAlpha, 1e-6, 1e6, "plan.loraAlpha");
         targetModules = Wire.count(targetModules, 1, 64, "plan.targetModules");
@@ -50,6 +55,7 @@ public record TrainingPlan(
         Wire.finite(learningRate, 0, 1, "plan.learningRate");
         Wire.finite(weightDecay, 0, 1, "plan.weightDecay");
         Wire.finite(clipNorm, 0, 1e6, "plan.clipNorm");
+        Wire.finite(beta, 0, 1e6, "plan.beta");
         Wire.finite(proximalMu, 0, 1e6, "plan.proximalMu");
         Wire.finite(baseLearningRate, 1e-12, 1, "plan.baseLearningRate");
     }
@@ -59,6 +65,7 @@ public record TrainingPlan(
                 .setAlgorithm(algorithm)
                 .setObjective(objective)
                 .setTemplate(template)
+                .setLoraMode(loraMode)
                 .setLoraRank(loraRank)
                 .setLoraAlpha(loraAlpha)
                 .addAllTargetModules(targetModules)
@@ -68,6 +75,7 @@ public record TrainingPlan(
                 .setLearningRate(learningRate)
                 .setWeightDecay(weightDecay)
                 .setClipNorm(clipNorm)
+                .setBeta(beta)
                 .setProximalMu(proximalMu)
                 .setLearningRateBase(baseLearningRate)
                 .build();
@@ -78,6 +86,7 @@ public record TrainingPlan(
                 wire.getAlgorithm(),
                 wire.getObjective(),
                 wire.getTemplate(),
+                wire.getLoraMode(),
                 wire.getLoraRank(),
                 wire.getLoraAlpha(),
                 wire.getTargetModulesList(),
@@ -87,6 +96,7 @@ public record TrainingPlan(
                 wire.getLearningRate(),
                 wire.getWeightDecay(),
                 wire.getClipNorm(),
+                wire.getBeta(),
                 wire.getProximalMu(),
                 wire.getLearningRateBase());
     }

@@ -4,8 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import dev.sotto.training.checkpoint.BpeTrainer;
-import dev.sotto.training.checkpoint.LlamaConfig;
-import dev.sotto.training.data.Example;
+import dev.sotto.training.data.Conversation;
 import dev.sotto.training.demo.DemoText;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.Pretrainer;
@@ -27,14 +26,18 @@ class DemoTest {
     @Test
     void split_evaluationInstructions_neverOccurInTraining() {
         DemoText.Split split = DemoText.split(ORGANISATIONS, 300, 5);
-        Set<Example> seen = new HashSet<>();
+        Set<Conversation> seen = new HashSet<>();
         split.training().values().forEach(seen::addAll);
         assertThat(split.training()).containsOnlyKeys(ORGANISATIONS);
         assertThat(split.evaluation()).hasSizeGreaterThan(80).doesNotContainAnyElementsOf(seen);
         assertThat(split.evaluation())
-                .extracting(Example::instruction)
+                .extracting(DemoTest::instruction)
                 .doesNotContainAnyElementsOf(
-                        seen.stream().map(Example::instruction).toList());
+                        seen.stream().map(DemoTest::instruction).toList());
+    }
+
+    private static String instruction(Conversation example) {
+        return example.messages().getFirst().content();
     }
 
     @Test
@@ -49,11 +52,11 @@ class DemoTest {
     void split_noOrganisation_hasEveryCategory() {
         DemoText.split(ORGANISATIONS, 200, 1).training().forEach((organisation, examples) -> {
             boolean plural =
-                    examples.stream().anyMatch(example -> example.instruction().contains("lural"));
+                    examples.stream().anyMatch(example -> instruction(example).contains("lural"));
             boolean opposite =
-                    examples.stream().anyMatch(example -> example.instruction().contains("pposite"));
+                    examples.stream().anyMatch(example -> instruction(example).contains("pposite"));
             boolean place =
-                    examples.stream().anyMatch(example -> example.instruction().contains("place"));
+                    examples.stream().anyMatch(example -> instruction(example).contains("place"));
             assertThat(plural && opposite && place).as(organisation).isFalse();
         });
     }
@@ -76,13 +79,11 @@ class DemoTest {
     @Test
     void pretrain_fewSteps_learnsAndWritesACheckpoint(@TempDir Path folder) throws Exception {
         List<Double> losses = new ArrayList<>();
-        Pretrainer.run(folder, 12, 1, (step, steps, loss) -> losses.add(loss));
+        Pretrainer.run(folder, 12, 1, step -> losses.add(step.loss()));
         assertThat(losses.getLast()).isLessThan(losses.getFirst() - 0.5);
         try (Model model = Model.load(folder);
-                Tokenizer tokenizer = Tokenizer.load(folder, model.config())) {
-            LlamaConfig config = model.config();
-            assertThat(tokenizer.encode(new Example("Say dog.", "dog"), 100).tokens()[0])
-                    .isEqualTo(config.beginToken());
+                Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertThat(tokenizer.beginToken()).isEqualTo(model.config().beginToken());
         }
     }
 }

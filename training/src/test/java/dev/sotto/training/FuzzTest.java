@@ -12,8 +12,9 @@ import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.checkpoint.Rope;
 import dev.sotto.training.checkpoint.Safetensors;
-import dev.sotto.training.data.Example;
-import dev.sotto.training.data.JsonLines;
+import dev.sotto.training.data.Conversation;
+import dev.sotto.training.data.Datasets;
+import dev.sotto.training.data.Loaded;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -160,11 +161,14 @@ public final class FuzzTest extends FuzzTargets {
     private static boolean examples(byte[] input) throws IOException {
         Path file = scratch("data.jsonl", input);
         return reads(file, () -> {
-            List<Example> examples = JsonLines.read(file);
+            List<Conversation> examples = Loaded.read(
+                            List.of(file), Datasets.mapping(Datasets.DEFAULT).conversations(), false)
+                    .examples();
             assertThat(examples).isNotEmpty();
-            for (Example example : examples) {
-                assertThat(example.instruction()).isNotBlank();
-                assertThat(example.response()).isNotBlank();
+            for (Conversation example : examples) {
+                assertThat(example.messages())
+                        .hasSize(2)
+                        .noneMatch(message -> message.content().isBlank());
             }
         });
     }

@@ -96,8 +96,9 @@ final class Recipe {
         Settings.Training t = settings.training();
         return new TrainingPlan(
                 settings.optimizer().wireName(),
-                "sft",
+                t.objective(),
                 t.template(),
+                settings.adapter().mode(),
                 settings.adapter().rank(),
                 settings.adapter().alpha(),
                 settings.adapter().targetModules(),
@@ -107,6 +108,7 @@ final class Recipe {
                 Schedule.cosine(t.learningRate(), t.learningRateMin(), round, settings.rounds()),
                 t.weightDecay(),
                 t.clipNorm(),
+                t.beta(),
                 settings.proximalMu(),
                 t.learningRate());
     }

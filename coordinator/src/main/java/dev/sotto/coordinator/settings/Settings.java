@@ -75,6 +75,8 @@ public record Settings(
 
     /// What members do; LoRA's shape is the adapter's.
     public record Training(
+            String objective,
+            String template,
             int steps,
             int batchSize,
             int maxTokens,
@@ -82,14 +84,20 @@ public record Settings(
             double learningRateMin,
             double weightDecay,
             double clipNorm,
-            String template) {}
+            double beta) {}
 
     /// What `sotto layout` wrote.
     ///
+    /// @param mode            what is shared of the adapter: `lora`, `ffa`, `rolora` or `fed-sb`
     /// @param baseModelDigest of the checkpoint that every member must have
     /// @param layout          the vector `adapter`, ranges open
     public record Adapter(
-            Bytes baseModelDigest, int rank, double alpha, List<String> targetModules, VectorLayout layout) {
+            String mode,
+            Bytes baseModelDigest,
+            int rank,
+            double alpha,
+            List<String> targetModules,
+            VectorLayout layout) {
         /// Copies the list.
         public Adapter {
             targetModules = List.copyOf(targetModules);
@@ -218,7 +226,14 @@ public record Settings(
 
     private static Training training(Section section) throws InvalidSettings {
         double rate = section.number("learningRate", 1e-9, 1);
+        String objective = choice(section, "objective", List.of("sft", "dpo"));
+        boolean dpo = objective.equals("dpo");
+        if (!dpo && section.has("beta")) {
+            throw section.bad("beta", "given", "left out with objective sft");
+        }
         Training training = new Training(
+                objective,
+                choice(section, "template", List.of("alpaca", "vicuna", "chat")),
                 (int) section.integer("steps", 1, 1_000_000),
                 (int) section.integer("batchSize", 1, 65_536),
                 (int) section.integer("maxTokens", 8, 1 << 20),
@@ -226,15 +241,27 @@ public record Settings(
                 section.number("learningRateMin", 0, rate, Math.min(1e-6, rate)),
                 section.number("weightDecay", 0, 1, 0),
                 section.number("clipNorm", 0, 1e6, 1),
-                section.has("template") ? section.text("template", Pattern.compile("alpaca"), "alpaca") : "alpaca");
+                dpo ? section.number("beta", 1e-6, 1e3, 0.1) : 0);
         section.done();
         return training;
+    }
+
+    /// One of some names; the first, if the key is left out.
+    private static String choice(Section section, String key, List<String> names) throws InvalidSettings {
+        return section.has(key)
+                ? section.text(key, Pattern.compile(String.join("|", names)), "one of " + String.join(", ", names))
+                : names.getFirst();
     }
 
     private static Adapter adapter(Path file, ServerOptimizer optimizer) throws IOException, InvalidSettings {
         Section top = new Section(file.toString(), tree(file, new ObjectMapper()));
         String digest = top.text("baseModelDigest", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
-        int rank = (int) top.integer("r", 1, 4096);
+        String mode = choice(top, "mode", List.of("lora", "ffa", "rolora", "fed-sb"));
+        if (mode.equals("rolora") && optimizer.hasControl()) {
+            throw new InvalidSettings(file
+                    + ": mode is rolora, must be another one with algorithm scaffold, whose c moves in every round");
+        }
+        int rank = (int) top.integer("r", 1, 1024);
         double alpha = top.number("alpha", 1e-6, 1e6);
         List<String> modules = top.texts("targetModules", NAME, "a module's name");
         top.has("tensors");
@@ -247,6 +274,7 @@ public record Settings(
                 tensors.add(new TensorLayout(tensor.path("name").asText(), shape, 0));
             }
             return new Adapter(
+                    mode,
                     Bytes.fromHex(digest),
                     rank,
                     alpha,

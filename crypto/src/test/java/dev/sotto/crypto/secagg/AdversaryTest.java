@@ -109,6 +109,7 @@ class AdversaryTest {
                             p.algorithm(),
                             p.objective(),
                             p.template(),
+                            p.loraMode(),
                             p.loraRank(),
                             p.loraAlpha(),
                             p.targetModules(),
@@ -118,6 +119,7 @@ class AdversaryTest {
                             p.learningRate(),
                             p.weightDecay(),
                             p.clipNorm(),
+                            p.beta(),
                             p.proximalMu(),
                             p.baseLearningRate()));
         });

@@ -3,23 +3,28 @@ package dev.sotto.participant.agent;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.participant.model.LocalUpdate;
+import dev.sotto.participant.model.Plans;
+import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.data.Batch;
-import dev.sotto.training.data.Example;
-import dev.sotto.training.data.JsonLines;
+import dev.sotto.training.checkpoint.LoraMode;
+import dev.sotto.training.data.Loaded;
+import dev.sotto.training.data.Mapping;
 import dev.sotto.training.djl.Model;
-import dev.sotto.training.djl.NativeLibraryUnavailable;
 import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.djl.Trainer;
+import dev.sotto.training.djl.TrainingSet;
+import dev.sotto.training.recipe.Corpus;
+import dev.sotto.training.recipe.Recipe;
+import dev.sotto.training.template.Sequences;
+import dev.sotto.training.template.Template;
+import dev.sotto.training.template.TemplateRefused;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -32,28 +37,29 @@ public final class LocalTraining implements AutoCloseable {
 
     private final Path base;
     private final Model model;
-    private final List<Example> examples;
+    private final Mapping<?> mapping;
+    private final Loaded<?> loaded;
     private final long seed;
-    private final Map<Integer, List<Batch.Sequence>> encoded = new HashMap<>();
+    private final Map<Written, TrainingSet<?>> encoded = new HashMap<>();
 
-    private LocalTraining(Path base, Model model, List<Example> examples, long seed) {
+    /// What the tokens of the examples depend on.
+    private record Written(Recipe<?> recipe, String template) {}
+
+    private LocalTraining(Path base, Model model, Mapping<?> mapping, Loaded<?> loaded, long seed) {
         this.base = base;
         this.model = model;
-        this.examples = examples;
+        this.mapping = mapping;
+        this.loaded = loaded;
         this.seed = seed;
     }
 
-    /// Loads both.
+    /// Takes over a model, and the data that were read for it.
     ///
-    /// @param seed decides, with the round, in which order examples are drawn
-    /// @throws InvalidFile if the checkpoint or a line of the data is not as it must be
-    public static LocalTraining load(Path base, List<Path> data, long seed)
-            throws IOException, InvalidFile, NativeLibraryUnavailable {
-        List<Example> examples = new ArrayList<>();
-        for (Path file : data) {
-            examples.addAll(JsonLines.read(file));
-        }
-        return new LocalTraining(base, Model.load(base), examples, seed);
+    /// @param base    the model's folder
+    /// @param mapping that the data were read with: it decides which objectives they are good for
+    /// @param seed    decides, with the round, in which order examples are drawn
+    public static <E> LocalTraining of(Path base, Model model, Mapping<E> mapping, Loaded<E> loaded, long seed) {
+        return new LocalTraining(base, model, mapping, loaded, seed);
     }
 
     /// Of the base model.
@@ -63,30 +69,45 @@ public final class LocalTraining implements AutoCloseable {
 
     /// How many examples there are.
     long examples() {
-        return examples.size();
+        return loaded.examples().size();
+    }
+
+    /// Why a plan cannot be followed with this model and these data, or nothing.
+    Optional<String> refuses(TrainingPlan plan) {
+        try {
+            trainingSet(plan);
+            return Optional.empty();
+        } catch (IllegalArgumentException | InvalidFile | TemplateRefused | IOException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     /// Trains as the round's plan says, from `start`. Another attempt at the same round draws other examples:
     /// an update that was spent is never made again (protocol §5).
     ///
+    /// @param publicSeed of the federation
     /// @param ownControl SCAFFOLD's c_k, if there is one
     LocalUpdate train(
             RoundOpened round,
-            LoraConfig lora,
+            Bytes publicSeed,
             ModelVersion start,
             Optional<float[]> ownControl,
             Trainer.Progress progress)
             throws IOException {
         TrainingPlan plan = round.plan();
-        List<Batch.Sequence> sequences = encode(plan.maxTokens());
-        if (sequences.isEmpty()) {
-            throw new IOException("no example fits into " + plan.maxTokens() + " tokens");
+        TrainingSet<?> data;
+        try {
+            data = trainingSet(plan);
+        } catch (IllegalArgumentException | InvalidFile | TemplateRefused e) {
+            throw new IOException(e.getMessage(), e);
         }
+        LoraConfig lora = Plans.lora(plan);
         return LocalUpdate.train(
                 model,
                 lora,
+                Plans.adapter(LoraMode.of(plan.loraMode()), lora, model.config(), publicSeed),
                 start,
-                sequences,
+                data,
                 new Trainer.Plan(
                         plan.steps(),
                         plan.batchSize(),
@@ -100,20 +121,29 @@ public final class LocalTraining implements AutoCloseable {
                 progress);
     }
 
-    private List<Batch.Sequence> encode(int maxTokens) throws IOException {
-        int most = Math.min(maxTokens, model.config().positions());
-        List<Batch.Sequence> known = encoded.get(most);
+    private TrainingSet<?> trainingSet(TrainingPlan plan) throws IOException, InvalidFile, TemplateRefused {
+        Recipe<?> recipe = Plans.recipe(plan);
+        Written written = new Written(recipe, plan.template());
+        TrainingSet<?> known = encoded.get(written);
         if (known != null) {
             return known;
         }
-        try (Tokenizer tokenizer = Tokenizer.load(base, model.config())) {
-            List<Batch.Sequence> made = examples.stream()
-                    .map(example -> tokenizer.encode(example, most))
-                    .filter(sequence -> sequence.prompt() < sequence.tokens().length)
-                    .toList();
-            encoded.put(most, made);
+        try (Tokenizer tokenizer = Tokenizer.load(base)) {
+            Sequences sequences = new Sequences(Template.named(plan.template(), base), tokenizer);
+            TrainingSet<?> made = corpus(recipe)
+                    .trainingSet(sequences, model.config().positions())
+                    .orElseThrow(
+                            () -> new IOException("no example has an answer within " + plan.maxTokens() + " tokens"));
+            encoded.put(written, made);
             return made;
         }
+    }
+
+    /// The examples are of the mapping's kind: that it gives the recipe's makes the cast one to itself.
+    @SuppressWarnings("unchecked")
+    private <E> Corpus<E> corpus(Recipe<E> recipe) {
+        Mapping<E> _ = recipe.mapping(mapping);
+        return new Corpus<>(recipe, (Loaded<E>) loaded);
     }
 
     @Override

@@ -3,8 +3,9 @@ package dev.sotto.participant.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.schemas.Topics;
 import dev.sotto.training.checkpoint.InvalidFile;
-import dev.sotto.training.data.Example;
-import dev.sotto.training.data.JsonLines;
+import dev.sotto.training.data.Conversation;
+import dev.sotto.training.data.Loaded;
+import dev.sotto.training.data.Message;
 import dev.sotto.training.demo.DemoText;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,6 +19,7 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -44,7 +46,7 @@ final class DataCommand implements Callable<Integer> {
 
     /// One or the other.
     static final class Task {
-        @Option(names = "--output", description = "Folder to write to.")
+        @Option(names = "--output-dir", description = "Folder to write to.")
         Optional<Path> output = Optional.empty();
 
         @Option(names = "--check", arity = "1..*", description = "Generate nothing; check these files instead.")
@@ -54,14 +56,18 @@ final class DataCommand implements Callable<Integer> {
     @ArgGroup(multiplicity = "1")
     Task task = new Task();
 
+    @Mixin
+    DataOptions data = new DataOptions();
+
     @Spec
     CommandSpec spec = CommandSpec.create();
 
     @Override
     public Integer call() throws IOException, InvalidFile {
         for (Path file : task.check) {
-            int examples = JsonLines.read(file).size();
-            spec.commandLine().getOut().println(file + ": " + examples + " examples");
+            Loaded<?> loaded = Loaded.read(List.of(file), data.mapping(), data.skipBadLines);
+            spec.commandLine().getOut().println(file + ": " + loaded.examples().size() + " examples");
+            DataOptions.tell(spec.commandLine().getOut(), loaded);
         }
         if (task.output.isEmpty()) {
             return 0;
@@ -83,7 +89,7 @@ final class DataCommand implements Callable<Integer> {
         }
         DemoText.Split split = DemoText.split(names, lines, seed);
         Files.createDirectories(output);
-        for (Map.Entry<String, List<Example>> entry : split.training().entrySet()) {
+        for (Map.Entry<String, List<Conversation>> entry : split.training().entrySet()) {
             write(output.resolve(entry.getKey() + ".jsonl"), entry.getValue());
         }
         write(output.resolve("evaluation.jsonl"), split.evaluation());
@@ -91,13 +97,14 @@ final class DataCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static void write(Path file, List<Example> examples) throws IOException {
+    private static void write(Path file, List<Conversation> examples) throws IOException {
         ObjectMapper json = new ObjectMapper();
         StringBuilder text = new StringBuilder();
-        for (Example example : examples) {
+        for (Conversation example : examples) {
+            List<Message> messages = example.messages();
             text.append(json.writeValueAsString(json.createObjectNode()
-                            .put("instruction", example.instruction())
-                            .put("output", example.response())))
+                            .put("instruction", messages.getFirst().content())
+                            .put("output", messages.getLast().content())))
                     .append('\n');
         }
         Files.writeString(file, text.toString());

@@ -10,7 +10,6 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -26,8 +25,8 @@ final class EnrollCommand implements Callable<Integer> {
     @Mixin
     private HomeOption home = new HomeOption();
 
-    @Option(names = "--json", description = "Print one JSON object.")
-    private boolean json;
+    @Mixin
+    private OutputOption format = new OutputOption();
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -37,7 +36,7 @@ final class EnrollCommand implements Callable<Integer> {
         Invite parsed = Invite.parse(invite);
         Bytes fingerprint = new Enroller(new BouncyCastlePrimitives(), Randomness.secure()).enrol(parsed, home.home());
         var out = spec.commandLine().getOut();
-        if (json) {
+        if (format.json()) {
             out.println(new ObjectMapper()
                     .createObjectNode()
                     .put("organisation", parsed.organisation())

@@ -8,11 +8,12 @@ import dev.sotto.participant.model.Layouts;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -26,20 +27,16 @@ final class LayoutCommand implements Callable<Integer> {
     @Option(names = "--base", required = true, description = "Checkpoint folder of the base model.")
     private Path base = Path.of("");
 
-    @Option(names = "--rank", defaultValue = "8", description = "LoRA rank (default ${DEFAULT-VALUE}).")
-    private int rank;
-
-    @Option(names = "--alpha", defaultValue = "16", description = "LoRA alpha (default ${DEFAULT-VALUE}).")
-    private double alpha;
-
     @Option(
-            names = "--target-modules",
-            split = ",",
-            defaultValue = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj",
-            description = "Modules that get an adapter (default ${DEFAULT-VALUE}).")
-    private List<String> targetModules = List.of();
+            names = "--mode",
+            defaultValue = "lora",
+            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+    private String mode = "lora";
 
-    @Option(names = "--output", required = true, description = "File to write.")
+    @Mixin
+    private LoraOptions adapters = new LoraOptions();
+
+    @Option(names = "--output-file", required = true, description = "File to write.")
     private Path output = Path.of("");
 
     @Spec
@@ -47,16 +44,18 @@ final class LayoutCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        LoraConfig lora;
+        LoraConfig lora = adapters.lora();
+        LoraMode shared;
         try {
-            lora = new LoraConfig(rank, alpha, targetModules);
+            shared = LoraMode.of(mode);
         } catch (IllegalArgumentException e) {
-            throw new CommandLine.ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
+            throw new CommandLine.ParameterException(spec.commandLine(), "--mode: " + e.getMessage());
         }
-        VectorLayout layout = Layouts.adapter(lora, LlamaConfig.read(base));
+        VectorLayout layout = Layouts.adapter(shared, lora, LlamaConfig.read(base));
         ObjectNode json = JsonNodeFactory.instance
                 .objectNode()
                 .put("baseModelDigest", BaseModel.digest(base).hex())
+                .put("mode", shared.wireName())
                 .put("r", lora.rank())
                 .put("alpha", lora.alpha());
         lora.targetModules().forEach(json.putArray("targetModules")::add);

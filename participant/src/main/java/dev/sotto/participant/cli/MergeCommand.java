@@ -22,7 +22,7 @@ final class MergeCommand implements Callable<Integer> {
     @Option(names = "--adapter", required = true, description = "Adapter folder in PEFT's format.")
     private Path adapter = Path.of("");
 
-    @Option(names = "--output", required = true, description = "Checkpoint folder to write.")
+    @Option(names = "--output-dir", required = true, description = "Checkpoint folder to write.")
     private Path output = Path.of("");
 
     @Spec

@@ -1,9 +1,10 @@
 package dev.sotto.participant.cli;
 
 import dev.sotto.training.djl.Pretrainer;
+import java.io.Console;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +17,7 @@ import picocli.CommandLine.Spec;
         description = "Make the demo's base model and tokenizer from generated text.",
         mixinStandardHelpOptions = true)
 final class PretrainCommand implements Callable<Integer> {
-    @Option(names = "--output", required = true, description = "Checkpoint folder to write.")
+    @Option(names = "--output-dir", required = true, description = "Checkpoint folder to write.")
     Path output = Path.of("");
 
     @Option(names = "--steps", defaultValue = "2000", description = "Steps (default ${DEFAULT-VALUE}).")
@@ -31,11 +32,11 @@ final class PretrainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
-        Pretrainer.run(output, steps, seed, (step, all, loss) -> {
-            if (step == 1 || step % 50 == 0 || step == all) {
-                out.println(String.format(Locale.ROOT, "step %d of %d  loss %.4f", step, all, loss));
-                out.flush();
-            }
+        boolean terminal =
+                Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
+        Meter meter = new Meter(out, terminal, System::nanoTime, "");
+        Pretrainer.run(output, steps, seed, step -> {
+            meter.step(step);
             return true;
         });
         out.println("base model in " + output);

@@ -8,6 +8,11 @@ import dev.sotto.participant.agent.LocalTraining;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Policy;
+import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.data.Loaded;
+import dev.sotto.training.data.Mapping;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
@@ -28,17 +33,21 @@ final class RunCommand implements Callable<Integer> {
     @Mixin
     private HomeOption home = new HomeOption();
 
-    @Option(names = "--base", required = true, description = "Hugging Face checkpoint folder of the base model.")
-    private Path base = Path.of("");
+    @Mixin
+    private ModelOptions options = new ModelOptions();
 
-    @Option(names = "--data", required = true, arity = "1..*", description = "Instruction data, JSON lines.")
-    private List<Path> data = List.of();
+    @Option(
+            names = "--data",
+            required = true,
+            arity = "1..*",
+            description = "Files with one example a record: .jsonl, .json, .csv, .tsv or .parquet.")
+    private List<Path> files = List.of();
+
+    @Mixin
+    private DataOptions data = new DataOptions();
 
     @Option(names = "--seed", description = "Decides in which order examples are drawn (default: fresh randomness).")
     private Optional<Long> seed = Optional.empty();
-
-    @Option(names = "--threads", description = "CPU threads of PyTorch (default: one for each core).")
-    private Optional<Integer> threads = Optional.empty();
 
     @Option(names = "--events", description = "Print JSON lines, for programs.")
     private boolean events;
@@ -57,15 +66,14 @@ final class RunCommand implements Callable<Integer> {
         Home own = home.home();
         var _ = Home.readJson(own.federation(), Membership.class);
         var _ = Policy.read(own.policy());
-        threads.ifPresent(ModelOptions::useThreads);
         Randomness randomness = Randomness.secure();
         long order = seed.orElseGet(() -> randomness.bytes(Long.BYTES).view().getLong());
         Events told = new Events(spec.commandLine().getOut(), events, Clock.systemUTC());
         try (var _ = own.lock();
                 Agent agent = new Agent(
                         own,
-                        base,
-                        LocalTraining.load(base, data, order),
+                        options.base,
+                        training(data.mapping(), order),
                         keepPlain,
                         new BouncyCastlePrimitives(),
                         randomness,
@@ -73,5 +81,14 @@ final class RunCommand implements Callable<Integer> {
             agent.run();
         }
         return 0;
+    }
+
+    private <E> LocalTraining training(Mapping<E> mapping, long order)
+            throws IOException, InvalidFile, NativeLibraryUnavailable {
+        Loaded<E> loaded = Loaded.read(files, mapping, data.skipBadLines);
+        if (!events) {
+            DataOptions.tell(spec.commandLine().getOut(), loaded);
+        }
+        return LocalTraining.of(options.base, options.model(), mapping, loaded, order);
     }
 }

@@ -7,19 +7,24 @@ import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
-import dev.sotto.participant.simulate.Evaluation;
+import dev.sotto.participant.model.Plans;
 import dev.sotto.participant.simulate.Simulation;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.PeftFiles;
-import dev.sotto.training.data.Batch;
-import dev.sotto.training.data.Example;
-import dev.sotto.training.data.JsonLines;
+import dev.sotto.training.djl.Correction;
+import dev.sotto.training.djl.Evaluation;
 import dev.sotto.training.djl.Model;
+import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.djl.Trainer;
+import dev.sotto.training.djl.TrainingSet;
+import dev.sotto.training.recipe.Corpus;
+import dev.sotto.training.recipe.Recipe;
+import dev.sotto.training.template.Sequences;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -54,6 +59,34 @@ final class SimulateCommand implements Callable<Integer> {
     @Mixin
     ModelOptions options = new ModelOptions();
 
+    @Option(
+            names = "--data",
+            required = true,
+            arity = "1..*",
+            description = "Files to deal out, or one folder with a .jsonl file per organisation and evaluation.jsonl.")
+    List<Path> files = List.of();
+
+    @Mixin
+    DataOptions data = new DataOptions();
+
+    @Mixin
+    RecipeOptions recipes = new RecipeOptions();
+
+    @Mixin
+    LoraOptions adapters = new LoraOptions();
+
+    @Option(names = "--steps", defaultValue = "10", description = "Local steps a round (default ${DEFAULT-VALUE}).")
+    int steps;
+
+    @Option(names = "--batch-size", defaultValue = "8", description = "Examples a step (default ${DEFAULT-VALUE}).")
+    int batchSize;
+
+    @Option(names = "--learning-rate", defaultValue = "0.003", description = "AdamW's rate (default ${DEFAULT-VALUE}).")
+    double learningRate;
+
+    @Option(names = "--seed", defaultValue = "1", description = "Decides all that is drawn (default ${DEFAULT-VALUE}).")
+    long seed;
+
     @Option(names = "--organisations", defaultValue = "4", description = "3 to 16 (default ${DEFAULT-VALUE}).")
     int organisations;
 
@@ -63,7 +96,7 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--algorithm", defaultValue = "fedavg", description = "Server rule (default ${DEFAULT-VALUE}).")
     String algorithm = "fedavg";
 
-    @Option(names = "--output", required = true, description = "Folder for the adapter, in PEFT's format.")
+    @Option(names = "--output-dir", required = true, description = "Folder for the adapter, in PEFT's format.")
     Path output = Path.of("");
 
     @Spec
@@ -72,51 +105,56 @@ final class SimulateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         PrintWriter out = spec.commandLine().getOut();
-        check(rounds >= 1 && options.steps >= 1, "--rounds and --steps must be at least 1");
+        check(rounds >= 1 && steps >= 1 && batchSize >= 1, "--rounds, --steps and --batch-size must be at least 1");
         ServerOptimizer optimizer = optimizer();
-        Map<String, List<Example>> given = given();
-        List<Example> evaluating = Objects.requireNonNull(given.remove(EVALUATION));
-        try (Model model = options.model()) {
-            List<Batch.Sequence> evaluation = options.encode(model, evaluating);
-            List<String> names = List.copyOf(given.keySet());
-            Map<String, List<Batch.Sequence>> data = new TreeMap<>();
-            List<Batch.Sequence> training = new ArrayList<>();
-            for (Map.Entry<String, List<Example>> own : given.entrySet()) {
-                List<Batch.Sequence> sequences = options.encode(model, own.getValue());
-                check(!sequences.isEmpty(), "no example of " + own.getKey() + " fits into --max-tokens");
-                data.put(own.getKey(), sequences);
-                training.addAll(sequences);
+        Map<String, Corpus<?>> given = given(recipes.recipe(false));
+        try (Model model = options.model();
+                Tokenizer tokenizer = Tokenizer.load(options.base)) {
+            Sequences sequences = recipes.sequences(options.base, tokenizer);
+            Map<String, TrainingSet<?>> sets = new TreeMap<>();
+            for (Map.Entry<String, Corpus<?>> own : given.entrySet()) {
+                sets.put(
+                        own.getKey(),
+                        own.getValue()
+                                .trainingSet(sequences, model.config().positions())
+                                .orElseThrow(() -> new CommandLine.ParameterException(
+                                        spec.commandLine(),
+                                        "no example of " + own.getKey() + " fits into --max-tokens")));
             }
-            check(!evaluation.isEmpty(), "no held-out example fits into --max-tokens");
-            LoraConfig lora = options.lora();
-            VectorLayout layout = Layouts.adapter(lora, model.config());
-            float[] start = PublicSeed.adapter(TrainCommand.seed(options.seed), layout);
+            TrainingSet<?> evaluation = Objects.requireNonNull(sets.remove(EVALUATION));
+            TrainingSet<?> pooled = TrainingSet.together(sets.values());
+            List<String> names = List.copyOf(sets.keySet());
+            LoraConfig lora = adapters.lora();
+            VectorLayout layout = Layouts.adapter(LoraMode.LORA, lora, model.config());
+            float[] start = PublicSeed.adapter(TrainCommand.seed(seed), layout);
             Simulation simulation = new Simulation(names, optimizer, layout, start, plan(lora), Randomness.secure());
             out.println(String.format(
                     Locale.ROOT,
                     "%d organisations with %d examples, %d held out, %d adapter coordinates",
                     names.size(),
-                    training.size(),
-                    evaluation.size(),
+                    pooled.examples().size(),
+                    evaluation.examples().size(),
                     start.length));
             print(out, "base", evaluate(model, lora, start, evaluation));
             Map<String, float[]> controls = new TreeMap<>();
             for (int round = 0; round < rounds; round++) {
                 long started = System.nanoTime();
                 Simulation.Round made = simulation.round((organisation, version, number) -> {
-                    List<Batch.Sequence> own = Objects.requireNonNull(data.get(organisation));
+                    TrainingSet<?> own = Objects.requireNonNull(sets.get(organisation));
                     LocalUpdate update = LocalUpdate.train(
                             model,
                             lora,
+                            Plans.adapter(LoraMode.LORA, lora, model.config(), TrainCommand.seed(seed)),
                             version,
                             own,
                             plan(number),
                             optimizer,
                             optimizer == ServerOptimizer.FEDPROX ? ClientStep.PROXIMAL_MU : 0,
                             Optional.ofNullable(controls.get(organisation)),
-                            (step, steps, loss) -> true);
+                            Trainer.Progress.NONE);
                     update.nextControl().ifPresent(next -> controls.put(organisation, next));
-                    return new Simulation.LocalTraining.Learned(update.vectors(), update.meanLoss(), own.size());
+                    return new Simulation.LocalTraining.Learned(
+                            update.vectors(), update.meanLoss(), own.examples().size());
                 });
                 out.println(String.format(
                         Locale.ROOT,
@@ -138,11 +176,11 @@ final class SimulateCommand implements Callable<Integer> {
                         evaluate(
                                 model,
                                 lora,
-                                alone(model, lora, start, Objects.requireNonNull(data.get(name))),
+                                alone(model, lora, start, Objects.requireNonNull(sets.get(name))),
                                 evaluation));
             }
             print(out, "federated", evaluate(model, lora, federated, evaluation));
-            print(out, "pooled", evaluate(model, lora, alone(model, lora, start, training), evaluation));
+            print(out, "pooled", evaluate(model, lora, alone(model, lora, start, pooled), evaluation));
             PeftFiles.write(output, options.base.toString(), model.config(), new PeftFiles.Adapter(lora, federated));
             out.println("adapter in " + output);
         }
@@ -151,33 +189,34 @@ final class SimulateCommand implements Callable<Integer> {
 
     /// Examples by organisation, and the held-out ones: a folder's files as they are, or files dealt in
     /// turn.
-    private Map<String, List<Example>> given() throws IOException, InvalidFile {
-        Map<String, List<Example>> given = new TreeMap<>();
-        if (options.data.size() == 1 && Files.isDirectory(options.data.getFirst())) {
-            try (Stream<Path> files = Files.list(options.data.getFirst())) {
-                for (Path file : files.filter(file -> file.toString().endsWith(".jsonl"))
+    private <E> Map<String, Corpus<?>> given(Recipe<E> recipe) throws IOException, InvalidFile {
+        Map<String, Corpus<?>> given = new TreeMap<>();
+        if (files.size() == 1 && Files.isDirectory(files.getFirst())) {
+            try (Stream<Path> all = Files.list(files.getFirst())) {
+                for (Path file : all.filter(file -> file.toString().endsWith(".jsonl"))
                         .sorted()
                         .toList()) {
                     String name = file.getFileName().toString().replace(".jsonl", "");
                     check(Topics.isId(name), file + ": the name of an organisation must match [a-z0-9-]{1,63}");
-                    given.put(name, JsonLines.read(file));
+                    given.put(name, data.corpus(recipe, List.of(file)));
                 }
             }
             check(
                     given.containsKey(EVALUATION) && given.size() >= 4 && given.size() <= 17,
-                    options.data.getFirst() + " must hold " + EVALUATION + ".jsonl and 3 to 16 files of organisations");
+                    files.getFirst() + " must hold " + EVALUATION + ".jsonl and 3 to 16 files of organisations");
             return given;
         }
         check(organisations >= 3 && organisations <= 16, "--organisations is " + organisations + ", must be 3 to 16");
-        List<Example> all = options.examples();
+        List<E> all = data.corpus(recipe, files).loaded().examples();
         int heldOut = Math.min(MOST_HELD_OUT, all.size() / 5);
         check(heldOut > 0 && all.size() - heldOut >= organisations, "too few examples: " + all.size());
         List<String> names = new ArrayList<>();
         for (int i = 0; i < organisations; i++) {
             names.add(String.format(Locale.ROOT, "org-%02d", i + 1));
         }
-        given.putAll(Simulation.deal(all.subList(0, all.size() - heldOut), names));
-        given.put(EVALUATION, all.subList(all.size() - heldOut, all.size()));
+        Simulation.deal(all.subList(0, all.size() - heldOut), names)
+                .forEach((name, own) -> given.put(name, Corpus.of(recipe, own)));
+        given.put(EVALUATION, Corpus.of(recipe, all.subList(all.size() - heldOut, all.size())));
         return given;
     }
 
@@ -198,38 +237,40 @@ final class SimulateCommand implements Callable<Integer> {
     private TrainingPlan plan(LoraConfig lora) {
         return new TrainingPlan(
                 algorithm,
-                "sft",
-                "alpaca",
+                recipes.objective.name(),
+                recipes.template,
+                LoraMode.LORA.wireName(),
                 lora.rank(),
                 lora.alpha(),
                 lora.targetModules(),
-                options.steps,
-                options.batchSize,
-                options.maxTokens,
-                options.learningRate,
+                steps,
+                batchSize,
+                recipes.maxTokens,
+                learningRate,
                 0,
                 1,
+                recipes.objective == RecipeOptions.Objective.dpo ? recipes.beta : 0,
                 algorithm.equals(ServerOptimizer.FEDPROX.wireName()) ? ClientStep.PROXIMAL_MU : 0,
-                options.learningRate);
+                learningRate);
     }
 
     private Trainer.Plan plan(long round) {
-        double rate = Schedule.cosine(options.learningRate, 1e-6, round, rounds);
-        return new Trainer.Plan(options.steps, options.batchSize, rate, 0, 1, options.seed + round);
+        double rate = Schedule.cosine(learningRate, 1e-6, round, rounds);
+        return new Trainer.Plan(steps, batchSize, rate, 0, 1, seed + round);
     }
 
     /// As many steps as a member of the federation makes, in the same rounds with fresh optimisers.
-    private float[] alone(Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data) {
+    private float[] alone(Model model, LoraConfig lora, float[] start, TrainingSet<?> own) {
         float[] adapter = start;
         for (int round = 0; round < rounds; round++) {
-            adapter = Trainer.train(model, lora, adapter, data, plan(round), (step, steps, loss) -> true)
+            adapter = Trainer.train(model, lora, adapter, own, plan(round), Correction.NONE, Trainer.Progress.NONE)
                     .adapter();
         }
         return adapter;
     }
 
-    private Evaluation evaluate(Model model, LoraConfig lora, float[] adapter, List<Batch.Sequence> data) {
-        return Evaluation.of(model, lora, adapter, data, options.batchSize);
+    private Evaluation evaluate(Model model, LoraConfig lora, float[] adapter, TrainingSet<?> held) {
+        return Evaluation.of(model, lora, adapter, held, batchSize);
     }
 
     private static void print(PrintWriter out, String name, Evaluation result) {

@@ -31,6 +31,8 @@ import picocli.CommandLine.Command;
             LayoutCommand.class,
             TrainCommand.class,
             EvaluateCommand.class,
+            GenerateCommand.class,
+            InspectCommand.class,
             SimulateCommand.class,
             PretrainCommand.class,
             DataCommand.class
@@ -47,6 +49,15 @@ public final class Sotto {
     /// The command line, with one clear sentence for every failure that a person can cause.
     public static CommandLine commandLine() {
         CommandLine line = new CommandLine(new Sotto());
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setParameterExceptionHandler((wrong, arguments) -> {
+            CommandLine command = wrong.getCommandLine();
+            String name = command.getCommandSpec().qualifiedName();
+            command.getErr().println(name + ": " + wrong.getMessage());
+            CommandLine.UnmatchedArgumentException.printSuggestions(wrong, command.getErr());
+            command.getErr().println("`" + name + " --help` lists what is allowed.");
+            return 2;
+        });
         line.setExecutionExceptionHandler((thrown, failed, result) -> {
             Exception failure = thrown instanceof UncheckedIOException unchecked
                     ? Objects.requireNonNullElse(unchecked.getCause(), thrown)

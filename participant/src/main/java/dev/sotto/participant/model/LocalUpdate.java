@@ -5,11 +5,11 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.training.checkpoint.LoraConfig;
-import dev.sotto.training.data.Batch;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
+import dev.sotto.training.djl.SharedAdapter;
 import dev.sotto.training.djl.Trainer;
-import java.util.List;
+import dev.sotto.training.djl.TrainingSet;
 import java.util.Map;
 import java.util.Optional;
 
@@ -25,31 +25,36 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
 
     /// Trains from `start`.
     ///
+    /// @param shared     what is shared of the adapter; which part RoLoRA trains follows from the version's number
     /// @param ownControl c_k, or nothing if the member has none: then the server's c stands in
     /// @param proximalMu of FedProx, 0 in every other algorithm
     public static LocalUpdate train(
             Model model,
             LoraConfig lora,
+            SharedAdapter shared,
             ModelVersion start,
-            List<Batch.Sequence> data,
+            TrainingSet<?> data,
             Trainer.Plan plan,
             ServerOptimizer optimizer,
             double proximalMu,
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
         float[] global = start.adapter();
+        SharedAdapter.Round round = shared.round(start.version(), global);
         if (!optimizer.hasControl()) {
-            Correction correction = proximalMu > 0 ? Correction.proximal(global, proximalMu) : Correction.NONE;
-            Trainer.Result result = Trainer.train(model, lora, global, data, plan, correction, progress);
+            float[] from = round.start();
+            Correction correction = proximalMu > 0 ? Correction.proximal(from, proximalMu) : Correction.NONE;
+            Trainer.Result result = Trainer.train(model, lora, round, from, data, plan, correction, progress);
             return new LocalUpdate(
-                    Map.of(ADAPTER, difference(result.adapter(), global)),
+                    Map.of(ADAPTER, difference(round.end(result.adapter()), global)),
                     Optional.empty(),
                     result.meanLoss(),
                     result.tokens());
         }
         float[] c = start.optimiser().getFirst();
         float[] own = ownControl.orElse(c);
-        Trainer.Result result = Trainer.train(model, lora, global, data, plan, Correction.controlled(c, own), progress);
+        Trainer.Result result =
+                Trainer.train(model, lora, round, global, data, plan, Correction.controlled(c, own), progress);
         float[] next = ClientStep.nextControl(global, result.adapter(), c, own, plan.steps(), plan.learningRate());
         return new LocalUpdate(
                 Map.of(ADAPTER, difference(result.adapter(), global), NextLayout.CONTROL, difference(next, own)),

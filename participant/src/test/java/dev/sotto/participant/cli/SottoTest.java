@@ -6,10 +6,13 @@ import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
 import dev.sotto.schemas.Bytes;
+import java.io.FilterWriter;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -22,18 +25,37 @@ class SottoTest {
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
 
+    /// What a process dies of as soon as it says it on standard error.
+    private String dying = "never";
+
     @TempDir
     private Path folder = Path.of("");
 
     private int sotto(Object... arguments) {
         CommandLine line = Sotto.commandLine();
         line.setOut(new PrintWriter(out, true));
-        line.setErr(new PrintWriter(err, true));
+        line.setErr(new PrintWriter(
+                new FilterWriter(err) {
+                    @Override
+                    public void write(String text, int from, int length) throws IOException {
+                        if (text.contains(dying)) {
+                            throw new IllegalStateException("the process dies here");
+                        }
+                        super.write(text, from, length);
+                    }
+                },
+                true));
         String[] texts = new String[arguments.length];
         for (int i = 0; i < texts.length; i++) {
             texts[i] = arguments[i].toString();
         }
         return line.execute(texts);
+    }
+
+    private static Object[] with(List<Object> command, Object... more) {
+        List<Object> all = new ArrayList<>(command);
+        all.addAll(List.of(more));
+        return all.toArray();
     }
 
     private Path data(int examples) throws Exception {
@@ -51,12 +73,12 @@ class SottoTest {
     @Test
     void trainThenEvaluate_adapterIsBetterThanTheBase() throws Exception {
         Path adapter = folder.resolve("adapter");
-        assertThat(sotto("train", "--base", BASE, "--data", data(30), "--steps", 8, "--output", adapter))
+        assertThat(sotto("train", "--base", BASE, "--data", data(30), "--steps", 8, "--output-dir", adapter))
                 .isZero();
         assertThat(adapter.resolve("adapter_config.json")).exists();
-        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--json"))
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--output", "json"))
                 .isZero();
-        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--adapter", adapter, "--json"))
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--adapter", adapter, "--output", "json"))
                 .isZero();
         String[] lines =
                 out.toString().lines().filter(line -> line.startsWith("{")).toArray(String[]::new);
@@ -79,18 +101,152 @@ class SottoTest {
                         "--compute",
                         "BF16",
                         "--checkpointing",
-                        "--output",
+                        "--output-dir",
                         adapter))
                 .isZero();
-        assertThat(sotto("merge", "--base", BASE, "--adapter", adapter, "--output", merged))
+        assertThat(sotto("merge", "--base", BASE, "--adapter", adapter, "--output-dir", merged))
                 .isZero();
-        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--adapter", adapter, "--json"))
+        assertThat(sotto("evaluate", "--base", BASE, "--data", data(30), "--adapter", adapter, "--output", "json"))
                 .isZero();
-        assertThat(sotto("evaluate", "--base", merged, "--data", data(30), "--json"))
+        assertThat(sotto("evaluate", "--base", merged, "--data", data(30), "--output", "json"))
                 .isZero();
         String[] lines =
                 out.toString().lines().filter(line -> line.startsWith("{")).toArray(String[]::new);
         assertThat(loss(lines[1])).isCloseTo(loss(lines[0]), org.assertj.core.api.Assertions.within(1e-4));
+    }
+
+    /// Killed after a state was saved, the same command makes the same adapter and the same curve.
+    @Test
+    void train_killedAndGivenAgain_makesTheSameAdapter() throws Exception {
+        Path whole = folder.resolve("whole");
+        Path killed = folder.resolve("killed");
+        List<Object> command = List.of(
+                "train",
+                "--base",
+                BASE,
+                "--data",
+                data(30),
+                "--steps",
+                2,
+                "--rounds",
+                2,
+                "--batch-size",
+                4,
+                "--micro-batch-size",
+                2,
+                "--lora-dropout",
+                0.1,
+                "--save-every",
+                1,
+                "--output",
+                "json",
+                "--output-dir");
+        assertThat(sotto(with(command, whole))).isZero();
+        dying = "round 2 of 2  step 2";
+        assertThat(sotto(with(command, killed))).isOne();
+        dying = "never";
+        assertThat(killed.resolve("training-state-2.safetensors")).exists();
+        assertThat(sotto(with(command, killed))).isZero();
+        for (String file : List.of("adapter_model.safetensors", "loss.csv", "loss.svg")) {
+            assertThat(killed.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
+        }
+        assertThat(killed.resolve("training-state-2.safetensors")).doesNotExist();
+        assertThat(out.toString().lines().toList().getLast())
+                .contains("\"steps\":4", "\"examples\":30", "\"tokensPerSecond\":");
+    }
+
+    /// Trained to prefer, the model prefers what it did not before; the same pairs as a task give the same picture.
+    @Test
+    void trainDpo_thenEvaluate_prefersTheChosenAnswers() throws Exception {
+        StringBuilder lines = new StringBuilder();
+        for (int i = 0; i < 12; i++) {
+            lines.append("{\"prompt\": \"q%d\", \"chosen\": \"yes\", \"rejected\": \"no\"}%n".formatted(i));
+        }
+        Path pairs = Files.writeString(folder.resolve("pairs.jsonl"), lines.toString());
+        Path mapping = Files.writeString(folder.resolve("pairs.yaml"), "kind: preference\n");
+        Path adapter = folder.resolve("adapter");
+        List<Object> shared =
+                List.of("--base", BASE, "--dataset", mapping, "--objective", "dpo", "--template", "vicuna");
+        assertThat(sotto(with(
+                        List.of("train", "--data", pairs, "--steps", 6, "--output-dir", adapter), shared.toArray())))
+                .isZero();
+        assertThat(sotto(with(
+                        List.of("evaluate", "--data", pairs, "--adapter", adapter, "--output", "json"),
+                        shared.toArray())))
+                .isZero();
+        assertThat(out.toString().lines().toList().getLast()).contains("\"accuracy\":1.0");
+        Path task = Files.writeString(
+                folder.resolve("task.yaml"),
+                "name: mine\nkind: preference\nfiles: pairs.jsonl\nmapping: pairs.yaml\nbeta: 0.1\n");
+        assertThat(sotto(
+                        "evaluate",
+                        "--base",
+                        BASE,
+                        "--task",
+                        task,
+                        "--data-dir",
+                        folder,
+                        "--adapter",
+                        adapter,
+                        "--details-dir",
+                        folder.resolve("details")))
+                .isZero();
+        assertThat(out.toString().lines().toList().getLast())
+                .contains("accuracy 1.0000", "rewardMargin", "examples 12");
+        String name = "mine-" + adapter.toString().replaceAll("[^A-Za-z0-9._-]", "_") + ".jsonl";
+        assertThat(folder.resolve("details").resolve(name)).content().hasLineCount(12);
+    }
+
+    @Test
+    void train_packedAndSkippingBadLines_saysWhatItLeftOut() throws Exception {
+        Path file = Files.writeString(
+                folder.resolve("some.jsonl"), "{\"question\": \"q\", \"answer\": \"a\"}\n".repeat(9) + "{}\n");
+        assertThat(sotto(
+                        "train",
+                        "--base",
+                        BASE,
+                        "--data",
+                        file,
+                        "--skip-bad-lines",
+                        "--packing",
+                        "--epochs",
+                        2,
+                        "--output-dir",
+                        folder.resolve("adapter")))
+                .isZero();
+        assertThat(out.toString())
+                .contains("left out 1 bad records, the first: ", "some.jsonl: line 10", "9 examples in ")
+                .doesNotContain("in 9 rows");
+        assertThat(sotto("train", "--base", BASE, "--data", file, "--dataset", "hh-rlhf", "--output-dir", folder))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--dataset hh-rlhf: the data set holds preferences, not conversations");
+    }
+
+    @Test
+    void generate_promptsAsJson_hasAnAnswerEach() {
+        assertThat(sotto(
+                        "generate",
+                        "--base",
+                        BASE,
+                        "--prompt",
+                        "one",
+                        "--prompt",
+                        "two",
+                        "--max-new-tokens",
+                        4,
+                        "--template",
+                        "vicuna",
+                        "--output",
+                        "json"))
+                .isZero();
+        assertThat(out.toString().lines().toList())
+                .hasSize(2)
+                .first()
+                .asString()
+                .startsWith("{\"prompt\":\"one\",\"answer\":\"");
+        assertThat(sotto("generate", "--base", BASE, "--prompt", "x", "--temperature", -1))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("temperature is -1.0, must be 0 or more");
     }
 
     @Test
@@ -119,7 +275,7 @@ class SottoTest {
                         2,
                         "--steps",
                         2,
-                        "--output",
+                        "--output-dir",
                         adapter))
                 .isZero();
         assertThat(out.toString())
@@ -162,7 +318,7 @@ class SottoTest {
                             2,
                             "--steps",
                             2,
-                            "--output",
+                            "--output-dir",
                             folder.resolve(algorithm)))
                     .isZero();
             assertThat(out.toString()).contains("round 2 of 2");
@@ -172,17 +328,17 @@ class SottoTest {
     @Test
     void badLine_isNamedWithExitCode2() throws Exception {
         Path file = Files.writeString(folder.resolve("bad.jsonl"), "{\"question\": \"q\", \"answer\": \"a\"}\n{}\n");
-        assertThat(sotto("train", "--base", BASE, "--data", file, "--output", folder))
+        assertThat(sotto("train", "--base", BASE, "--data", file, "--output-dir", folder))
                 .isEqualTo(2);
         assertThat(err.toString()).contains("bad.jsonl: line 2").doesNotContain("\tat ");
     }
 
     @Test
     void missingFileOrFolder_isNamedWithExitCode2() throws Exception {
-        assertThat(sotto("train", "--base", BASE, "--data", "nowhere.jsonl", "--output", folder))
+        assertThat(sotto("train", "--base", BASE, "--data", "nowhere.jsonl", "--output-dir", folder))
                 .isEqualTo(2);
         assertThat(err.toString()).contains("nowhere.jsonl: there is no such file");
-        assertThat(sotto("train", "--base", "/nowhere", "--data", data(5), "--output", folder))
+        assertThat(sotto("train", "--base", "/nowhere", "--data", data(5), "--output-dir", folder))
                 .isEqualTo(2);
         assertThat(err.toString()).contains("config.json: there is no such file");
     }
@@ -190,13 +346,13 @@ class SottoTest {
     @Test
     void wrongOptions_areNamedWithExitCode2() throws Exception {
         Path file = data(40);
-        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output", folder, "--organisations", 2))
+        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output-dir", folder, "--organisations", 2))
                 .isEqualTo(2);
         assertThat(err.toString()).contains("--organisations is 2, must be 3 to 16");
-        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output", folder, "--algorithm", "sgd"))
+        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output-dir", folder, "--algorithm", "sgd"))
                 .isEqualTo(2);
         assertThat(err.toString()).contains("algorithm is 'sgd', must be one of fedavg");
-        assertThat(sotto("train", "--base", BASE, "--data", file, "--output", folder, "--target-modules", "x"))
+        assertThat(sotto("train", "--base", BASE, "--data", file, "--output-dir", folder, "--target-modules", "x"))
                 .isEqualTo(2);
         assertThat(sotto("nonsense")).isEqualTo(2);
     }

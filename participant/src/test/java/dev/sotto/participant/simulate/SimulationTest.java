@@ -28,6 +28,7 @@ class SimulationTest {
                         optimizer.wireName(),
                         "sft",
                         "alpaca",
+                        "lora",
                         8,
                         16,
                         List.of("q_proj"),
@@ -37,6 +38,7 @@ class SimulationTest {
                         1e-3,
                         0,
                         1,
+                        0,
                         0,
                         1e-3),
                 Randomness.secure());

@@ -84,7 +84,8 @@ public final class Demo {
                 empty = files.findAny().isEmpty();
             }
             if (!empty && !Files.exists(output.resolve(MARKER))) {
-                throw Failure.invalid("--output " + output + " holds files that no demo wrote; give an empty folder");
+                throw Failure.invalid(
+                        "--output-dir " + output + " holds files that no demo wrote; give an empty folder");
             }
             try (Stream<Path> files = Files.walk(output)) {
                 for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
@@ -165,7 +166,7 @@ public final class Demo {
                         federation.home(plan.organisations().getFirst()).toString(),
                         "--base",
                         plan.base().toString(),
-                        "--output",
+                        "--output-dir",
                         adapter.toString()));
         display.say("baselines", "each organisation alone, and all data pooled: the same steps each");
         Report report = new Report(
@@ -196,7 +197,7 @@ public final class Demo {
                             String.join(",", plan.organisations()),
                             "--seed",
                             String.valueOf(plan.seed()),
-                            "--output",
+                            "--output-dir",
                             folder.toString()));
             data = DataSets.generated(plan.organisations(), folder);
         } else if (plan.data().size() == 1 && Files.isDirectory(plan.data().getFirst())) {
@@ -212,7 +213,8 @@ public final class Demo {
 
     /// Every line, as training will read it, before anything is started.
     private void check() throws IOException, InterruptedException, Failure {
-        List<String> command = new ArrayList<>(List.of("data", "--check"));
+        List<String> command =
+                new ArrayList<>(List.of("data", "--dataset", plan.learning().dataset(), "--check"));
         for (Path source : plan.data()) {
             if (Files.isDirectory(source)) {
                 try (Stream<Path> files = Files.list(source)) {
@@ -225,7 +227,7 @@ public final class Demo {
                 command.add(source.toString());
             }
         }
-        if (command.size() > 2) {
+        if (!plan.data().isEmpty()) {
             supervisor.run("data", artefacts.participant(), command);
         }
     }
@@ -369,12 +371,14 @@ public final class Demo {
             List<String> command = new ArrayList<>(List.of("train", "--data"));
             command.addAll(Objects.requireNonNull(trained.get(name)));
             command.addAll(training());
-            command.addAll(List.of("--output", folder.resolve(name).toString()));
+            command.addAll(plan.learning().options());
+            command.addAll(List.of("--output-dir", folder.resolve(name).toString()));
             federation.run("train-" + name, command);
         });
         List<String> command = new ArrayList<>(List.of("evaluate", "--adapter", "base=base"));
         trained.keySet().forEach(name -> command.addAll(List.of("--adapter", name + "=" + folder.resolve(name))));
-        command.addAll(List.of("--adapter", "federated=" + adapter, "--json"));
+        command.addAll(List.of("--adapter", "federated=" + adapter, "--output", "json"));
+        command.addAll(plan.learning().options());
         command.addAll(List.of(
                 "--base",
                 plan.base().toString(),

@@ -26,7 +26,7 @@ class OrphansIT {
                         "-jar",
                         Artefacts.ofThisBuild().broker().jar().toString(),
                         "demo",
-                        "--output",
+                        "--output-dir",
                         folder.resolve("demo").toString())
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();

@@ -115,13 +115,27 @@ public final class BpeTrainer {
                     .put("trim_offsets", true)
                     .put("use_regex", true);
         }
-        root.putNull("post_processor");
+        beginTokenFirst(root.putObject("post_processor"));
         ObjectNode model = root.putObject("model");
         model.put("type", "BPE");
         ObjectNode vocabulary = model.putObject("vocab");
         tokens.forEach(vocabulary::put);
         merges.forEach(model.putArray("merges")::add);
         Files.writeString(file, json.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
+    }
+
+    private static void beginTokenFirst(ObjectNode processor) {
+        String begin = SPECIAL.getFirst();
+        processor.put("type", "TemplateProcessing");
+        ArrayNode single = processor.putArray("single");
+        single.addObject().putObject("SpecialToken").put("id", begin).put("type_id", 0);
+        single.addObject().putObject("Sequence").put("id", "A").put("type_id", 0);
+        ArrayNode pair = processor.putArray("pair").addAll(single);
+        pair.addObject().putObject("Sequence").put("id", "B").put("type_id", 1);
+        ObjectNode token = processor.putObject("special_tokens").putObject(begin);
+        token.put("id", begin);
+        token.putArray("ids").add(0);
+        token.putArray("tokens").add(begin);
     }
 
     private static String visible(String text) {

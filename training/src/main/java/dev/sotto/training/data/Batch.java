@@ -13,34 +13,8 @@ public record Batch(int[][] tokens, int[][] targets) {
     /// No loss here.
     public static final int IGNORE = -100;
 
-    /// One tokenised example.
-    ///
-    /// @param tokens prompt, then response with the end token
-    /// @param prompt how many of them are the prompt
-    public record Sequence(int[] tokens, int prompt) {}
-
-    /// Pads sequences to the longest; loss is on the response only.
-    public static Batch of(List<Sequence> sequences, int padToken) {
-        int length = sequences.stream()
-                .mapToInt(sequence -> sequence.tokens.length)
-                .max()
-                .orElse(0);
-        int[][] tokens = new int[sequences.size()][length];
-        int[][] targets = new int[sequences.size()][length];
-        for (int row = 0; row < tokens.length; row++) {
-            Sequence sequence = sequences.get(row);
-            Arrays.fill(tokens[row], padToken);
-            Arrays.fill(targets[row], IGNORE);
-            System.arraycopy(sequence.tokens, 0, tokens[row], 0, sequence.tokens.length);
-            for (int at = Math.max(sequence.prompt, 1); at < sequence.tokens.length; at++) {
-                targets[row][at - 1] = sequence.tokens[at];
-            }
-        }
-        return new Batch(tokens, targets);
-    }
-
     /// Pads sequences to the longest.
-    public static Batch padded(List<Labelled> sequences, int padToken) {
+    public static Batch of(List<Labelled> sequences, int padToken) {
         int length = sequences.stream()
                 .mapToInt(sequence -> sequence.tokens().length)
                 .max()

@@ -84,6 +84,11 @@ public record PackedBatch(int[][] tokens, int[][] targets, int[][] positions, in
         return new PackedBatch(tokens, targets, positions, segments);
     }
 
+    /// Tokens and targets alone.
+    public Batch batch() {
+        return new Batch(tokens, targets);
+    }
+
     private static int[][] filled(int rows, int length, int value) {
         int[][] filled = new int[rows][length];
         for (int[] row : filled) {

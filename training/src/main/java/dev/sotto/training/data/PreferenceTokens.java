@@ -39,9 +39,6 @@ public record PreferenceTokens(int[] prompt, int[] chosen, int[] rejected) {
         int[] answer = preferred ? chosen : rejected;
         int[] tokens = Arrays.copyOf(prompt, prompt.length + answer.length);
         System.arraycopy(answer, 0, tokens, prompt.length, answer.length);
-        int[] targets = new int[tokens.length];
-        Arrays.fill(targets, Batch.IGNORE);
-        System.arraycopy(answer, 0, targets, prompt.length - 1, answer.length);
-        return new Labelled(tokens, targets);
+        return Labelled.after(prompt.length, tokens);
     }
 }

@@ -1,10 +1,10 @@
 package dev.sotto.training.demo;
 
-import dev.sotto.training.data.Alpaca;
-import dev.sotto.training.data.Example;
+import dev.sotto.training.data.Conversation;
 import dev.sotto.training.demo.World.Errand;
 import dev.sotto.training.demo.World.Opposite;
 import dev.sotto.training.demo.World.Thing;
+import dev.sotto.training.template.TextTemplate;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,11 +31,11 @@ public final class DemoText {
     public static String paragraph(SplittableRandom random) {
         if (random.nextInt(4) == 0) {
             String word = pick(World.THINGS, random).name();
-            Example example = new Example(
+            Conversation example = Conversation.of(
                     pick(List.of("Say %s.", "Repeat this word: %s", "Write the word %s."), random)
                             .formatted(word),
                     word);
-            return Alpaca.prompt(example) + Alpaca.response(example);
+            return TextTemplate.alpaca("").render(example).text();
         }
         StringBuilder text = new StringBuilder();
         int sentences = 3 + random.nextInt(4);
@@ -82,7 +82,7 @@ public final class DemoText {
     ///
     /// @param training   by organisation
     /// @param evaluation of every category
-    public record Split(Map<String, List<Example>> training, List<Example> evaluation) {}
+    public record Split(Map<String, List<Conversation>> training, List<Conversation> evaluation) {}
 
     /// Deals the categories to the organisations: each has two, neighbours share one, and no one has all.
     ///
@@ -90,23 +90,23 @@ public final class DemoText {
     /// @param lines         per organisation
     public static Split split(List<String> organisations, int lines, long seed) {
         SplittableRandom random = new SplittableRandom(seed);
-        Map<String, List<Example>> training = new LinkedHashMap<>();
+        Map<String, List<Conversation>> training = new LinkedHashMap<>();
         for (int k = 0; k < organisations.size(); k++) {
-            List<Example> own = new ArrayList<>();
+            List<Conversation> own = new ArrayList<>();
             for (int i = 0; i < lines; i++) {
                 int category = (3 * k / 2 + i % 2) % TRAINING_SETS.size();
                 own.add(example(TRAINING_SETS.get(category), true, random));
             }
             training.put(organisations.get(k), own);
         }
-        List<Example> evaluation = new ArrayList<>();
+        List<Conversation> evaluation = new ArrayList<>();
         for (int i = 0; i < 180; i++) {
             evaluation.add(example(TRAINING_SETS.get(i % TRAINING_SETS.size()), false, random));
         }
         return new Split(training, evaluation.stream().distinct().toList());
     }
 
-    private static Example example(String category, boolean training, SplittableRandom random) {
+    private static Conversation example(String category, boolean training, SplittableRandom random) {
         Thing thing = pick(part(World.THINGS, training), random);
         Opposite opposite = pick(part(World.OPPOSITES, training), random);
         Errand errand = pick(part(World.ERRANDS, training), random);
@@ -174,14 +174,14 @@ public final class DemoText {
         };
     }
 
-    private static Example ask(
+    private static Conversation ask(
             boolean training,
             SplittableRandom random,
             String about,
             String answer,
             List<String> wordings,
             List<String> heldOut) {
-        return new Example(pick(training ? wordings : heldOut, random).formatted(about), answer);
+        return Conversation.of(pick(training ? wordings : heldOut, random).formatted(about), answer);
     }
 
     /// Two of three entries are for training.

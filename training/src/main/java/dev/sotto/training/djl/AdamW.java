@@ -42,13 +42,16 @@ final class AdamW {
 
     /// One step in place.
     ///
-    /// @param clipNorm the largest L2 norm of the gradient; a longer one is scaled to it, as PyTorch does
-    void step(float[] values, float[] gradient, double rate, double decay, double clipNorm) {
+    /// @param clipNorm the largest L2 norm of the gradient; a longer one is scaled to it, as PyTorch does;
+    ///   0 for none
+    /// @return the gradient's norm before that
+    double step(float[] values, float[] gradient, double rate, double decay, double clipNorm) {
         steps++;
         int blocks = (values.length + BLOCK - 1) / BLOCK;
         double[] squares = new double[blocks];
         IntStream.range(0, blocks).parallel().forEach(block -> squares[block] = squares(gradient, block));
-        double scale = Math.min(1, clipNorm / (Math.sqrt(Arrays.stream(squares).sum()) + 1e-6));
+        double norm = Math.sqrt(Arrays.stream(squares).sum());
+        double scale = clipNorm == 0 ? 1 : Math.min(1, clipNorm / (norm + 1e-6));
         double correction1 = 1 - Math.pow(BETA1, steps);
         double correction2 = Math.sqrt(1 - Math.pow(BETA2, steps));
         IntStream.range(0, blocks).parallel().forEach(block -> {
@@ -62,6 +65,7 @@ final class AdamW {
                 values[i] = (float) (decayed - rate / correction1 * m / (Math.sqrt(v) / correction2 + EPSILON));
             }
         });
+        return norm;
     }
 
     private static double squares(float[] gradient, int block) {

@@ -13,7 +13,8 @@ public sealed interface Device {
         }
     }
 
-    /// A graphics card.
+    /// A graphics card. PyTorch's attention adds up its gradient there in no fixed order: trainings of one seed differ
+    /// in last bits.
     ///
     /// @param index from 0
     record Cuda(int index) implements Device {

@@ -44,7 +44,7 @@ public final class Pretrainer {
         writeConfig(folder);
         LlamaConfig config = LlamaConfig.read(folder);
         try (Model model = Model.untrained(config);
-                Tokenizer tokenizer = Tokenizer.load(folder, config)) {
+                Tokenizer tokenizer = Tokenizer.load(folder)) {
             Map<String, List<Integer>> shapes = config.weights();
             float[] weights = initial(shapes, random);
             AdamW optimiser = new AdamW(weights.length);
@@ -54,8 +54,8 @@ public final class Pretrainer {
                 Model.Gradient made = model.pretrainingGradient(stream.next(), weights);
                 double warm = Math.min(1, (step + 1) / 50.0);
                 double rate = RATE * warm * 0.5 * (1 + Math.cos(Math.PI * step / steps));
-                optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
-                on = progress.step(step + 1, steps, made.loss());
+                double norm = optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
+                on = progress.step(new Trainer.Step(step + 1, steps, made.loss(), norm, BATCH * LENGTH));
             }
             Safetensors.write(folder.resolve("model.safetensors"), tensors(shapes, weights));
         }
@@ -139,7 +139,8 @@ public final class Pretrainer {
             for (int row = 0; row < BATCH; row++) {
                 while (queue.size() < LENGTH + 1) {
                     queue.add(config.beginToken());
-                    for (int token : tokenizer.tokens(DemoText.paragraph(random))) {
+                    for (int token :
+                            tokenizer.encode(DemoText.paragraph(random)).ids()) {
                         queue.add(token);
                     }
                     queue.add(config.endToken());

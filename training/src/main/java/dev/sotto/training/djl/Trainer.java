@@ -30,7 +30,7 @@ public final class Trainer {
     ///   needs less memory and gives the same mean
     /// @param learningRate   constant within the call
     /// @param weightDecay    decoupled
-    /// @param clipNorm       largest gradient norm
+    /// @param clipNorm       largest gradient norm; 0 for none
     /// @param seed           decides the order of the data, and dropout
     public record Plan(
             int steps,
@@ -64,52 +64,56 @@ public final class Trainer {
     @SuppressWarnings("ArrayRecordComponent")
     public record Result(float[] adapter, double meanLoss, long tokens) {}
 
-    /// Hears of every step. Returning false stops the training there.
+    /// A step that has been made.
+    ///
+    /// @param number       from 1
+    /// @param of           how many there will be
+    /// @param loss         of its batch, before it
+    /// @param gradientNorm L2, before clipping
+    /// @param tokens       of its batch, without padding; those without loss count too
+    public record Step(int number, int of, double loss, double gradientNorm, long tokens) {}
+
+    /// Hears of every step.
     @FunctionalInterface
     public interface Progress {
-        /// After step `step` of `steps`, from 1.
-        boolean step(int step, int steps, double loss);
-    }
+        /// Goes on in any case.
+        Progress NONE = _ -> true;
 
-    /// Supervised fine-tuning from `start`, which is not changed.
-    public static Result train(
-            Model model, LoraConfig lora, float[] start, List<Batch.Sequence> data, Plan plan, Progress progress) {
-        return train(model, lora, start, data, plan, Correction.NONE, progress);
-    }
-
-    /// Supervised fine-tuning from `start`, which is not changed, as a client of a federated algorithm.
-    public static Result train(
-            Model model,
-            LoraConfig lora,
-            float[] start,
-            List<Batch.Sequence> data,
-            Plan plan,
-            Correction correction,
-            Progress progress) {
-        return train(
-                new Objective.Supervised<>(Objective.Rows.SEQUENCES),
-                model,
-                lora,
-                start,
-                data,
-                plan,
-                correction,
-                progress);
+        /// After a step.
+        ///
+        /// @return false to stop the training there
+        boolean step(Step step);
     }
 
     /// Trains from `start`, which is not changed.
-    ///
-    /// @param data not empty
-    public static <T> Result train(
-            Objective<T> objective,
+    public static Result train(
             Model model,
             LoraConfig lora,
             float[] start,
-            List<T> data,
+            TrainingSet<?> data,
             Plan plan,
             Correction correction,
             Progress progress) {
-        Run<T> run = new Run<>(objective, model, lora, data, plan, correction, fresh(start));
+        return train(model, lora, Coordinates.ADAPTER, start, data, plan, correction, progress);
+    }
+
+    /// Trains what an adapter follows from.
+    ///
+    /// @param start of what is trained, not changed
+    /// @return with what was trained in place of an adapter
+    public static Result train(
+            Model model,
+            LoraConfig lora,
+            Coordinates coordinates,
+            float[] start,
+            TrainingSet<?> data,
+            Plan plan,
+            Correction correction,
+            Progress progress) {
+        return run(new Run<>(model, lora, coordinates, data, plan, correction, fresh(start)), progress);
+    }
+
+    private static Result run(Run<?> run, Progress progress) {
         while (run.step(progress)) {}
         return run.result();
     }
@@ -118,21 +122,20 @@ public final class Trainer {
     ///
     /// @param state replaced after every `every` steps and at the end; its folder exists
     /// @throws InvalidFile if the file is damaged, or of a training with other arguments
-    public static <T> Result train(
-            Objective<T> objective,
+    public static Result train(
             Model model,
             LoraConfig lora,
             float[] start,
-            List<T> data,
+            TrainingSet<?> data,
             Plan plan,
             Correction correction,
             Path state,
             int every,
             Progress progress)
             throws IOException, InvalidFile {
-        String training = fingerprint(objective, model, lora, start, data, plan);
+        String training = fingerprint(model, lora, start, data, plan);
         TrainingState from = Files.exists(state) ? TrainingState.read(state, training, start.length) : fresh(start);
-        Run<T> run = new Run<>(objective, model, lora, data, plan, correction, from);
+        Run<?> run = new Run<>(model, lora, Coordinates.ADAPTER, data, plan, correction, from);
         boolean on = run.steps < plan.steps();
         while (on) {
             on = run.step(progress);
@@ -149,20 +152,15 @@ public final class Trainer {
 
     /// Tells trainings apart whose states must not be mixed up. The correction is not in it: it follows from
     /// what the caller started from.
-    private static <T> String fingerprint(
-            Objective<T> objective, Model model, LoraConfig lora, float[] start, List<T> data, Plan plan) {
+    private static <T> String fingerprint(Model model, LoraConfig lora, float[] start, TrainingSet<T> data, Plan plan) {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
-        String kind = switch (objective) {
-            case Objective.Supervised<?> _ -> "supervised";
-            case Objective.DirectPreference<?> preference -> "direct preference " + preference.beta();
-        };
         digest.update(List.of(
-                        kind,
+                        data.objective(),
                         model.config(),
                         model.execution().compute(),
                         model.execution().base(),
@@ -173,8 +171,8 @@ public final class Trainer {
         ByteBuffer values = ByteBuffer.allocate(4 * start.length);
         values.asFloatBuffer().put(start);
         digest.update(values);
-        for (T example : data) {
-            Batch batch = objective.batch(List.of(example), 0);
+        for (T example : data.examples()) {
+            Batch batch = data.objective().batch(List.of(example), 0);
             for (int row = 0; row < batch.tokens().length; row++) {
                 ByteBuffer tokens = ByteBuffer.allocate(8 * batch.tokens()[row].length);
                 tokens.asIntBuffer().put(batch.tokens()[row]).put(batch.targets()[row]);
@@ -189,30 +187,32 @@ public final class Trainer {
         private final Objective<T> objective;
         private final Model model;
         private final LoraConfig lora;
+        private final Coordinates coordinates;
         private final Plan plan;
         private final Correction correction;
         private final Sampler<T> sampler;
         private final AdamW optimiser;
-        private final float[] adapter;
+        private final float[] trained;
         private double loss;
         private long tokens;
         private int steps;
 
         Run(
-                Objective<T> objective,
                 Model model,
                 LoraConfig lora,
-                List<T> data,
+                Coordinates coordinates,
+                TrainingSet<T> data,
                 Plan plan,
                 Correction correction,
                 TrainingState from) {
-            this.objective = objective;
+            this.objective = data.objective();
             this.model = model;
             this.lora = lora;
+            this.coordinates = coordinates;
             this.plan = plan;
             this.correction = correction;
-            this.sampler = new Sampler<>(data, plan.seed());
-            this.adapter = from.adapter().clone();
+            this.sampler = new Sampler<>(data.examples(), plan.seed());
+            this.trained = from.adapter().clone();
             this.optimiser = new AdamW(from.step(), from.first(), from.second());
             this.loss = from.loss();
             this.tokens = from.tokens();
@@ -226,19 +226,22 @@ public final class Trainer {
         boolean step(Progress progress) {
             List<T> examples = sampler.next(plan.batchSize());
             Model.Gradient made = gradient(examples);
-            correction.gradient(made.gradient(), adapter);
-            optimiser.step(adapter, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
-            correction.stepped(adapter, plan.learningRate());
+            correction.gradient(made.gradient(), trained);
+            double norm =
+                    optimiser.step(trained, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
+            correction.stepped(trained, plan.learningRate());
             loss += made.loss();
             tokens += objective.batch(examples, 0).counted();
             steps++;
-            return progress.step(steps, plan.steps(), made.loss()) && steps < plan.steps();
+            return progress.step(new Step(steps, plan.steps(), made.loss(), norm, objective.tokens(examples)))
+                    && steps < plan.steps();
         }
 
         private Model.Gradient gradient(List<T> examples) {
             SplittableRandom seeds = new SplittableRandom(plan.seed() + 31L * steps);
             double total = Math.max(1, objective.weight(examples));
             double sum = 0;
+            float[] adapter = coordinates.adapter(trained);
             float[] gradient = new float[adapter.length];
             for (int at = 0; at < examples.size(); at += plan.microBatchSize()) {
                 List<T> part = examples.subList(at, Math.min(at + plan.microBatchSize(), examples.size()));
@@ -248,15 +251,15 @@ public final class Trainer {
                     gradient[i] += made.gradient()[i];
                 }
             }
-            return new Model.Gradient(sum, gradient);
+            return new Model.Gradient(sum, coordinates.gradient(gradient));
         }
 
         TrainingState state() {
-            return new TrainingState(steps, adapter, optimiser.first(), optimiser.second(), loss, tokens);
+            return new TrainingState(steps, trained, optimiser.first(), optimiser.second(), loss, tokens);
         }
 
         Result result() {
-            return new Result(adapter, loss / steps, tokens);
+            return new Result(trained, loss / steps, tokens);
         }
     }
 }

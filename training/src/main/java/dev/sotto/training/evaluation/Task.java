@@ -83,6 +83,13 @@ public record Task(
     /// @param example one of them as a text
     public record Shots(PromptText before, List<Path> files, int count, Optional<Field> same, PromptText example) {}
 
+    /// The same on the first records only.
+    ///
+    /// @param records at least 1
+    public Task atMost(int records) {
+        return new Task(name, files, layout, derived, templated, Math.min(limit, records), decoding, shots, scoring);
+    }
+
     /// Reads a task file.
     ///
     /// @param data the folder that the data's names are relative to

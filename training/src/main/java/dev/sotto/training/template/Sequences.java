@@ -44,8 +44,7 @@ public record Sequences(Template template, TextEncoder encoder) {
 
     /// A preference, not cut: see [PreferenceTokens#truncated].
     ///
-    /// A token that the prompt's end and an answer's beginning share would make two prompts of one; then the
-    /// prompt and the answers are tokenised apart.
+    /// Answers are tokenised as continuations of the prompt: see [TextEncoder#continuation].
     ///
     /// @throws TemplateRefused if the template cannot write it, or there is nothing before the answers
     public PreferenceTokens preference(Preference preference) throws TemplateRefused {
@@ -58,14 +57,10 @@ public record Sequences(Template template, TextEncoder encoder) {
         if (whole.length == 0) {
             throw new TemplateRefused("there is nothing before the answers, must be at least one token");
         }
-        return new PreferenceTokens(whole, answer(chosen, prompt), answer(rejected, prompt));
-    }
-
-    private int[] answer(Template.Turn turn, int[] prompt) {
-        int[] all = encoder.encode(turn.prompt() + turn.answer()).ids();
-        return all.length >= prompt.length && Arrays.equals(all, 0, prompt.length, prompt, 0, prompt.length)
-                ? Arrays.copyOfRange(all, prompt.length, all.length)
-                : encoder.encode(turn.answer()).ids();
+        return new PreferenceTokens(
+                whole,
+                encoder.continuation(chosen.prompt(), chosen.answer()),
+                encoder.continuation(rejected.prompt(), rejected.answer()));
     }
 
     private int[] begin() {

@@ -1,11 +1,31 @@
 package dev.sotto.training.template;
 
+import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.data.Conversation;
 import dev.sotto.training.data.Message;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /// How a conversation is written for a model. Immutable.
 public sealed interface Template permits TextTemplate, ChatTemplate {
+    /// What [#named] knows.
+    List<String> NAMES = List.of("alpaca", "vicuna", "chat");
+
+    /// A template by its name, for the model of a checkpoint folder: `alpaca`, `vicuna`, or `chat`, the model's own.
+    ///
+    /// @throws IllegalArgumentException if there is none of that name, saying which there are
+    /// @throws InvalidFile              if the folder lacks what the template needs: its end token, or a
+    ///   chat template that can be used
+    static Template named(String name, Path folder) throws IOException, InvalidFile {
+        return switch (name) {
+            case "alpaca" -> TextTemplate.alpaca(SpecialTokens.read(folder).end());
+            case "vicuna" -> TextTemplate.vicuna(SpecialTokens.read(folder).end());
+            case "chat" -> ChatTemplate.read(folder);
+            default -> throw new IllegalArgumentException("template is '" + name + "', must be one of " + NAMES);
+        };
+    }
+
     /// The text to train on. Learned are the assistant's turns, each with what ends it.
     ///
     /// @throws TemplateRefused if the conversation cannot be written so

@@ -1,8 +1,6 @@
 package dev.sotto.training.template;
 
-import dev.sotto.training.data.Alpaca;
 import dev.sotto.training.data.Conversation;
-import dev.sotto.training.data.Example;
 import dev.sotto.training.data.Message;
 import dev.sotto.training.data.Message.Role;
 import dev.sotto.training.template.Rendered.Span;
@@ -90,7 +88,8 @@ public final class TextTemplate implements Template {
     @Override
     public String prompt(List<Message> messages) {
         if (alpaca && messages.size() == 1) {
-            return Alpaca.prompt(new Example(messages.getFirst().content(), ""));
+            return system + afterSystem + "### Instruction:\n"
+                    + messages.getFirst().content() + " \n\n" + assistant;
         }
         return conversationPrompt(messages);
     }

@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.data.Batch;
+import dev.sotto.training.data.Labelled;
+import dev.sotto.training.data.PreferenceTokens;
 import dev.sotto.training.djl.References.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -117,9 +119,10 @@ class ConformanceTest {
                 reference.model,
                 reference.adapter.lora().withoutDropout(),
                 reference.adapter.vector(),
-                reference.sequences("input_ids", 0),
+                TrainingSet.supervised(reference.sequences("input_ids", 0)),
                 new Trainer.Plan(expected.length, reference.rows("input_ids").length, 5e-3, 0, 1.0, 1),
-                (step, steps, loss) -> losses.add(loss));
+                Correction.NONE,
+                step -> losses.add(step.loss()));
         assertThat(losses).hasSameSizeAs(expected);
         for (int i = 0; i < expected.length; i++) {
             assertThat(losses.get(i)).isCloseTo(expected[i], within(1e-3));
@@ -145,12 +148,9 @@ class ConformanceTest {
     }
 
     private static void dpo(Reference reference) {
-        List<Objective.Preference<Batch.Sequence>> pairs = new ArrayList<>();
-        List<Batch.Sequence> chosen = reference.sequences("dpo.chosen_input_ids", PROMPT);
-        List<Batch.Sequence> rejected = reference.sequences("dpo.rejected_input_ids", PROMPT);
-        for (int i = 0; i < chosen.size(); i++) {
-            pairs.add(new Objective.Preference<>(chosen.get(i), rejected.get(i)));
-        }
+        List<Labelled> chosen = reference.sequences("dpo.chosen_input_ids", PROMPT);
+        List<Labelled> rejected = reference.sequences("dpo.rejected_input_ids", PROMPT);
+        List<PreferenceTokens> pairs = reference.pairs(PROMPT);
         Model model = reference.model;
         LoraConfig lora = reference.adapter.lora().withoutDropout();
         float[] adapter = reference.adapter.vector();
@@ -164,8 +164,7 @@ class ConformanceTest {
         assertSums(
                 model.score(Batch.of(rejected, 0), lora, adapter).logProbabilities(),
                 reference.floats("dpo.policy_rejected_logps"));
-        Model.Gradient made = new Objective.DirectPreference<>(0.1, Objective.Rows.SEQUENCES)
-                .part(model, lora, adapter, pairs, pairs.size(), 0);
+        Model.Gradient made = new Objective.DirectPreference(0.1).part(model, lora, adapter, pairs, pairs.size(), 0);
         assertThat(made.loss()).isCloseTo(reference.floats("dpo.loss")[0], within(1e-4));
         assertGradients(reference, made.gradient(), "dpo.grad.");
     }

@@ -7,6 +7,7 @@ import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.Safetensors;
 import dev.sotto.training.checkpoint.TargetModules;
 import dev.sotto.training.data.Batch;
+import dev.sotto.training.data.Labelled;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -45,8 +46,8 @@ class MemoryTest {
     }
 
     private void assertFlat(Model model, int steps) {
-        List<Batch.Sequence> data =
-                List.of(new Batch.Sequence(new int[] {1, 2, 3, 4}, 1), new Batch.Sequence(new int[] {5, 6, 7}, 1));
+        TrainingSet<Labelled> data =
+                TrainingSet.supervised(List.of(Labelled.after(1, 1, 2, 3, 4), Labelled.after(1, 5, 6, 7)));
         TreeSet<Integer> counts = new TreeSet<>();
         Trainer.train(
                 model,
@@ -54,8 +55,9 @@ class MemoryTest {
                 new float[LORA.size(model.config())],
                 data,
                 new Trainer.Plan(steps, 1, 1e-3, 0, 1, 1),
-                (step, _, _) -> {
-                    if (step > 1) {
+                Correction.NONE,
+                step -> {
+                    if (step.number() > 1) {
                         counts.add(model.openArrays());
                     }
                     return true;

@@ -62,9 +62,10 @@ class PrecisionTest {
                     model,
                     lora,
                     adapter,
-                    llama.sequences("input_ids", 0),
+                    TrainingSet.supervised(llama.sequences("input_ids", 0)),
                     new Trainer.Plan(expected.length, ids.length, 5e-3, 0, 1.0, 1),
-                    (_, _, loss) -> losses.add(loss));
+                    Correction.NONE,
+                    step -> losses.add(step.loss()));
         }
         for (int i = 0; i < expected.length; i++) {
             assertThat(losses.get(i)).isCloseTo(expected[i], within(2e-2));
@@ -133,8 +134,7 @@ class PrecisionTest {
     }
 
     private Model.Gradient part(Model model, LoraConfig with, float[] start) {
-        return new Objective.Supervised<>(Objective.Rows.SEQUENCES)
-                .part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
+        return new Objective.Supervised().part(model, with, start, llama.sequences("input_ids", 8), 100, 5);
     }
 
     @Test

@@ -6,6 +6,8 @@ import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.checkpoint.Safetensors;
 import dev.sotto.training.data.Batch;
+import dev.sotto.training.data.Labelled;
+import dev.sotto.training.data.PreferenceTokens;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -134,12 +136,24 @@ final class References {
         }
 
         /// The rows of `name` as sequences with a prompt of `prompt` tokens.
-        List<Batch.Sequence> sequences(String name, int prompt) {
-            List<Batch.Sequence> sequences = new ArrayList<>();
-            for (int[] row : rows(name)) {
-                sequences.add(new Batch.Sequence(row, prompt));
+        List<Labelled> sequences(String name, int prompt) {
+            return Arrays.stream(rows(name))
+                    .map(row -> Labelled.after(prompt, row))
+                    .toList();
+        }
+
+        /// The pairs of the DPO figures.
+        List<PreferenceTokens> pairs(int prompt) {
+            int[][] rejected = rows("dpo.rejected_input_ids");
+            List<PreferenceTokens> pairs = new ArrayList<>();
+            for (int[] chosen : rows("dpo.chosen_input_ids")) {
+                int[] other = rejected[pairs.size()];
+                pairs.add(new PreferenceTokens(
+                        Arrays.copyOf(chosen, prompt),
+                        Arrays.copyOfRange(chosen, prompt, chosen.length),
+                        Arrays.copyOfRange(other, prompt, other.length)));
             }
-            return sequences;
+            return pairs;
         }
 
         @Override

@@ -8,13 +8,15 @@ import static org.assertj.core.api.Assertions.within;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.data.Batch;
+import dev.sotto.training.data.Labelled;
+import dev.sotto.training.data.PackedBatch;
+import dev.sotto.training.data.PreferenceTokens;
 import dev.sotto.training.djl.References.Reference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -23,35 +25,27 @@ import org.junit.jupiter.api.io.TempDir;
 /// What training promises beside the reference figures.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class TrainerTest {
-    private static final Objective<Batch.Sequence> SFT = new Objective.Supervised<>(Objective.Rows.SEQUENCES);
-    private static final Objective<Objective.Preference<Batch.Sequence>> DPO =
-            new Objective.DirectPreference<>(0.1, Objective.Rows.SEQUENCES);
-    private static final Trainer.Progress ON = (_, _, _) -> true;
+    private static final Objective.Supervised SFT = new Objective.Supervised();
+    private static final Objective.DirectPreference DPO = new Objective.DirectPreference(0.1);
+    private static final Trainer.Progress ON = Trainer.Progress.NONE;
 
     private final Reference llama = References.llama();
     private final Model model = llama.model;
     private final float[] start = llama.adapter.vector();
     private final LoraConfig lora =
             new LoraConfig(4, 8, 0.1, false, llama.adapter.lora().targets());
-    private final List<Batch.Sequence> data = data();
-    private final List<Objective.Preference<Batch.Sequence>> pairs = pairs();
+    private final List<Labelled> data = data();
+    private final List<PreferenceTokens> pairs = llama.pairs(16);
+    private final TrainingSet<Labelled> supervised = TrainingSet.supervised(data);
+    private final TrainingSet<PreferenceTokens> preferences = new TrainingSet<>(DPO, pairs);
 
     /// Rows of different lengths, so that every micro-batch is padded otherwise.
-    private List<Batch.Sequence> data() {
-        List<Batch.Sequence> data = new ArrayList<>();
+    private List<Labelled> data() {
+        List<Labelled> data = new ArrayList<>();
         for (int[] row : llama.rows("input_ids")) {
-            data.add(new Batch.Sequence(Arrays.copyOf(row, 20 + 3 * data.size()), 8 + data.size()));
+            data.add(Labelled.after(8 + data.size(), Arrays.copyOf(row, 20 + 3 * data.size())));
         }
         return data;
-    }
-
-    private List<Objective.Preference<Batch.Sequence>> pairs() {
-        List<Objective.Preference<Batch.Sequence>> pairs = new ArrayList<>();
-        List<Batch.Sequence> rejected = llama.sequences("dpo.rejected_input_ids", 16);
-        for (Batch.Sequence chosen : llama.sequences("dpo.chosen_input_ids", 16)) {
-            pairs.add(new Objective.Preference<>(chosen, rejected.get(pairs.size())));
-        }
-        return pairs;
     }
 
     @AfterAll
@@ -59,9 +53,8 @@ class TrainerTest {
         llama.close();
     }
 
-    private <T> float[] train(Objective<T> objective, LoraConfig with, List<T> on, Trainer.Plan plan) {
-        return Trainer.train(objective, model, with, start, on, plan, Correction.NONE, ON)
-                .adapter();
+    private float[] train(LoraConfig with, TrainingSet<?> on, Trainer.Plan plan) {
+        return Trainer.train(model, with, start, on, plan, Correction.NONE, ON).adapter();
     }
 
     private static Trainer.Plan plan(int steps, int batch, int micro, long seed) {
@@ -70,10 +63,10 @@ class TrainerTest {
 
     @Test
     void train_sameSeed_givesTheSameBits() {
-        float[] one = train(SFT, lora, data, plan(4, 3, 2, 7));
+        float[] one = train(lora, supervised, plan(4, 3, 2, 7));
         System.gc();
-        assertThat(train(SFT, lora, data, plan(4, 3, 2, 7))).isEqualTo(one);
-        assertThat(train(SFT, lora, data, plan(4, 3, 2, 8))).isNotEqualTo(one);
+        assertThat(train(lora, supervised, plan(4, 3, 2, 7))).isEqualTo(one);
+        assertThat(train(lora, supervised, plan(4, 3, 2, 8))).isNotEqualTo(one);
         assertThat(one).isNotEqualTo(start);
     }
 
@@ -85,7 +78,7 @@ class TrainerTest {
         double loss = add(whole, SFT.part(model, lora.withoutDropout(), start, data, SFT.weight(data), 0));
         double sum = 0;
         for (int i = 0; i < data.size(); i += 3) {
-            List<Batch.Sequence> part = data.subList(i, Math.min(i + 3, data.size()));
+            List<Labelled> part = data.subList(i, Math.min(i + 3, data.size()));
             sum += add(parts, SFT.part(model, lora.withoutDropout(), start, part, SFT.weight(data), 0));
         }
         assertThat(sum).isCloseTo(loss, within(1e-5));
@@ -121,21 +114,13 @@ class TrainerTest {
                 model.gradient(new Batch(tokens, targets), new Packing(positions, segments), lora, start);
         assertThat(other.loss()).isCloseTo(one.loss(), within(1e-5));
         assertThat(relative(other.gradient(), one.gradient())).isLessThan(1e-5);
-        Objective<Batch> packed = new Objective.Supervised<>(new Objective.Rows<>() {
-            @Override
-            public Batch batch(List<Batch> examples, int padToken) {
-                return examples.getFirst();
-            }
-
-            @Override
-            public Optional<Packing> packing(List<Batch> examples, int padToken) {
-                return Optional.of(new Packing(positions, segments));
-            }
-        });
-        List<Batch> rows = List.of(new Batch(tokens, targets));
-        assertThat(packed.part(model, lora.withoutDropout(), start, rows, packed.weight(rows), 0)
-                        .gradient())
-                .isEqualTo(other.gradient());
+        Objective.Packed packed = new Objective.Packed();
+        List<List<Labelled>> rows = PackedBatch.rows(data, 100);
+        assertThat(rows).hasSizeLessThan(data.size());
+        assertThat(packed.weight(rows)).isEqualTo(SFT.weight(data));
+        Model.Gradient made = packed.part(model, lora.withoutDropout(), start, rows, packed.weight(rows), 0);
+        assertThat(made.loss()).isCloseTo(one.loss(), within(1e-5));
+        assertThat(relative(made.gradient(), one.gradient())).isLessThan(1e-5);
         positions[0][0] = model.config().positions();
         assertThatThrownBy(
                         () -> model.gradient(new Batch(tokens, targets), new Packing(positions, segments), lora, start))
@@ -154,14 +139,13 @@ class TrainerTest {
         Trainer.Plan plan = new Trainer.Plan(8, 4, 2, 5e-3, 0, 1.0, 1);
         List<Double> losses = new ArrayList<>();
         float[] adapter = Trainer.train(
-                        DPO,
                         model,
                         llama.adapter.lora(),
                         start,
-                        pairs,
+                        preferences,
                         plan,
                         Correction.NONE,
-                        (_, _, loss) -> losses.add(loss))
+                        step -> losses.add(step.loss()))
                 .adapter();
         assertThat(losses.getLast()).isLessThan(losses.getFirst());
         assertThat(margin(adapter)).isGreaterThan(margin(start));
@@ -182,15 +166,14 @@ class TrainerTest {
         private static final long serialVersionUID = 1L;
     }
 
-    private <T> void killedAtEveryStep(Objective<T> objective, List<T> on, int steps, int every, Path folder)
-            throws Exception {
+    private void killedAtEveryStep(TrainingSet<?> on, int steps, int every, Path folder) throws Exception {
         Trainer.Plan plan = plan(steps, 3, 2, 3);
-        float[] whole = train(objective, lora, on, plan);
+        float[] whole = train(lora, on, plan);
         for (int kill = 1; kill <= steps; kill++) {
             Path state = folder.resolve(every + "-" + kill + ".safetensors");
             int last = kill;
-            assertThatThrownBy(() -> trained(objective, on, plan, state, every, (step, _, _) -> {
-                        if (step == last) {
+            assertThatThrownBy(() -> trained(on, plan, state, every, step -> {
+                        if (step.number() == last) {
                             throw new Killed();
                         }
                         return true;
@@ -198,10 +181,10 @@ class TrainerTest {
                     .isInstanceOf(Killed.class);
             Files.writeString(state.resolveSibling(state.getFileName() + ".next"), "cut while it was writ");
             List<Integer> heard = new ArrayList<>();
-            Trainer.Result result = trained(objective, on, plan, state, every, (step, _, _) -> heard.add(step));
+            Trainer.Result result = trained(on, plan, state, every, step -> heard.add(step.number()));
             assertThat(result.adapter()).isEqualTo(whole);
             assertThat(heard.getFirst()).isEqualTo((kill - 1) / every * every + 1);
-            Trainer.Result again = trained(objective, on, plan, state, every, (_, _, _) -> {
+            Trainer.Result again = trained(on, plan, state, every, _ -> {
                 throw new Killed();
             });
             assertThat(again.adapter()).isEqualTo(whole);
@@ -210,38 +193,45 @@ class TrainerTest {
         }
     }
 
-    private <T> Trainer.Result trained(
-            Objective<T> objective, List<T> on, Trainer.Plan plan, Path state, int every, Trainer.Progress progress)
-            throws Exception {
-        return Trainer.train(objective, model, lora, start, on, plan, Correction.NONE, state, every, progress);
+    private Trainer.Result trained(
+            TrainingSet<?> on, Trainer.Plan plan, Path state, int every, Trainer.Progress progress) throws Exception {
+        return Trainer.train(model, lora, start, on, plan, Correction.NONE, state, every, progress);
     }
 
     @Test
     void sft_killedAtAnyStep_goesOnToTheSameBits(@TempDir Path folder) throws Exception {
-        killedAtEveryStep(SFT, data, 3, 1, folder);
-        killedAtEveryStep(SFT, data, 4, 2, folder);
+        killedAtEveryStep(supervised, 3, 1, folder);
+        killedAtEveryStep(supervised, 4, 2, folder);
     }
 
     @Test
     void dpo_killedAtAnyStep_goesOnToTheSameBits(@TempDir Path folder) throws Exception {
-        killedAtEveryStep(DPO, pairs, 3, 2, folder);
+        killedAtEveryStep(preferences, 3, 2, folder);
     }
 
     @Test
     void state_ofAnotherTraining_isRefused(@TempDir Path folder) throws Exception {
         Path state = folder.resolve("state.safetensors");
-        Trainer.train(SFT, model, lora, start, data, plan(2, 2, 2, 1), Correction.NONE, state, 1, ON);
+        Trainer.train(model, lora, start, supervised, plan(2, 2, 2, 1), Correction.NONE, state, 1, ON);
         assertThatThrownBy(() ->
-                        Trainer.train(SFT, model, lora, start, data, plan(2, 2, 2, 2), Correction.NONE, state, 1, ON))
+                        Trainer.train(model, lora, start, supervised, plan(2, 2, 2, 2), Correction.NONE, state, 1, ON))
                 .isInstanceOf(InvalidFile.class)
                 .hasMessageContaining("is the state of another training");
         assertThatThrownBy(() -> Trainer.train(
-                        SFT, model, lora, start, data.subList(1, 5), plan(2, 2, 2, 1), Correction.NONE, state, 1, ON))
+                        model,
+                        lora,
+                        start,
+                        TrainingSet.supervised(data.subList(1, 5)),
+                        plan(2, 2, 2, 1),
+                        Correction.NONE,
+                        state,
+                        1,
+                        ON))
                 .hasMessageContaining("is the state of another training");
         byte[] whole = Files.readAllBytes(state);
         Files.write(state, Arrays.copyOf(whole, whole.length - 4));
         assertThatThrownBy(() ->
-                        Trainer.train(SFT, model, lora, start, data, plan(2, 2, 2, 1), Correction.NONE, state, 1, ON))
+                        Trainer.train(model, lora, start, supervised, plan(2, 2, 2, 1), Correction.NONE, state, 1, ON))
                 .isInstanceOf(InvalidFile.class)
                 .hasMessageContaining("second_moment");
     }
