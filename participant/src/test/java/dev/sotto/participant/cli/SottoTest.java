@@ -253,7 +253,7 @@ class SottoTest {
     void device_thatIsNone_isNamedWithExitCode2() throws Exception {
         assertThat(sotto("evaluate", "--base", BASE, "--data", data(3), "--device", "tpu"))
                 .isEqualTo(2);
-        assertThat(err.toString()).contains("device is 'tpu', must be cpu, cuda or cuda:<index>");
+        assertThat(err.toString()).contains("device is 'tpu', must be auto, cpu, cuda or cuda:<index>");
     }
 
     private static double loss(String json) {
