@@ -29,7 +29,8 @@ import java.util.stream.Collectors;
 ///   width) where heads have norms; c for each weight of a base that is not held as computed. Packed rows keep their
 ///   mask: B T², and c B T² a layer
 /// @param layer   the layer that is just computed: with checkpointing all that is kept of one layer without it, and
-///   anyway the gradients in its MLP, c (3 I) a position, and what one module's weights pass through on the way out of
+///   anyway the gradients in its MLP, c (3 I) a position, and what one module's weights pass through on the way out
+///   of
 ///   int8 (2 c each) or NF4 (10 + c)
 /// @param output  of a block of the output layer: log-probabilities and two gradients, 12 bytes for each of its
 ///   logits, of which it has as many as [Decoder] allows
@@ -63,7 +64,9 @@ public record MemoryEstimate(long base, long adapter, long kept, long layer, lon
                 32L * lora.size(config),
                 execution.checkpointing() ? streams : streams + inLayer * (config.layers() - first),
                 execution.checkpointing() ? inLayer + working : working,
-                12L * config.vocabulary() * Math.min(positions, Math.max(1, Decoder.BLOCK / config.vocabulary())));
+                12L
+                        * config.vocabulary()
+                        * Math.min(positions, Math.max(1, Decoder.block(execution.device()) / config.vocabulary())));
     }
 
     /// The peak: layers and output layer are never computed at the same time.
