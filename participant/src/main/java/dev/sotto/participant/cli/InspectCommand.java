@@ -1,5 +1,6 @@
 package dev.sotto.participant.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -14,6 +15,7 @@ import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.template.Template;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -31,7 +33,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "inspect",
         description =
-                "Show what is in a checkpoint, whether Sotto can train it, and what an adapter costs: coordinates,"
+                "Show what is in a checkpoint (config.json is enough), whether Sotto can train it, and what an adapter costs: coordinates,"
                         + " bytes on the wire, memory. A checkpoint that is not supported is refused, saying why.",
         sortOptions = false,
         mixinStandardHelpOptions = true)
@@ -68,7 +70,9 @@ final class InspectCommand implements Callable<Integer> {
         all.set("weights", weights(config));
         all.set("text", text());
         all.set("adapter", adapter(config, lora));
-        all.put("digest", BaseModel.digest(options.base).hex());
+        if (!all.path("weights").isEmpty()) {
+            all.put("digest", BaseModel.digest(options.base).hex());
+        }
         print(all);
         return 0;
     }
@@ -94,7 +98,12 @@ final class InspectCommand implements Callable<Integer> {
                 .sum();
     }
 
+    /// Bytes by type; nothing if they are not here.
     private ObjectNode weights(LlamaConfig config) throws IOException, InvalidFile {
+        if (!Files.exists(options.base.resolve("model.safetensors"))
+                && !Files.exists(options.base.resolve(Weights.INDEX))) {
+            return JsonNodeFactory.instance.objectNode();
+        }
         Map<String, Long> bytes = new TreeMap<>();
         try (Weights files = Weights.open(options.base, config)) {
             for (String name : config.weights().keySet()) {
@@ -109,6 +118,9 @@ final class InspectCommand implements Callable<Integer> {
 
     private ObjectNode text() throws IOException, InvalidFile {
         ObjectNode text = JsonNodeFactory.instance.objectNode();
+        if (!Files.exists(options.base.resolve("tokenizer.json"))) {
+            return text;
+        }
         try (Tokenizer tokenizer = Tokenizer.load(options.base)) {
             text.put("beginToken", tokenizer.beginToken());
         }
@@ -143,10 +155,9 @@ final class InspectCommand implements Callable<Integer> {
             return;
         }
         all.properties().forEach(section -> {
-            out.println(section.getKey()
-                    + (section.getValue().isValueNode()
-                            ? "  " + section.getValue().asText()
-                            : ""));
+            JsonNode value = section.getValue();
+            String said = value.isValueNode() ? value.asText() : value.isEmpty() ? "not here" : "";
+            out.println((section.getKey() + "  " + said).stripTrailing());
             section.getValue()
                     .properties()
                     .forEach(entry -> out.println(String.format(

@@ -182,6 +182,7 @@ final class Loader {
             try (NDArray full = bits ? bits(tensor) : binary32(tensor)) {
                 quantise(name, full, tensor.file(), weights);
             }
+            NativeHeap.trim();
         } else {
             weights.put(name, bits ? bits(tensor) : narrowed(binary32(tensor)));
         }

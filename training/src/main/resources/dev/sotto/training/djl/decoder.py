@@ -37,7 +37,12 @@ class Decoder(Module):
     return torch.embedding(w["model.embed_tokens.weight"], tokens).float()
 
   def norm(self: __torch__.Decoder, x: Tensor, gain: Tensor, w: Dict[str, Tensor]) -> Tensor:
-    y = torch.rms_norm(x.to(gain.dtype), [gain.size(0)], gain, float(w["epsilon"]))
+    x = x.to(gain.dtype)
+    if x.is_cuda:
+      y = torch.rms_norm(x, [gain.size(0)], gain, float(w["epsilon"]))
+    else:
+      size = torch.linalg_vector_norm(x, 2, [-1], True)
+      y = torch.mul_(x * torch.rsqrt(size * size / gain.size(0) + float(w["epsilon"])), gain)
     return y.to(w["compute"].dtype)
 
   def weight(self: __torch__.Decoder, w: Dict[str, Tensor], name: str, columns: int) -> Tensor:
@@ -73,7 +78,7 @@ class Decoder(Module):
 
   def rotate(self: __torch__.Decoder, x: Tensor, rope: Tensor) -> Tensor:
     a, b = torch.chunk(x, 2, -1)
-    return x * rope[0] + torch.cat([-b, a], -1) * rope[1]
+    return torch.addcmul_(x * rope[0], torch.cat([-b, a], -1), rope[1])
 
   def project(self: __torch__.Decoder, x: Tensor, rope: Tensor, w: Dict[str, Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
     size = rope.size(-1)
