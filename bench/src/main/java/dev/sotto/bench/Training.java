@@ -8,6 +8,7 @@ import dev.sotto.training.djl.Execution;
 import dev.sotto.training.djl.Execution.Base;
 import dev.sotto.training.djl.Execution.Compute;
 import dev.sotto.training.djl.MemoryEstimate;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
 import dev.sotto.training.djl.Objective;
 import java.io.IOException;
 import java.io.InputStream;
@@ -65,7 +66,8 @@ final class Training {
     private Training() {}
 
     /// Prints the table, and writes it into `training.md` of a folder, between two marks.
-    static void main(String[] arguments) throws IOException, InterruptedException, InvalidFile {
+    static void main(String[] arguments)
+            throws IOException, InterruptedException, InvalidFile, NativeLibraryUnavailable {
         Training training = new Training();
         training.read(arguments);
         String text = training.measured();
@@ -75,7 +77,7 @@ final class Training {
         }
     }
 
-    private void read(String[] arguments) {
+    private void read(String[] arguments) throws NativeLibraryUnavailable {
         int at = 0;
         if (arguments.length > 0 && !arguments[0].startsWith("--")) {
             folder = Path.of(arguments[at++]);

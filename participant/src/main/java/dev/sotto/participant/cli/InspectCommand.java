@@ -11,6 +11,9 @@ import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.checkpoint.Safetensors;
 import dev.sotto.training.checkpoint.Weights;
+import dev.sotto.training.djl.MemoryEstimate;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
+import dev.sotto.training.djl.Objective;
 import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.template.Template;
 import java.io.IOException;
@@ -50,6 +53,21 @@ final class InspectCommand implements Callable<Integer> {
     @Option(names = "--ring-bits", defaultValue = "24", description = "16, 24 or 32 (default ${DEFAULT-VALUE}).")
     int ringBits;
 
+    @Option(
+            names = "--micro-batch-size",
+            defaultValue = "8",
+            description = "For the memory: examples computed at once (default ${DEFAULT-VALUE}).")
+    int microBatchSize;
+
+    @Option(
+            names = "--max-tokens",
+            defaultValue = "512",
+            description = "For the memory: tokens of each (default ${DEFAULT-VALUE}).")
+    int maxTokens;
+
+    @Option(names = "--objective", defaultValue = "sft", description = "For the memory (default ${DEFAULT-VALUE}).")
+    RecipeOptions.Objective objective = RecipeOptions.Objective.sft;
+
     @Mixin
     OutputOption format = new OutputOption();
 
@@ -62,6 +80,10 @@ final class InspectCommand implements Callable<Integer> {
             throw new CommandLine.ParameterException(
                     spec.commandLine(), "--ring-bits is " + ringBits + ", must be 16, 24 or 32");
         }
+        if (microBatchSize < 1 || maxTokens < 2) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--micro-batch-size must be at least 1, --max-tokens at least 2");
+        }
         LlamaConfig config = LlamaConfig.read(options.base);
         LoraConfig lora =
                 adapter.isPresent() ? PeftFiles.read(adapter.get(), config).lora() : adapters.lora();
@@ -70,6 +92,7 @@ final class InspectCommand implements Callable<Integer> {
         all.set("weights", weights(config));
         all.set("text", text());
         all.set("adapter", adapter(config, lora));
+        all.set("memory", memory(config, lora));
         if (!all.path("weights").isEmpty()) {
             all.put("digest", BaseModel.digest(options.base).hex());
         }
@@ -146,6 +169,26 @@ final class InspectCommand implements Callable<Integer> {
                 .put("coordinates", coordinates)
                 .put("bytesInPeft", 4L * coordinates)
                 .put("maskedBytesPerRound", (long) coordinates * ringBits / 8);
+    }
+
+    private ObjectNode memory(LlamaConfig config, LoraConfig lora) throws NativeLibraryUnavailable {
+        MemoryEstimate estimate = MemoryEstimate.of(
+                config,
+                lora,
+                options.execution(),
+                objective == RecipeOptions.Objective.dpo
+                        ? new Objective.DirectPreference(0.1)
+                        : new Objective.Supervised(),
+                microBatchSize,
+                Math.min(maxTokens, config.positions()));
+        return JsonNodeFactory.instance
+                .objectNode()
+                .put("baseBytes", estimate.base())
+                .put("adapterAndOptimiserBytes", estimate.adapter())
+                .put("keptActivationBytes", estimate.kept())
+                .put("oneLayerBytes", estimate.layer())
+                .put("outputLayerBytes", estimate.output())
+                .put("peakBytes", estimate.total());
     }
 
     private void print(ObjectNode all) {
