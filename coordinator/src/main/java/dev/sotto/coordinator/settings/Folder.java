@@ -16,11 +16,12 @@ import java.util.Base64;
 import java.util.Set;
 
 /// Where a federation's settings and the coordinator's secrets lie. Every file with a secret has mode
-/// 0600.
+/// 0600, or 0640 if root owns it.
 ///
 /// @param path the folder
 public record Folder(Path path) {
     private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
+    private static final Set<PosixFilePermission> MOUNTED = PosixFilePermissions.fromString("rw-r-----");
 
     /// The operator's settings.
     public Path settings() {
@@ -89,12 +90,14 @@ public record Folder(Path path) {
         Arrays.fill(text, (byte) 0);
     }
 
-    /// Reads a secret of 32 bytes.
+    /// Reads a secret of 32 bytes. One that belongs to root may be readable by its group: so Kubernetes mounts
+    /// secrets for a process that is not root (PostgreSQL has the same rule for its server key).
     ///
     /// @throws InvalidSettings if others may read the file, or it holds something else
     public static Secret readSecret(Path file) throws IOException, InvalidSettings {
         Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
-        if (!OWNER.containsAll(permissions)) {
+        boolean ofRoot = Integer.valueOf(0).equals(Files.getAttribute(file, "unix:uid"));
+        if (!(ofRoot ? MOUNTED : OWNER).containsAll(permissions)) {
             throw new InvalidSettings(file + " has mode " + PosixFilePermissions.toString(permissions)
                     + "; a secret must have rw------- (chmod 600)");
         }

@@ -35,11 +35,27 @@ class FolderTest {
         try (Secret secret = Secret.take(new byte[32])) {
             Folder.writeSecret(file, secret);
         }
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw----r--"));
         assertThatThrownBy(() -> Folder.readSecret(file))
                 .isInstanceOf(InvalidSettings.class)
-                .hasMessageContaining("rw-r-----")
+                .hasMessageContaining("rw----r--")
                 .hasMessageContaining("chmod 600");
+    }
+
+    @Test
+    void secret_thatItsGroupMayRead_isRefusedUnlessItIsRoots() throws Exception {
+        Path file = folder.resolve("a.key");
+        try (Secret secret = Secret.take(new byte[32])) {
+            Folder.writeSecret(file, secret);
+        }
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("r--r-----"));
+        if (Files.getAttribute(file, "unix:uid").equals(0)) {
+            Folder.readSecret(file).close();
+            Files.setAttribute(file, "unix:uid", 10001);
+        }
+        assertThatThrownBy(() -> Folder.readSecret(file))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining("r--r-----");
     }
 
     @Test
