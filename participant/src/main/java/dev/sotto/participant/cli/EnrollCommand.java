@@ -28,7 +28,8 @@ final class EnrollCommand implements Callable<Integer> {
 
     @Option(
             names = "--unless-member",
-            description = "Where the folder belongs to a member already, say so and succeed; the invite is not looked at.")
+            description =
+                    "Where the folder belongs to a member already, say so and succeed; the invite is not looked at.")
     private boolean unlessMember;
 
     @Mixin
@@ -60,8 +61,7 @@ final class EnrollCommand implements Callable<Integer> {
                     .put("federation", parsed.federation())
                     .put("fingerprint", fingerprint.hex()));
         } else {
-            out.println(parsed.organisation() + " is a member of " + parsed.federation() + "; keys in "
-                    + own.path());
+            out.println(parsed.organisation() + " is a member of " + parsed.federation() + "; keys in " + own.path());
             out.println("fingerprint  " + Fingerprints.grouped(fingerprint));
             out.println("Read it to the other members by telephone, and approve theirs: sotto peers list");
         }

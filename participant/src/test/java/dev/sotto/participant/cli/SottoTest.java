@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
+import dev.sotto.participant.home.Membership;
 import dev.sotto.schemas.Bytes;
 import java.io.FilterWriter;
 import java.io.IOException;
@@ -68,6 +69,22 @@ class SottoTest {
                     .append("\"}\n");
         }
         return Files.writeString(folder.resolve("data.jsonl"), lines.toString());
+    }
+
+    @Test
+    void enroll_unlessMember_leavesAMemberAlone_andLooksAtTheInviteOtherwise() throws Exception {
+        Path home = folder.resolve("home");
+        assertThat(sotto("enroll", "--unless-member", "$(SOTTO_INVITE)", "--home", home))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("an invite begins with sotto1.");
+        assertThat(home).doesNotExist();
+
+        Home.writeJson(
+                home.resolve("federation.json"),
+                new Membership("north", "acme", "acme", "b:1", "https://c:1", "A".repeat(43) + "=", "00".repeat(32)));
+        assertThat(sotto("enroll", "--unless-member", "$(SOTTO_INVITE)", "--home", home))
+                .isZero();
+        assertThat(err.toString()).contains("acme is a member of north already");
     }
 
     @Test
