@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.Demo;
 import dev.sotto.sandbox.demo.DemoPlan;
@@ -43,6 +44,8 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
@@ -55,6 +58,15 @@ class FederationIT {
 
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     Path folder;
+
+    private @Nullable BrokerHost broker;
+
+    @AfterEach
+    void stopContainer() throws Exception {
+        if (broker instanceof AutoCloseable container) {
+            container.close();
+        }
+    }
 
     @Test
     void federation_withAKilledMember_leavesOnlyMaskedUpdatesOnTheBroker() throws Exception {
@@ -506,8 +518,9 @@ class FederationIT {
                 plan.output().resolve("logs"));
     }
 
-    private static Demo demo(DemoPlan plan, Supervisor supervisor) throws Exception {
+    private Demo demo(DemoPlan plan, Supervisor supervisor) throws Exception {
+        broker = Brokers.broker(supervisor, plan.output().resolve("broker"), List.of());
         Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
-        return new Demo(plan, Artefacts.ofThisBuild(), supervisor, display);
+        return new Demo(plan, Artefacts.ofThisBuild(), supervisor, broker, display);
     }
 }

@@ -2,6 +2,7 @@ package dev.sotto.sandbox.demo;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.failure.Failure;
 import dev.sotto.sandbox.process.Supervisor;
 import dev.sotto.sandbox.report.Page;
@@ -57,6 +58,7 @@ public final class Demo {
     private final DemoPlan plan;
     private final Artefacts artefacts;
     private final Supervisor supervisor;
+    private final BrokerHost broker;
     private final Display display;
     private final Watch watch = new Watch();
     private final Map<Long, Set<String>> closed = new HashMap<>();
@@ -67,10 +69,11 @@ public final class Demo {
     private long current;
 
     /// Starts nothing yet.
-    public Demo(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Display display) {
+    public Demo(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, BrokerHost broker, Display display) {
         this.plan = plan;
         this.artefacts = artefacts;
         this.supervisor = supervisor;
+        this.broker = broker;
         this.display = display;
     }
 
@@ -107,7 +110,7 @@ public final class Demo {
     public Outcome federate(Preparation preparation, Interference interference)
             throws IOException, InterruptedException, Failure {
         DataSets data = data();
-        Federation federation = new Federation(plan, artefacts, supervisor, watch, data);
+        Federation federation = new Federation(plan, artefacts, supervisor, broker, watch, data);
         long coordinates = federation.create();
         display.say("federation", "CA, keys and settings made; an adapter of " + coordinates + " coordinates");
         federation.startBroker();
