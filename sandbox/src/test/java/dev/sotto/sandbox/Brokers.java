@@ -5,12 +5,11 @@ import dev.sotto.sandbox.broker.BrokerSettings;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.ChildBroker;
 import dev.sotto.sandbox.process.Supervisor;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -37,20 +36,22 @@ final class Brokers {
                 : new ChildBroker(Artefacts.ofThisBuild(), supervisor, folder, routes);
     }
 
-    /// Every file that the broker keeps on its disk, by name.
+    /// What the broker has on its disk, but for indexes.
     ///
     /// @param folder as given to [#broker]
-    static Map<String, byte[]> files(BrokerHost broker, Path folder) throws IOException, InterruptedException {
+    static byte[] disk(BrokerHost broker, Path folder) throws IOException, InterruptedException {
         if (broker instanceof ContainerBroker container) {
-            return container.files();
+            return container.disk();
         }
-        Map<String, byte[]> files = new HashMap<>();
+        ByteArrayOutputStream disk = new ByteArrayOutputStream();
         try (Stream<Path> all = Files.walk(folder)) {
             for (Path file : all.filter(Files::isRegularFile).toList()) {
-                files.put(folder.relativize(file).toString(), Files.readAllBytes(file));
+                if (!file.toString().endsWith("index")) {
+                    disk.write(Files.readAllBytes(file));
+                }
             }
         }
-        return files;
+        return disk.toByteArray();
     }
 
     private static Optional<DockerImageName> image() {

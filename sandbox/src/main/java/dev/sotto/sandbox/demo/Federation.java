@@ -208,6 +208,16 @@ public final class Federation {
         agents.put(organisation, agent);
     }
 
+    /// An organisation's agent, once it has been started.
+    public Child agent(String organisation) {
+        return Objects.requireNonNull(agents.get(organisation), organisation);
+    }
+
+    /// The coordinator, once it has been started.
+    public Child coordinator() {
+        return Objects.requireNonNull(coordinator, "the coordinator has not been started");
+    }
+
     /// Kills an organisation's agent (SIGKILL).
     public void killAgent(String organisation) throws InterruptedException {
         Child agent = Objects.requireNonNull(agents.remove(organisation));
@@ -218,7 +228,7 @@ public final class Federation {
 
     /// Kills the coordinator (SIGKILL).
     public void killCoordinator() throws InterruptedException {
-        Child running = Objects.requireNonNull(coordinator);
+        Child running = coordinator();
         supervisor.forget(running);
         running.kill();
     }

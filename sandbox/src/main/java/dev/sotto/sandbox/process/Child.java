@@ -131,6 +131,11 @@ public final class Child {
         return process.waitFor(Math.max(0, patience.toMillis()), TimeUnit.MILLISECONDS);
     }
 
+    /// Its end, when it comes, is no accident: somebody will start it again.
+    public void expectEnd() {
+        endExpected = true;
+    }
+
     /// Whether somebody here asked for its end, so that it is no accident.
     boolean endExpected() {
         return endExpected;

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// A long-running child ([#start]) that ends without having been asked to is a death: the first one is
 /// kept and [#check] throws it. Thread-safe.
 public final class Supervisor implements AutoCloseable {
-    private static final Duration UNTIL_READY = Duration.ofSeconds(90);
+    private static final Duration UNTIL_READY = Duration.ofMinutes(3);
     private static final Duration PATIENCE = Duration.ofSeconds(4);
     private static final Duration AFTER_KILL = Duration.ofSeconds(2);
 
@@ -51,7 +51,7 @@ public final class Supervisor implements AutoCloseable {
 
     /// As [#start], and returns when a line of its standard output contains `ready`.
     ///
-    /// @throws Failure if it is not ready in 90 s, or a child has died
+    /// @throws Failure if it is not ready in 3 minutes, or a child has died
     public Child startUntil(String name, Jvm.Program program, List<String> arguments, String ready)
             throws IOException, InterruptedException, Failure {
         CountDownLatch up = new CountDownLatch(1);
