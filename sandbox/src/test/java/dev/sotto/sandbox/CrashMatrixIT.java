@@ -30,7 +30,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -75,7 +74,6 @@ class CrashMatrixIT {
     private static final Duration LOOK = Duration.ofMillis(500);
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final List<String> FIGURES = Collections.synchronizedList(new ArrayList<>());
     private static int planned;
     private static int run;
     private static int survived;
@@ -162,7 +160,6 @@ class CrashMatrixIT {
 
     @AfterAll
     static void tellFigures() {
-        FIGURES.forEach(System.out::println);
         System.out.println("crash matrix: " + run + " of " + planned + " planned cells run, " + survived
                 + " survived (99 are all: 3 roles x 11 messages x 3 faults)");
     }
@@ -228,7 +225,7 @@ class CrashMatrixIT {
             assertThat(begun.status().path("disputed")).isEmpty();
         } finally {
             if (!revived.isEmpty()) {
-                FIGURES.add("  started again by the test, as a service manager does: " + revived);
+                System.out.println("  started again by the test, as a service manager does: " + revived);
             }
         }
     }
@@ -284,7 +281,7 @@ class CrashMatrixIT {
         Optional<Seen> closed =
                 awaitAtMost(0, seen -> seen.type() == MessageType.ROUND_CLOSED && seen.round() == this_, STUCK);
         if (closed.isEmpty()) {
-            FIGURES.add(line + ": STUCK");
+            System.out.println(line + ": STUCK");
         }
         assertThat(closed).as(cell + ": round " + round + " is closed").isPresent();
         List<String> aborts = new ArrayList<>();
@@ -293,7 +290,7 @@ class CrashMatrixIT {
             aborts.add(RoundAborted.parse(aborted.envelope().payload()).reason());
         }
         survived++;
-        FIGURES.add(String.format(
+        System.out.println(String.format(
                 Locale.ROOT,
                 "%s: closed in attempt %d with %d survivors after %.1f s%s%s",
                 line,
