@@ -1,5 +1,6 @@
 package dev.sotto.bench;
 
+import dev.sotto.training.chart.Chart;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +22,6 @@ final class Scale {
 
     /// Rounds of so few members take so little that they are run three times.
     private static final int REPEATED = 30;
-
-    private static final String BEGIN = "<!-- written by ./sotto bench scale -->";
-    private static final String END = "<!-- until here -->";
 
     private Scale() {}
 
@@ -53,8 +51,7 @@ final class Scale {
         }
         rows.addAll(rounds(100, LARGE));
         String table = table(rows) + "\n" + growth(rows);
-        Path page = folder.resolve("scale.md");
-        Files.writeString(page, replaced(Files.exists(page) ? Files.readString(page) : BEGIN + END, table));
+        Page.write(folder.resolve("scale.md"), "scale", table);
         Files.writeString(folder.resolve("scale.svg"), chart(rows).svg());
     }
 
@@ -94,15 +91,6 @@ final class Scale {
             }
             Files.delete(folder);
         }
-    }
-
-    private static String replaced(String page, String table) {
-        int from = page.indexOf(BEGIN);
-        int to = page.indexOf(END);
-        if (from < 0 || to < from) {
-            throw new IllegalArgumentException("scale.md must hold the lines '" + BEGIN + "' and '" + END + "'");
-        }
-        return page.substring(0, from + BEGIN.length()) + "\n" + table + page.substring(to);
     }
 
     private static String table(List<Figures> rows) {
@@ -215,6 +203,8 @@ final class Scale {
                 new Chart.Panel(
                         "processor time, milliseconds",
                         over,
+                        Chart.Scale.LOGARITHMIC,
+                        Chart.Scale.LOGARITHMIC,
                         List.of(
                                 line("a member", 0, false, none, x, Figures::memberMillis),
                                 line("the director", 1, false, none, x, Figures::directorMillis),
@@ -225,6 +215,8 @@ final class Scale {
                 new Chart.Panel(
                         "peak memory, MB",
                         over,
+                        Chart.Scale.LOGARITHMIC,
+                        Chart.Scale.LOGARITHMIC,
                         List.of(
                                 line("a member, all", 0, false, none, x, row -> row.memberPeak() / 1e6),
                                 line("beside its update", 0, true, none, x, row -> row.memberBeside() / 1e6),
@@ -232,6 +224,8 @@ final class Scale {
                 new Chart.Panel(
                         "bytes, MB",
                         over,
+                        Chart.Scale.LOGARITHMIC,
+                        Chart.Scale.LOGARITHMIC,
                         List.of(
                                 line("a member sends", 0, false, none, x, row -> row.memberSent() / 1e6),
                                 line("a member receives", 0, true, none, x, row -> row.memberReceived() / 1e6),

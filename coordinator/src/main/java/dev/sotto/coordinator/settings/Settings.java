@@ -13,6 +13,7 @@ import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.VectorLayout;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.CharacterCodingException;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Pattern;
@@ -154,6 +156,14 @@ public record Settings(
                 training,
                 Bytes.fromHex(seed),
                 adapter(layout, optimizer));
+    }
+
+    /// The JSON Schema of `federation.yaml`, for editors and other programs; what [#read] refuses beyond it is a
+    /// file that is not there, and values that do not go together.
+    public static InputStream schema() {
+        return Objects.requireNonNull(
+                Settings.class.getResourceAsStream("/dev/sotto/coordinator/federation.schema.json"),
+                "federation.schema.json is part of the coordinator");
     }
 
     /// The names of its topics.

@@ -19,8 +19,8 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 
 /// Trains an adapter for a fixed number of steps, with fresh AdamW state, as every client of OpenFedLLM does
-/// in every round. The same seed gives the same bits on the same machine, also if the training was killed in
-/// between and went on from its last state.
+/// in every round. The same seed gives the same bits on the processor of the same machine, also if the training was
+/// killed in between and went on from its last state.
 ///
 /// With [DpSgd] what is trained is differentially private in the examples, each of which counts 1 and is computed
 /// alone; noise and samples are fresh, so that no seed gives the same bits again. Losses and token counts are not
