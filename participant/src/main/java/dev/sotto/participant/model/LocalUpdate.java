@@ -10,6 +10,7 @@ import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.SharedAdapter;
 import dev.sotto.training.djl.Trainer;
 import dev.sotto.training.djl.TrainingSet;
+import dev.sotto.training.privacy.DpSgd;
 import java.util.Map;
 import java.util.Optional;
 
@@ -39,12 +40,30 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             double proximalMu,
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
+        return train(
+                model, lora, shared, start, data, plan, Optional.empty(), optimizer, proximalMu, ownControl, progress);
+    }
+
+    /// The same, with differential privacy or without. What FedProx and SCAFFOLD do besides is made of what is private
+    /// already; loss and tokens are not private.
+    public static LocalUpdate train(
+            Model model,
+            LoraConfig lora,
+            SharedAdapter shared,
+            ModelVersion start,
+            TrainingSet<?> data,
+            Trainer.Plan plan,
+            Optional<DpSgd> privacy,
+            ServerOptimizer optimizer,
+            double proximalMu,
+            Optional<float[]> ownControl,
+            Trainer.Progress progress) {
         float[] global = start.adapter();
         SharedAdapter.Round round = shared.round(start.version(), global);
         if (!optimizer.hasControl()) {
             float[] from = round.start();
             Correction correction = proximalMu > 0 ? Correction.proximal(from, proximalMu) : Correction.NONE;
-            Trainer.Result result = Trainer.train(model, lora, round, from, data, plan, correction, progress);
+            Trainer.Result result = Trainer.train(model, lora, round, from, data, plan, privacy, correction, progress);
             return new LocalUpdate(
                     Map.of(ADAPTER, difference(round.end(result.adapter()), global)),
                     Optional.empty(),
@@ -54,7 +73,7 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
         float[] c = start.optimiser().getFirst();
         float[] own = ownControl.orElse(c);
         Trainer.Result result =
-                Trainer.train(model, lora, round, global, data, plan, Correction.controlled(c, own), progress);
+                Trainer.train(model, lora, round, global, data, plan, privacy, Correction.controlled(c, own), progress);
         float[] next = ClientStep.nextControl(global, result.adapter(), c, own, plan.steps(), plan.learningRate());
         return new LocalUpdate(
                 Map.of(ADAPTER, difference(result.adapter(), global), NextLayout.CONTROL, difference(next, own)),
