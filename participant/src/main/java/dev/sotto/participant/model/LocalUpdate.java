@@ -36,10 +36,39 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             double proximalMu,
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
+        return of(
+                start,
+                optimizer,
+                proximalMu,
+                ownControl,
+                plan.steps(),
+                plan.learningRate(),
+                correction -> Trainer.train(model, lora, start.adapter(), data, plan, correction, progress));
+    }
+
+    /// The local training itself.
+    @FunctionalInterface
+    public interface LocalSteps {
+        /// Makes the steps with what the algorithm changes in them.
+        Trainer.Result with(Correction correction);
+    }
+
+    /// What a training from `start` gives, however it is made.
+    ///
+    /// @param steps        that it makes
+    /// @param learningRate of each
+    public static LocalUpdate of(
+            ModelVersion start,
+            ServerOptimizer optimizer,
+            double proximalMu,
+            Optional<float[]> ownControl,
+            int steps,
+            double learningRate,
+            LocalSteps training) {
         float[] global = start.adapter();
         if (!optimizer.hasControl()) {
-            Correction correction = proximalMu > 0 ? Correction.proximal(global, proximalMu) : Correction.NONE;
-            Trainer.Result result = Trainer.train(model, lora, global, data, plan, correction, progress);
+            Trainer.Result result =
+                    training.with(proximalMu > 0 ? Correction.proximal(global, proximalMu) : Correction.NONE);
             return new LocalUpdate(
                     Map.of(ADAPTER, difference(result.adapter(), global)),
                     Optional.empty(),
@@ -48,8 +77,8 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
         }
         float[] c = start.optimiser().getFirst();
         float[] own = ownControl.orElse(c);
-        Trainer.Result result = Trainer.train(model, lora, global, data, plan, Correction.controlled(c, own), progress);
-        float[] next = ClientStep.nextControl(global, result.adapter(), c, own, plan.steps(), plan.learningRate());
+        Trainer.Result result = training.with(Correction.controlled(c, own));
+        float[] next = ClientStep.nextControl(global, result.adapter(), c, own, steps, learningRate);
         return new LocalUpdate(
                 Map.of(ADAPTER, difference(result.adapter(), global), NextLayout.CONTROL, difference(next, own)),
                 Optional.of(next),
