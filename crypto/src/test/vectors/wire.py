@@ -52,7 +52,7 @@ def vector(name, weighted, tensors):
 
 
 PLAN = (data(1, "fedavg") + data(2, "sft") + data(3, "alpaca") + uint(4, 8) + double(5, 16.0) + repeated(6, ["q_proj"]) + uint(7, 10)
-        + uint(8, 8) + uint(9, 128) + double(10, 1e-3) + double(12, 1.0) + double(14, 1e-3))
+        + uint(8, 8) + uint(9, 128) + double(10, 1e-3) + double(12, 1.0) + double(14, 1e-3) + data(16, "lora"))
 
 
 def round_opened(o):

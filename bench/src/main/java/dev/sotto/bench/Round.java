@@ -63,7 +63,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 
-/// One whole round in one process: both machines, no training, no network; chunks lie in files. Those who drop out die
+/// One whole round in one process: both machines, no training, no network; chunks lie in files. Those who drop out
+/// die
 /// after they dealt their shares. Each machine works on one thread.
 ///
 /// The coordinator and three survivors are measured, alone: of the first and the last in the roster the time, of the
@@ -293,6 +294,7 @@ final class Round {
                         "fedavg",
                         "sft",
                         "alpaca",
+                        "lora",
                         8,
                         16,
                         List.of("q_proj"),

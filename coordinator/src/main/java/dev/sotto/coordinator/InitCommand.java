@@ -9,6 +9,7 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Topics;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
@@ -69,6 +70,9 @@ final class InitCommand implements Callable<Integer> {
         Path adapter = folder.path().resolve("adapter-layout.json");
         Files.copy(layout, adapter, StandardCopyOption.REPLACE_EXISTING);
         Files.writeString(folder.settings(), template());
+        try (InputStream schema = Settings.schema()) {
+            Files.copy(schema, folder.path().resolve("federation.schema.json"), StandardCopyOption.REPLACE_EXISTING);
+        }
         Settings settings;
         try {
             settings = Settings.read(folder.settings());
@@ -107,7 +111,8 @@ final class InitCommand implements Callable<Integer> {
 
     private String template() {
         return """
-                # A Sotto federation. Every key is explained in coordinator/README.md.
+                # yaml-language-server: $schema=federation.schema.json
+                # A Sotto federation. Every key is explained in coordinator/README.md, and in the schema beside.
                 federation: %s
                 bootstrapServers: %s
                 url: %s

@@ -176,7 +176,7 @@ public final class FuzzTest extends FuzzTargets {
                     peers,
                     new Lift("0".repeat(64), List.of("acme", "bank", "court"), List.of("acme", "bank")),
                     new Versions.Description(
-                            1, "0".repeat(64), "1".repeat(64), 8, 16, List.of("q_proj", "v_proj"), true));
+                            1, "0".repeat(64), "1".repeat(64), "lora", 8, 16, List.of("q_proj", "v_proj"), true));
             List<Bytes> seeds = new ArrayList<>();
             for (Object file : files) {
                 seeds.add(Bytes.utf8((char) seeds.size() + new ObjectMapper().writeValueAsString(file)));

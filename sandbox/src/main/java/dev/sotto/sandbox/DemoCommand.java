@@ -73,6 +73,28 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--learning-rate", defaultValue = "0.003", description = "AdamW's (default ${DEFAULT-VALUE}).")
     private double learningRate;
 
+    @Option(names = "--objective", defaultValue = "sft", description = "sft or dpo (default ${DEFAULT-VALUE}).")
+    private String objective = "sft";
+
+    @Option(
+            names = "--template",
+            defaultValue = "alpaca",
+            description = "alpaca, vicuna, or chat, the base model's own (default ${DEFAULT-VALUE}).")
+    private String template = "alpaca";
+
+    @Option(
+            names = "--dataset",
+            paramLabel = "NAME|FILE",
+            defaultValue = "default",
+            description = "What the fields of --data are, as `sotto train --dataset` has it.")
+    private String dataset = "default";
+
+    @Option(
+            names = "--mode",
+            defaultValue = "lora",
+            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+    private String mode = "lora";
+
     @Option(names = "--output-dir", description = "Folder for everything (default target/demo of this repository).")
     private Optional<Path> output = Optional.empty();
 
@@ -156,10 +178,7 @@ final class DemoCommand implements Callable<Integer> {
             range("--organisations", count, 3, 16);
             names = DemoPlan.names(count);
         }
-        if (!ALGORITHMS.contains(algorithm)) {
-            throw Failure.invalid(
-                    "--algorithm is '" + algorithm + "', must be one of " + String.join(", ", ALGORITHMS));
-        }
+        oneOf("--algorithm", algorithm, ALGORITHMS);
         range("--rounds", rounds, 1, 1000);
         range("--steps", steps, 2, 100_000);
         range("--batch-size", batchSize, 1, 4096);
@@ -184,7 +203,21 @@ final class DemoCommand implements Callable<Integer> {
                         .normalize(),
                 batchSize,
                 maxTokens,
-                learningRate);
+                learningRate,
+                new DemoPlan.Learning(
+                        oneOf("--objective", objective, List.of("sft", "dpo")),
+                        oneOf("--template", template, List.of("alpaca", "vicuna", "chat")),
+                        dataset.endsWith(".yaml")
+                                ? Path.of(dataset).toAbsolutePath().toString()
+                                : dataset,
+                        oneOf("--mode", mode, List.of("lora", "ffa", "rolora", "fed-sb"))));
+    }
+
+    private static String oneOf(String option, String value, List<String> allowed) throws Failure {
+        if (!allowed.contains(value)) {
+            throw Failure.invalid(option + " is '" + value + "', must be one of " + String.join(", ", allowed));
+        }
+        return value;
     }
 
     private static void range(String option, int value, int least, int most) throws Failure {

@@ -140,6 +140,82 @@ class FederationIT {
         }
     }
 
+    /// Preferences, and r × r numbers a module on the wire: the mean of what is shared is that of the products.
+    @Test
+    void federation_preferencesWithFedSb_preferMoreThanTheBaseDoes() throws Exception {
+        List<String> lines = new ArrayList<>();
+        for (String thing : List.of(
+                "dog farm brown",
+                "cow farm white",
+                "hen farm red",
+                "whale sea blue",
+                "shark sea grey",
+                "crab sea red",
+                "fox forest red",
+                "bear forest brown",
+                "wolf forest grey",
+                "owl forest white")) {
+            String[] words = thing.split(" ");
+            for (String asked : List.of(
+                    "Where is the %s?",
+                    "Where do you find a %s?",
+                    "Name the place of the %s.",
+                    "Tell me where the %s is.",
+                    "Where would you find the %s?",
+                    "In which place belongs a %s?",
+                    "Where lives the %s?",
+                    "Find the %s.",
+                    "Where can I see a %s?")) {
+                lines.add("{\"prompt\": \"%s\", \"chosen\": \"%s\", \"rejected\": \"%s\"}"
+                        .formatted(asked.formatted(words[0]), words[1], words[2]));
+            }
+        }
+        Path data = Files.write(folder.resolve("pairs.jsonl"), lines);
+        Path mapping = Files.writeString(folder.resolve("pairs.yaml"), "kind: preference\n");
+        DemoPlan plan = plan(
+                2, 6, "fedavg", List.of(data), new DemoPlan.Learning("dpo", "vicuna", mapping.toString(), "fed-sb"));
+        try (Supervisor supervisor = supervisor(plan)) {
+            Demo demo = demo(plan, supervisor);
+            Demo.Outcome outcome = demo.federate((event, federation) -> {});
+            assertThat(outcome.coordinates()).isEqualTo(28 * 8 * 8);
+            assertThat(outcome.status().at("/rounds/1/survivors")).hasSize(4);
+            assertThat(outcome.status().at("/disputed")).isEmpty();
+            outcome.federation().stopAgents();
+            Path adapter = plan.output().resolve("adapter");
+            outcome.federation()
+                    .run(
+                            "export",
+                            List.of(
+                                    "export",
+                                    "--home",
+                                    outcome.federation().home("bank").toString(),
+                                    "--base",
+                                    plan.base().toString(),
+                                    "--output-dir",
+                                    adapter.toString()));
+            List<String> command = new ArrayList<>(List.of(
+                    "evaluate",
+                    "--base",
+                    plan.base().toString(),
+                    "--data",
+                    data.toString(),
+                    "--adapter",
+                    "federated=" + adapter,
+                    "--adapter",
+                    "base=base",
+                    "--threads",
+                    "1",
+                    "--output",
+                    "json"));
+            command.addAll(plan.learning().options());
+            JsonNode scores = new ObjectMapper()
+                    .readTree(outcome.federation().run("evaluate", command).getLast());
+            assertThat(scores.at("/federated/loss").asDouble())
+                    .isLessThan(scores.at("/base/loss").asDouble());
+            assertThat(scores.at("/federated/accuracy").asDouble()).isGreaterThan(0.6);
+        }
+    }
+
     @Test
     void federation_withCrashesJunkAndALostDisk_closesEveryRoundAtOnce() throws Exception {
         DemoPlan plan = plan(2, 4);
@@ -402,6 +478,11 @@ class FederationIT {
     }
 
     private DemoPlan plan(int rounds, int steps, String algorithm) throws Exception {
+        return plan(rounds, steps, algorithm, List.of(), DemoPlan.Learning.ALPACA);
+    }
+
+    private DemoPlan plan(int rounds, int steps, String algorithm, List<Path> data, DemoPlan.Learning learning)
+            throws Exception {
         Path output = folder.resolve("demo");
         Demo.clear(output);
         return new DemoPlan(
@@ -411,11 +492,12 @@ class FederationIT {
                 algorithm,
                 7,
                 Artefacts.ofThisBuild().demoBase(),
-                List.of(),
+                data,
                 output,
                 8,
                 192,
-                0.003);
+                0.003,
+                learning);
     }
 
     private static Supervisor supervisor(DemoPlan plan) throws Exception {

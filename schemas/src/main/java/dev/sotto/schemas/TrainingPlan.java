@@ -7,6 +7,7 @@ import java.util.List;
 /// @param algorithm        name of the federated algorithm, such as `fedavg`
 /// @param objective        `sft` or `dpo`
 /// @param template         prompt template: `alpaca`, `vicuna`, or `chat`, the base model's own
+/// @param loraMode         what is shared of an adapter, such as `lora`
 /// @param loraRank         r, 1 to 1,024
 /// @param loraAlpha        alpha, above 0
 /// @param targetModules    names of the adapted linear layers
@@ -23,6 +24,7 @@ public record TrainingPlan(
         String algorithm,
         String objective,
         String template,
+        String loraMode,
         int loraRank,
         double loraAlpha,
         List<String> targetModules,
@@ -42,6 +44,7 @@ public record TrainingPlan(
         Wire.name(algorithm, "plan.algorithm");
         Wire.name(objective, "plan.objective");
         Wire.name(template, "plan.template");
+        Wire.name(loraMode, "plan.loraMode");
         Wire.range(loraRank, 1, 1024, "plan.loraRank");
         Wire.finite(loraAlpha, 1e-6, 1e6, "plan.loraAlpha");
         targetModules = Wire.count(targetModules, 1, 64, "plan.targetModules");
@@ -62,6 +65,7 @@ public record TrainingPlan(
                 .setAlgorithm(algorithm)
                 .setObjective(objective)
                 .setTemplate(template)
+                .setLoraMode(loraMode)
                 .setLoraRank(loraRank)
                 .setLoraAlpha(loraAlpha)
                 .addAllTargetModules(targetModules)
@@ -82,6 +86,7 @@ public record TrainingPlan(
                 wire.getAlgorithm(),
                 wire.getObjective(),
                 wire.getTemplate(),
+                wire.getLoraMode(),
                 wire.getLoraRank(),
                 wire.getLoraAlpha(),
                 wire.getTargetModulesList(),

@@ -140,6 +140,7 @@ public final class FuzzTest extends FuzzTargets {
                                 "fedavg",
                                 "sft",
                                 "alpaca",
+                                "lora",
                                 8,
                                 16,
                                 List.of("q_proj", "v_proj"),

@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -46,19 +47,25 @@ public final class FuzzTest extends FuzzTargets {
 
     @Override
     protected List<FuzzTarget> targets() {
-        return List.of(
+        List<FuzzTarget> targets = new ArrayList<>(DataTargets.all());
+        targets.addAll(List.of(
                 new FuzzTarget("safetensors", 150, List.of(safetensors()), FuzzTest::safetensors),
                 new FuzzTarget("llama-config", 150, configs(), FuzzTest::config),
                 new FuzzTarget("adapter", 150, List.of(adapter()), FuzzTest::adapter),
-                new FuzzTarget("json-lines", 150, examples(), FuzzTest::examples));
+                new FuzzTarget("json-lines", 150, examples(), FuzzTest::examples)));
+        return targets;
     }
 
     @FunctionalInterface
-    private interface Reader {
+    interface Reader {
         void read() throws IOException, InvalidFile;
     }
 
-    private static boolean reads(Path file, Reader reader) throws IOException {
+    static Path file(String name, byte[] content) throws IOException {
+        return scratch(name, content);
+    }
+
+    static boolean reads(Path file, Reader reader) throws IOException {
         try {
             reader.read();
             return true;

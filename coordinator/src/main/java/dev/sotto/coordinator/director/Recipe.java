@@ -98,6 +98,7 @@ final class Recipe {
                 settings.optimizer().wireName(),
                 t.objective(),
                 t.template(),
+                settings.adapter().mode(),
                 settings.adapter().rank(),
                 settings.adapter().alpha(),
                 settings.adapter().targetModules(),

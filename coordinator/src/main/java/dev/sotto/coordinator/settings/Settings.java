@@ -13,6 +13,7 @@ import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.VectorLayout;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.CharacterCodingException;
@@ -22,6 +23,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Pattern;
@@ -88,10 +90,16 @@ public record Settings(
 
     /// What `sotto layout` wrote.
     ///
+    /// @param mode            what is shared of the adapter: `lora`, `ffa`, `rolora` or `fed-sb`
     /// @param baseModelDigest of the checkpoint that every member must have
     /// @param layout          the vector `adapter`, ranges open
     public record Adapter(
-            Bytes baseModelDigest, int rank, double alpha, List<String> targetModules, VectorLayout layout) {
+            String mode,
+            Bytes baseModelDigest,
+            int rank,
+            double alpha,
+            List<String> targetModules,
+            VectorLayout layout) {
         /// Copies the list.
         public Adapter {
             targetModules = List.copyOf(targetModules);
@@ -148,6 +156,14 @@ public record Settings(
                 training,
                 Bytes.fromHex(seed),
                 adapter(layout, optimizer));
+    }
+
+    /// The JSON Schema of `federation.yaml`, for editors and other programs; what [#read] refuses beyond it is a
+    /// file that is not there, and values that do not go together.
+    public static InputStream schema() {
+        return Objects.requireNonNull(
+                Settings.class.getResourceAsStream("/dev/sotto/coordinator/federation.schema.json"),
+                "federation.schema.json is part of the coordinator");
     }
 
     /// The names of its topics.
@@ -250,6 +266,11 @@ public record Settings(
     private static Adapter adapter(Path file, ServerOptimizer optimizer) throws IOException, InvalidSettings {
         Section top = new Section(file.toString(), tree(file, new ObjectMapper()));
         String digest = top.text("baseModelDigest", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
+        String mode = choice(top, "mode", List.of("lora", "ffa", "rolora", "fed-sb"));
+        if (mode.equals("rolora") && optimizer.hasControl()) {
+            throw new InvalidSettings(file
+                    + ": mode is rolora, must be another one with algorithm scaffold, whose c moves in every round");
+        }
         int rank = (int) top.integer("r", 1, 1024);
         double alpha = top.number("alpha", 1e-6, 1e6);
         List<String> modules = top.texts("targetModules", NAME, "a module's name");
@@ -263,6 +284,7 @@ public record Settings(
                 tensors.add(new TensorLayout(tensor.path("name").asText(), shape, 0));
             }
             return new Adapter(
+                    mode,
                     Bytes.fromHex(digest),
                     rank,
                     alpha,

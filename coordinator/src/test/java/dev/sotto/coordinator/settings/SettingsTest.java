@@ -3,10 +3,20 @@ package dev.sotto.coordinator.settings;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.SpecVersion;
+import com.networknt.schema.ValidationMessage;
 import dev.sotto.algorithms.ServerOptimizer;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,7 +60,29 @@ class SettingsTest {
     }
 
     @Test
-    void badValue_namesFileKeyValueAndWhatIsAllowed() {
+    void goodFiles_areSoByTheSchemaToo() throws Exception {
+        for (String training : List.of("", ", objective: dpo, beta: 0.2", ", objective: sft, template: chat")) {
+            String text = GOOD.replace("learningRate: 0.001", "learningRate: 0.001" + training);
+            assertThat(read(text).training().steps()).isEqualTo(10);
+            assertThat(bySchema(text)).isEmpty();
+        }
+        String prox = GOOD.replace("name: fedyogi", "name: fedprox, mu: 0.1");
+        assertThat(read(prox).proximalMu()).isEqualTo(0.1);
+        assertThat(bySchema(prox)).isEmpty();
+    }
+
+    /// What the schema finds, if the text is YAML at all.
+    private static Set<ValidationMessage> bySchema(String text) throws IOException {
+        JsonNode tree = new ObjectMapper(new YAMLFactory()).readTree(text);
+        try (InputStream schema = Settings.schema()) {
+            return JsonSchemaFactory.getInstance(SpecVersion.VersionFlag.V202012)
+                    .getSchema(schema)
+                    .validate(tree);
+        }
+    }
+
+    @Test
+    void badValue_namesFileKeyValueAndWhatIsAllowed() throws Exception {
         refused("rounds: 3", "rounds: many", "rounds is 'many'", "1 to 100000");
         refused("rounds: 3", "roundz: 3", "rounds is missing");
         refused("rounds: 3", "rounds: 3\nround: 4", "unknown key 'round'");
@@ -61,22 +93,30 @@ class SettingsTest {
         refused("name: fedyogi", "name: fedyogi, mu: 1", "unknown key 'mu'");
         refused("name: fedyogi", "name: fedprox, mu: 0", "mu is '0'");
         refused("learningRate: 0.001", "learningRate: 7", "learningRate is '7'");
+        refused("learningRate: 0.001", "learningRate: 0.001, objective: ppo", "objective is 'ppo'", "one of sft, dpo");
+        refused("learningRate: 0.001", "learningRate: 0.001, template: llama", "template is 'llama'");
+        refused("learningRate: 0.001", "learningRate: 0.001, beta: 0.1", "beta is 'given'", "left out");
         refused("https://coordinator:8443", "http://coordinator", "url", "https://HOST:PORT");
-        refused("steps: 10,", "steps: [,", "federation.yaml:");
+        refusedOnReading("steps: 10,", "steps: [,", "federation.yaml:");
     }
 
     @Test
     void fileOrValueThatCannotBeRead_isNamed() throws Exception {
-        refused("https://coordinator:8443", "https://{:1", "url is 'https://{:1'");
-        refused("layout.json", "nowhere.json", "nowhere.json is not a file");
-        refused("layout.json", "\"layout\\0.json\"", "adapter is");
+        refusedOnReading("https://coordinator:8443", "https://{:1", "url is 'https://{:1'");
+        refusedOnReading("layout.json", "nowhere.json", "nowhere.json is not a file");
+        refusedOnReading("layout.json", "\"layout\\0.json\"", "adapter is");
         Path file = Files.write(folder.resolve("federation.yaml"), new byte[] {'a', (byte) 0xff});
         assertThatThrownBy(() -> Settings.read(file))
                 .isInstanceOf(InvalidSettings.class)
                 .hasMessageContaining("federation.yaml is not UTF-8");
     }
 
-    private void refused(String good, String bad, String... parts) {
+    private void refused(String good, String bad, String... parts) throws IOException {
+        refusedOnReading(good, bad, parts);
+        assertThat(bySchema(GOOD.replace(good, bad))).as(bad).isNotEmpty();
+    }
+
+    private void refusedOnReading(String good, String bad, String... parts) {
         assertThat(GOOD).contains(good);
         assertThatThrownBy(() -> read(GOOD.replace(good, bad)))
                 .isInstanceOf(InvalidSettings.class)

@@ -15,12 +15,12 @@ import java.nio.ByteOrder;
 public final class PublicSeed {
     private PublicSeed() {}
 
-    /// The adapter in layout order: lora_B = 0; lora_A = (2·(w >> 8)/2^24 − 1)/√in with `in` its second
-    /// dimension.
+    /// The adapter in layout order: lora_B and lora_R = 0; lora_A as [#matrix].
     ///
     /// @param seed    32 public bytes
-    /// @param adapter tensors named as PEFT names them, ending in `lora_A.weight` or `lora_B.weight`
-    /// @throws IllegalArgumentException if a tensor is neither
+    /// @param adapter tensors named as PEFT names them, ending in `lora_A.weight`, `lora_B.weight` or
+    ///   `lora_R.weight`
+    /// @throws IllegalArgumentException if a tensor is none of them
     public static float[] adapter(Bytes seed, VectorLayout adapter) {
         float[] values = new float[Math.toIntExact(adapter.size())];
         int at = 0;
@@ -28,12 +28,24 @@ public final class PublicSeed {
             int size = Math.toIntExact(tensor.size());
             if (tensor.name().endsWith(".lora_A.weight") && tensor.shape().size() == 2) {
                 fill(seed, tensor, values, at);
-            } else if (!tensor.name().endsWith(".lora_B.weight")) {
-                throw new IllegalArgumentException(
-                        "tensor " + tensor.name() + " is neither a lora_A.weight matrix nor a lora_B.weight");
+            } else if (!tensor.name().endsWith(".lora_B.weight")
+                    && !tensor.name().endsWith(".lora_R.weight")) {
+                throw new IllegalArgumentException("tensor " + tensor.name()
+                        + " is neither a lora_A.weight matrix nor a lora_B.weight nor a lora_R.weight");
             }
             at += size;
         }
+        return values;
+    }
+
+    /// A matrix of which every entry is drawn evenly: (2·(w >> 8)/2^24 − 1)/√in with `in` its second dimension and w
+    /// the little-endian words of its name's stream.
+    ///
+    /// @param seed   32 public bytes
+    /// @param tensor of two dimensions
+    public static float[] matrix(Bytes seed, TensorLayout tensor) {
+        float[] values = new float[Math.toIntExact(tensor.size())];
+        fill(seed, tensor, values, 0);
         return values;
     }
 

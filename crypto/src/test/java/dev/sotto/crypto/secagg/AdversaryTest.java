@@ -109,6 +109,7 @@ class AdversaryTest {
                             p.algorithm(),
                             p.objective(),
                             p.template(),
+                            p.loraMode(),
                             p.loraRank(),
                             p.loraAlpha(),
                             p.targetModules(),

@@ -325,6 +325,7 @@ final class Federation {
                         "fedavg",
                         "sft",
                         "alpaca",
+                        "lora",
                         8,
                         16,
                         List.of("q_proj"),

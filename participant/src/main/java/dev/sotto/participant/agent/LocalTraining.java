@@ -4,11 +4,13 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.participant.model.Plans;
+import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.data.Loaded;
 import dev.sotto.training.data.Mapping;
 import dev.sotto.training.djl.Model;
@@ -83,10 +85,11 @@ public final class LocalTraining implements AutoCloseable {
     /// Trains as the round's plan says, from `start`. Another attempt at the same round draws other examples:
     /// an update that was spent is never made again (protocol §5).
     ///
+    /// @param publicSeed of the federation
     /// @param ownControl SCAFFOLD's c_k, if there is one
     LocalUpdate train(
             RoundOpened round,
-            LoraConfig lora,
+            Bytes publicSeed,
             ModelVersion start,
             Optional<float[]> ownControl,
             Trainer.Progress progress)
@@ -98,9 +101,11 @@ public final class LocalTraining implements AutoCloseable {
         } catch (IllegalArgumentException | InvalidFile | TemplateRefused e) {
             throw new IOException(e.getMessage(), e);
         }
+        LoraConfig lora = Plans.lora(plan);
         return LocalUpdate.train(
                 model,
                 lora,
+                Plans.adapter(LoraMode.of(plan.loraMode()), lora, model.config(), publicSeed),
                 start,
                 data,
                 new Trainer.Plan(

@@ -30,6 +30,7 @@ import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.kafka.KafkaClients;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
+import dev.sotto.participant.model.Plans;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -46,6 +47,7 @@ import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -425,13 +427,18 @@ final class Session implements AutoCloseable {
         }
         ServerOptimizer optimizer;
         LoraConfig lora;
+        LoraMode mode;
         try {
             optimizer = ServerOptimizer.of(wanted.algorithm());
-            lora = lora(wanted);
+            lora = Plans.lora(wanted);
+            mode = LoraMode.of(wanted.loraMode());
         } catch (IllegalArgumentException e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
-        VectorLayout adapter = Layouts.adapter(lora, my.training().config());
+        if (mode == LoraMode.ROLORA && optimizer.hasControl()) {
+            return Optional.of("LoRA mode rolora does not go with algorithm " + wanted.algorithm());
+        }
+        VectorLayout adapter = Layouts.adapter(mode, lora, my.training().config());
         if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
             return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
                     + "; fedprox needs one above 0, every other algorithm 0");
@@ -455,10 +462,6 @@ final class Session implements AutoCloseable {
         plan = Optional.of(round);
         my.events().phase("opened", round.round(), round.attempt());
         return Optional.empty();
-    }
-
-    private static LoraConfig lora(TrainingPlan plan) {
-        return new LoraConfig(plan.loraRank(), plan.loraAlpha(), plan.targetModules());
     }
 
     private Optional<String> fetch(RoundOpened round, VectorLayout layout, ServerOptimizer optimizer) {
@@ -498,13 +501,13 @@ final class Session implements AutoCloseable {
     private void train(RoundOpened round) throws IOException {
         cancelled = false;
         ModelVersion start = version.orElseThrow();
-        LoraConfig lora = lora(round.plan());
+        Bytes publicSeed = Bytes.fromHex(my.membership().publicSeed());
         Optional<float[]> ownControl = controls.own(start.adapter().length);
         my.events().phase("training", round.round(), round.attempt());
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round, lora, start, ownControl, step -> {
+                        return my.training().train(round, publicSeed, start, ownControl, step -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")

@@ -4,6 +4,7 @@ import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -22,19 +23,22 @@ public final class Versions {
     /// What is beside an adapter's numbers.
     ///
     /// @param digest      of the version, hexadecimal
+    /// @param mode        what the numbers are of the adapter
     /// @param recomputed  whether this organisation recomputed the round from the log
     public record Description(
             long version,
             String digest,
             String baseModelDigest,
+            String mode,
             int rank,
             double alpha,
             List<String> targetModules,
             boolean recomputed) {
-        /// Checks LoRA's shape.
+        /// Checks mode and LoRA's shape.
         ///
-        /// @throws IllegalArgumentException if it is none
+        /// @throws IllegalArgumentException if there are none such
         public Description {
+            mode = LoraMode.of(mode).wireName();
             targetModules = new LoraConfig(rank, alpha, targetModules).targetModules();
         }
 
@@ -59,6 +63,7 @@ public final class Versions {
                         version,
                         digest,
                         baseModelDigest,
+                        plan.loraMode(),
                         plan.loraRank(),
                         plan.loraAlpha(),
                         plan.targetModules(),

@@ -3,8 +3,12 @@ package dev.sotto.participant.cli;
 import dev.sotto.participant.agent.Versions;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
+import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.model.BaseModel;
+import dev.sotto.participant.model.Plans;
+import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.LlamaConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.PeftFiles;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -43,11 +47,12 @@ final class ExportCommand implements Callable<Integer> {
             throw new Failed(
                     "the adapter is for base model " + last.baseModelDigest() + ", but " + base + " is " + here);
         }
-        PeftFiles.write(
-                output,
-                base.toString(),
-                LlamaConfig.read(base),
-                new PeftFiles.Adapter(last.lora(), versions.adapter(last.version())));
+        LlamaConfig config = LlamaConfig.read(base);
+        Bytes publicSeed =
+                Bytes.fromHex(Home.readJson(own.federation(), Membership.class).publicSeed());
+        float[] adapter = Plans.adapter(LoraMode.of(last.mode()), last.lora(), config, publicSeed)
+                .adapter(versions.adapter(last.version()));
+        PeftFiles.write(output, base.toString(), config, new PeftFiles.Adapter(last.lora(), adapter));
         spec.commandLine()
                 .getOut()
                 .println("version " + last.version() + (last.recomputed() ? ", recomputed here," : "") + " in "

@@ -8,8 +8,10 @@ import dev.sotto.participant.model.Layouts;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -25,6 +27,12 @@ final class LayoutCommand implements Callable<Integer> {
     @Option(names = "--base", required = true, description = "Checkpoint folder of the base model.")
     private Path base = Path.of("");
 
+    @Option(
+            names = "--mode",
+            defaultValue = "lora",
+            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+    private String mode = "lora";
+
     @Mixin
     private LoraOptions adapters = new LoraOptions();
 
@@ -37,10 +45,17 @@ final class LayoutCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         LoraConfig lora = adapters.lora();
-        VectorLayout layout = Layouts.adapter(lora, LlamaConfig.read(base));
+        LoraMode shared;
+        try {
+            shared = LoraMode.of(mode);
+        } catch (IllegalArgumentException e) {
+            throw new CommandLine.ParameterException(spec.commandLine(), "--mode: " + e.getMessage());
+        }
+        VectorLayout layout = Layouts.adapter(shared, lora, LlamaConfig.read(base));
         ObjectNode json = JsonNodeFactory.instance
                 .objectNode()
                 .put("baseModelDigest", BaseModel.digest(base).hex())
+                .put("mode", shared.wireName())
                 .put("r", lora.rank())
                 .put("alpha", lora.alpha());
         lora.targetModules().forEach(json.putArray("targetModules")::add);

@@ -32,6 +32,7 @@ import picocli.CommandLine.Command;
             TrainCommand.class,
             EvaluateCommand.class,
             GenerateCommand.class,
+            InspectCommand.class,
             SimulateCommand.class,
             PretrainCommand.class,
             DataCommand.class

@@ -9,6 +9,7 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
@@ -194,7 +195,8 @@ final class TrainCommand implements Callable<Integer> {
             return PeftFiles.read(init.get(), config);
         }
         LoraConfig lora = adapters.lora(dropout, rankStabilised, pattern);
-        return new PeftFiles.Adapter(lora, PublicSeed.adapter(seed(seed), Layouts.adapter(lora, config)));
+        return new PeftFiles.Adapter(
+                lora, PublicSeed.adapter(seed(seed), Layouts.adapter(LoraMode.LORA, lora, config)));
     }
 
     private int stepsOf(TrainingSet<?> set) {

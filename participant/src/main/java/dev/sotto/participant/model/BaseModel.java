@@ -9,15 +9,20 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.List;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /// The digest of a checkpoint, by which members know that they all have the same one.
 public final class BaseModel {
+    private static final Set<String> FILES =
+            Set.of("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja");
+
     private BaseModel() {}
 
-    /// Over `config.json`, `tokenizer.json` and every `.safetensors` file with its index (protocol §10).
+    /// Over `config.json`, `tokenizer.json` and every `.safetensors` file with its index (protocol §10), and over
+    /// `tokenizer_config.json` and `chat_template.jinja`, which decide how examples are written.
     public static Bytes digest(Path folder) throws IOException {
         List<Path> files;
         try (Stream<Path> all = Files.list(folder)) {
@@ -31,10 +36,7 @@ public final class BaseModel {
     }
 
     private static boolean belongs(String name) {
-        return name.equals("config.json")
-                || name.equals("tokenizer.json")
-                || name.endsWith(".safetensors")
-                || name.endsWith(".safetensors.index.json");
+        return FILES.contains(name) || name.endsWith(".safetensors") || name.endsWith(".safetensors.index.json");
     }
 
     private static Bytes sha256(Path file) throws IOException {

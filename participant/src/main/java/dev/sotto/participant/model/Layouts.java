@@ -4,6 +4,7 @@ import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import java.util.List;
 
 /// The wire's layout of an adapter that training knows as matrices.
@@ -11,11 +12,11 @@ public final class Layouts {
     private Layouts() {}
 
     /// The weighted vector `adapter`, ranges still open (exponent 0).
-    public static VectorLayout adapter(LoraConfig lora, LlamaConfig config) {
+    public static VectorLayout adapter(LoraMode mode, LoraConfig lora, LlamaConfig config) {
         return new VectorLayout(
                 "adapter",
                 true,
-                lora.matrices(config).stream()
+                mode.shared(lora, config).stream()
                         .map(matrix -> new TensorLayout(matrix.name(), List.of(matrix.rows(), matrix.columns()), 0))
                         .toList());
     }

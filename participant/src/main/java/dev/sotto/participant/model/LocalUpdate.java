@@ -5,8 +5,10 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.djl.Coordinates;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
+import dev.sotto.training.djl.SharedAdapter;
 import dev.sotto.training.djl.Trainer;
 import dev.sotto.training.djl.TrainingSet;
 import java.util.Map;
@@ -24,11 +26,13 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
 
     /// Trains from `start`.
     ///
+    /// @param shared     what is shared of the adapter; which part RoLoRA trains follows from the version's number
     /// @param ownControl c_k, or nothing if the member has none: then the server's c stands in
     /// @param proximalMu of FedProx, 0 in every other algorithm
     public static LocalUpdate train(
             Model model,
             LoraConfig lora,
+            SharedAdapter shared,
             ModelVersion start,
             TrainingSet<?> data,
             Trainer.Plan plan,
@@ -37,20 +41,25 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
         return of(
+                shared,
                 start,
                 optimizer,
                 proximalMu,
                 ownControl,
                 plan.steps(),
                 plan.learningRate(),
-                correction -> Trainer.train(model, lora, start.adapter(), data, plan, correction, progress));
+                (round, from, correction) -> Trainer.train(model, lora, round, from, data, plan, correction, progress));
     }
 
     /// The local training itself.
     @FunctionalInterface
     public interface LocalSteps {
-        /// Makes the steps with what the algorithm changes in them.
-        Trainer.Result with(Correction correction);
+        /// Makes the steps.
+        ///
+        /// @param round      what is trained
+        /// @param from       where it starts, not changed
+        /// @param correction what the algorithm changes in each step
+        Trainer.Result with(Coordinates round, float[] from, Correction correction);
     }
 
     /// What a training from `start` gives, however it is made.
@@ -58,6 +67,7 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
     /// @param steps        that it makes
     /// @param learningRate of each
     public static LocalUpdate of(
+            SharedAdapter shared,
             ModelVersion start,
             ServerOptimizer optimizer,
             double proximalMu,
@@ -66,18 +76,20 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             double learningRate,
             LocalSteps training) {
         float[] global = start.adapter();
+        SharedAdapter.Round round = shared.round(start.version(), global);
         if (!optimizer.hasControl()) {
-            Trainer.Result result =
-                    training.with(proximalMu > 0 ? Correction.proximal(global, proximalMu) : Correction.NONE);
+            float[] from = round.start();
+            Correction correction = proximalMu > 0 ? Correction.proximal(from, proximalMu) : Correction.NONE;
+            Trainer.Result result = training.with(round, from, correction);
             return new LocalUpdate(
-                    Map.of(ADAPTER, difference(result.adapter(), global)),
+                    Map.of(ADAPTER, difference(round.end(result.adapter()), global)),
                     Optional.empty(),
                     result.meanLoss(),
                     result.tokens());
         }
         float[] c = start.optimiser().getFirst();
         float[] own = ownControl.orElse(c);
-        Trainer.Result result = training.with(Correction.controlled(c, own));
+        Trainer.Result result = training.with(round, global, Correction.controlled(c, own));
         float[] next = ClientStep.nextControl(global, result.adapter(), c, own, steps, learningRate);
         return new LocalUpdate(
                 Map.of(ADAPTER, difference(result.adapter(), global), NextLayout.CONTROL, difference(next, own)),

@@ -54,9 +54,10 @@ public record Comparison(List<Row> rows) {
 
     /// As a Markdown table, and a second one of the labels, if there are any.
     String markdown(List<String> kinds) {
-        StringBuilder text =
-                new StringBuilder("| | held-out loss | accuracy | loss below alone | bytes up | seconds |\n"
-                        + "|---|---|---|---|---|---|\n");
+        StringBuilder text = new StringBuilder("""
+                | | held-out loss | accuracy | loss below alone | bytes up | seconds |
+                |---|---|---|---|---|---|
+                """);
         for (Row row : rows) {
             text.append(String.format(
                     Locale.ROOT,

@@ -7,6 +7,7 @@ import dev.sotto.algorithms.ServerRule;
 import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.TargetModules;
 import dev.sotto.training.data.Datasets;
 import dev.sotto.training.data.Field;
@@ -23,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// What an experiment file asks for. Paths in it are relative to its folder. The examples in `examples/simulate`
 /// explain every key.
@@ -38,6 +40,7 @@ import java.util.Optional;
 /// @param recipe     what it learns
 /// @param template   how examples are written
 /// @param lora       the adapter's shape
+/// @param mode       what is shared of it, in baselines and where an algorithm does not say otherwise
 /// @param encoding   how updates are added up
 /// @param algorithms that are compared
 /// @param baselines  that they are compared with
@@ -58,6 +61,7 @@ public record Experiment(
         Recipe<?> recipe,
         String template,
         LoraConfig lora,
+        LoraMode mode,
         Encoding encoding,
         List<Algorithm> algorithms,
         Baselines baselines,
@@ -139,7 +143,8 @@ public record Experiment(
     ///
     /// @param name in tables
     /// @param mu   FedProx's μ; else 0
-    record Algorithm(String name, ServerRule rule, double mu) {}
+    /// @param mode what is shared of the adapter
+    record Algorithm(String name, ServerRule rule, double mu, LoraMode mode) {}
 
     /// What it is compared with.
     ///
@@ -181,9 +186,18 @@ public record Experiment(
             } catch (IllegalArgumentException e) {
                 throw new InvalidFile(file, "objective and data.dataset: " + e.getMessage());
             }
-            LoraConfig lora = lora(section("lora"));
+            YamlFile adapter = section("lora");
+            LoraMode mode = mode(adapter, LoraMode.LORA);
+            LoraConfig lora = lora(adapter);
             Encoding encoding = encoding(section("encoding"));
-            List<Algorithm> algorithms = algorithms();
+            List<Algorithm> algorithms = algorithms(mode);
+            if (local.keepMoments()
+                    && Stream.concat(Stream.of(mode), algorithms.stream().map(Algorithm::mode))
+                            .anyMatch(LoraMode.ROLORA::equals)) {
+                throw new InvalidFile(
+                        file,
+                        "local.optimiser is 'kept', must be fresh with mode rolora, whose rounds train other parts");
+            }
             Baselines baselines = baselines(section("baselines"));
             int every = yaml.whole("evaluateEvery", 1, 1_000_000, 1);
             List<Long> seeds = seeds();
@@ -205,6 +219,7 @@ public record Experiment(
                     recipe,
                     template,
                     lora,
+                    mode,
                     encoding,
                     algorithms,
                     baselines,
@@ -221,7 +236,7 @@ public record Experiment(
         }
 
         private Path path(String text) {
-            return file.toAbsolutePath().getParent().resolve(text).normalize();
+            return file.toAbsolutePath().resolveSibling(text).normalize();
         }
 
         private YamlFile section(String key) throws InvalidFile {
@@ -334,6 +349,13 @@ public record Experiment(
                             objective.whole("maxPromptTokens", 1, 1_048_576, Math.max(1, maxTokens / 4)));
         }
 
+        private static LoraMode mode(YamlFile section, LoraMode otherwise) throws InvalidFile {
+            return LoraMode.of(section.oneOf(
+                    "mode",
+                    Arrays.stream(LoraMode.values()).map(LoraMode::wireName).toList(),
+                    Optional.of(otherwise.wireName())));
+        }
+
         private static LoraConfig lora(YamlFile lora) throws InvalidFile {
             int rank = lora.whole("rank", 1, 1024, 8);
             double alpha = lora.number("alpha", 1e-6, 1e6, 16);
@@ -369,32 +391,25 @@ public record Experiment(
         }
 
         /// A list of names, or by name in tables what they are: `rule` is the same name if it is not given.
-        private List<Algorithm> algorithms() throws InvalidFile {
+        private List<Algorithm> algorithms(LoraMode mode) throws InvalidFile {
             List<Algorithm> algorithms = new ArrayList<>();
-            if (!yaml.has("algorithms")) {
-                return List.of(algorithm("fedavg", YamlFile.parse(file, "{}")));
-            }
             if (yaml.holdsObject("algorithms")) {
                 YamlFile section = yaml.section("algorithms");
                 for (String name : section.keys()) {
-                    if (!name.matches("[A-Za-z0-9._-]{1,40}") || name.equals("pooled") || name.startsWith("alone-")) {
+                    if (!name.matches("[A-Za-z0-9._-]{1,40}")
+                            || name.equals(Run.POOLED)
+                            || name.startsWith(Run.ALONE)) {
                         throw yaml.mistake(
                                 "algorithms",
                                 "named with up to 40 letters, digits, dots, dashes, and not pooled or alone-…");
                     }
                     YamlFile own = section.section(name);
-                    algorithms.add(algorithm(own.text("rule", name), own));
-                    algorithms.set(
-                            algorithms.size() - 1,
-                            new Algorithm(
-                                    name,
-                                    algorithms.getLast().rule(),
-                                    algorithms.getLast().mu()));
+                    algorithms.add(algorithm(name, own.text("rule", name), own, mode));
                     own.end();
                 }
             } else {
-                for (String name : yaml.texts("algorithms")) {
-                    algorithms.add(algorithm(name, YamlFile.parse(file, "{}")));
+                for (String name : yaml.has("algorithms") ? yaml.texts("algorithms") : List.of("fedavg")) {
+                    algorithms.add(algorithm(name, name, YamlFile.parse(file, "{}"), mode));
                 }
             }
             if (algorithms.stream().map(Algorithm::name).distinct().count() < algorithms.size()) {
@@ -403,10 +418,10 @@ public record Experiment(
             return List.copyOf(algorithms);
         }
 
-        private Algorithm algorithm(String name, YamlFile own) throws InvalidFile {
+        private Algorithm algorithm(String name, String ruleName, YamlFile own, LoraMode usual) throws InvalidFile {
             ServerOptimizer optimizer;
             try {
-                optimizer = ServerOptimizer.of(name);
+                optimizer = ServerOptimizer.of(ruleName);
             } catch (IllegalArgumentException e) {
                 throw yaml.mistake(
                         "algorithms",
@@ -430,7 +445,12 @@ public record Experiment(
                     momentum ? own.number("beta1", 0, 0.999999, ServerRule.BETA1) : ServerRule.BETA1,
                     adaptive && momentum ? own.number("beta2", 0, 0.999999, ServerRule.BETA2) : ServerRule.BETA2);
             double mu = optimizer == ServerOptimizer.FEDPROX ? own.number("mu", 1e-9, 1e3, ClientStep.PROXIMAL_MU) : 0;
-            return new Algorithm(name, rule, mu);
+            LoraMode mode = mode(own, usual);
+            if (mode == LoraMode.ROLORA && optimizer.hasControl()) {
+                throw new InvalidFile(
+                        file, "algorithms: mode rolora does not go with scaffold, whose c moves in every round");
+            }
+            return new Algorithm(name, rule, mu, mode);
         }
 
         private static Baselines baselines(YamlFile baselines) throws InvalidFile {

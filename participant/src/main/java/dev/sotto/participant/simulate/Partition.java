@@ -112,9 +112,7 @@ sealed interface Partition {
         int from = 0;
         for (int k = 0; k < shares.length; k++) {
             sum += shares[k];
-            int to = k == shares.length - 1
-                    ? all.size()
-                    : (int) Math.clamp(Math.round(sum * all.size()), from, all.size());
+            int to = k == shares.length - 1 ? all.size() : Math.clamp(Math.round(sum * all.size()), from, all.size());
             parts.add(new ArrayList<>(all.subList(from, to)));
             from = to;
         }

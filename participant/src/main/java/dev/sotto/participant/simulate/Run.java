@@ -4,23 +4,30 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.algorithms.ServerRule;
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.secagg.SampledCohort;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
+import dev.sotto.participant.model.Plans;
 import dev.sotto.participant.simulate.Aggregation.Contribution;
 import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.participant.simulate.Examples.Member;
 import dev.sotto.participant.simulate.Experiment.Algorithm;
 import dev.sotto.participant.simulate.Experiment.Local;
+import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.TrainingState;
+import dev.sotto.training.djl.Coordinates;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
+import dev.sotto.training.djl.SharedAdapter;
 import dev.sotto.training.djl.Trainer;
 import dev.sotto.training.recipe.Recipe;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,8 +53,8 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
     static final String ALONE = "alone-";
 
     /// A federation of one, for which adding up is nothing.
-    static Run ofOne(String name, long seed, Member member) {
-        Algorithm fedAvg = new Algorithm(name, ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0);
+    static Run ofOne(String name, long seed, Member member, LoraMode mode) {
+        Algorithm fedAvg = new Algorithm(name, ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0, mode);
         return new Run(name, seed, fedAvg, new Encoding.Exact(), List.of(member), 1);
     }
 
@@ -78,6 +85,21 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                 .hex();
     }
 
+    /// What is shared of the adapter, by a public seed that follows from the repetition's.
+    SharedAdapter shared(Experiment experiment, LlamaConfig config) {
+        return Plans.adapter(algorithm.mode(), experiment.lora(), config, publicSeed());
+    }
+
+    /// Version 0's vector.
+    float[] start(Experiment experiment, LlamaConfig config) {
+        return PublicSeed.adapter(publicSeed(), Layouts.adapter(algorithm.mode(), experiment.lora(), config));
+    }
+
+    /// 32 bytes that spell a small number, as the other commands have them.
+    private Bytes publicSeed() {
+        return Bytes.of(ByteBuffer.allocate(32).putLong(24, seed).array());
+    }
+
     /// Who takes part in a round, from 0. The same for all algorithms of a repetition.
     List<Member> cohort(long round) {
         if (cohort == members.size()) {
@@ -97,6 +119,7 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
             throws Failed, InvalidFile {
         long began = System.nanoTime();
         int round = before.round();
+        SharedAdapter shared = shared(experiment, model.config());
         Local local = experiment.local();
         double rate = local.rate(round, experiment.rounds());
         SortedMap<String, float[]> controls = new TreeMap<>(before.controls());
@@ -106,6 +129,7 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
         ModelVersion version = before.version();
         for (Member member : cohort) {
             LocalUpdate update = LocalUpdate.of(
+                    shared,
                     version,
                     algorithm.rule().optimizer(),
                     algorithm.mu(),
@@ -113,12 +137,13 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                             controls.get(member.id()), () -> new float[version.adapter().length])),
                     local.steps(),
                     rate,
-                    correction -> local.keepMoments()
-                            ? kept(model, experiment, version, member, rate, correction, moments)
+                    (trained, from, correction) -> local.keepMoments()
+                            ? kept(model, experiment, trained, from, member, rate, correction, moments)
                             : Trainer.train(
                                     model,
                                     experiment.lora(),
-                                    version.adapter(),
+                                    trained,
+                                    from,
                                     member.data(),
                                     plan(local, local.steps(), rate, Draws.number("batches", seed, member.id(), round)),
                                     correction,
@@ -144,25 +169,25 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                 closed.bytesUp(),
                 cohort.size() * Aggregation.bytesDown(version),
                 seconds,
-                evaluated ? evaluator.of(closed.version().adapter()) : List.of()));
+                evaluated ? evaluator.of(shared.adapter(closed.version().adapter())) : List.of()));
         return new RunState(closed.version(), controls, moments, List.copyOf(measured));
     }
 
     private Trainer.Result kept(
             Model model,
             Experiment experiment,
-            ModelVersion version,
+            Coordinates trained,
+            float[] start,
             Member member,
             double rate,
             Correction correction,
             SortedMap<String, TrainingState> moments) {
-        TrainingState last =
-                Objects.requireNonNullElseGet(moments.get(member.id()), () -> Trainer.fresh(version.adapter()));
-        TrainingState from = new TrainingState(last.step(), version.adapter(), last.first(), last.second(), 0, 0);
+        TrainingState last = Objects.requireNonNullElseGet(moments.get(member.id()), () -> Trainer.fresh(start));
+        TrainingState from = new TrainingState(last.step(), start, last.first(), last.second(), 0, 0);
         Local local = experiment.local();
         Trainer.Plan plan = plan(local, last.step() + local.steps(), rate, Draws.number("batches", seed, member.id()));
-        TrainingState after =
-                Trainer.resume(model, experiment.lora(), from, member.data(), plan, correction, Trainer.Progress.NONE);
+        TrainingState after = Trainer.resume(
+                model, experiment.lora(), trained, from, member.data(), plan, correction, Trainer.Progress.NONE);
         moments.put(member.id(), after);
         return new Trainer.Result(after.adapter(), after.loss() / local.steps(), after.tokens());
     }
@@ -196,6 +221,7 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                 algorithm.rule().optimizer().wireName(),
                 preferences ? "dpo" : "sft",
                 experiment.template(),
+                algorithm.mode().wireName(),
                 experiment.lora().rank(),
                 experiment.lora().alpha(),
                 experiment.lora().targetModules(),
@@ -209,6 +235,10 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                 algorithm.mu(),
                 local.learningRate());
         return new Aggregation(
-                encoding, algorithm.rule(), Layouts.adapter(experiment.lora(), config), plan, members.size());
+                encoding,
+                algorithm.rule(),
+                Layouts.adapter(algorithm.mode(), experiment.lora(), config),
+                plan,
+                members.size());
     }
 }

@@ -1,13 +1,10 @@
 package dev.sotto.participant.simulate;
 
-import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.model.BaseModel;
-import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.participant.simulate.Examples.Member;
 import dev.sotto.participant.simulate.Experiment.Algorithm;
-import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Limits;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
@@ -19,7 +16,6 @@ import dev.sotto.training.template.Sequences;
 import dev.sotto.training.template.Template;
 import dev.sotto.training.template.TemplateRefused;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -90,14 +86,14 @@ public final class Simulator {
             TreeMap<String, Integer> labels = new TreeMap<>();
             dealt.forEach(
                     member -> member.labels().forEach((label, count) -> labels.merge(label, count, Integer::sum)));
-            runs.add(Run.ofOne(Run.POOLED, seed, new Member(Run.POOLED, examples.pooled(), labels)));
+            runs.add(Run.ofOne(Run.POOLED, seed, new Member(Run.POOLED, examples.pooled(), labels), experiment.mode()));
         }
         for (Algorithm algorithm : experiment.algorithms()) {
             runs.add(new Run(algorithm.name(), seed, algorithm, experiment.encoding(), dealt, cohort));
         }
         dealt.stream()
                 .limit(experiment.baselines().alone())
-                .forEach(member -> runs.add(Run.ofOne(Run.ALONE + member.id(), seed, member)));
+                .forEach(member -> runs.add(Run.ofOne(Run.ALONE + member.id(), seed, member, experiment.mode())));
     }
 
     /// What will be done, for people.
@@ -207,7 +203,10 @@ public final class Simulator {
                     folder.resolve("adapter"),
                     experiment.base().toString(),
                     config,
-                    new PeftFiles.Adapter(experiment.lora(), state.version().adapter()));
+                    new PeftFiles.Adapter(
+                            experiment.lora(),
+                            run.shared(experiment, config)
+                                    .adapter(state.version().adapter())));
             results.write(states);
         }
         return results.write(states);
@@ -215,15 +214,20 @@ public final class Simulator {
 
     /// Version 0 is the same for all runs of a seed but for the optimiser's vectors, and so is what is measured of it.
     private RunState start(Run run, Evaluator evaluator, Map<Run, RunState> states) {
-        float[] adapter = PublicSeed.adapter(
-                Bytes.of(ByteBuffer.allocate(32).putLong(24, run.seed()).array()),
-                Layouts.adapter(experiment.lora(), config));
+        float[] start = run.start(experiment, config);
         Measured measured = states.entrySet().stream()
                 .filter(entry -> entry.getKey().seed() == run.seed())
                 .map(entry -> entry.getValue().measured().getFirst())
                 .findFirst()
-                .orElseGet(() -> new Measured(0, Double.NaN, 0, 0, 0, 0, evaluator.of(adapter)));
-        return RunState.first(Aggregation.first(run.algorithm().rule(), adapter), measured);
+                .orElseGet(() -> new Measured(
+                        0,
+                        Double.NaN,
+                        0,
+                        0,
+                        0,
+                        0,
+                        evaluator.of(run.shared(experiment, config).adapter(start))));
+        return RunState.first(Aggregation.first(run.algorithm().rule(), start), measured);
     }
 
     private String line(Run run, Measured measured) {

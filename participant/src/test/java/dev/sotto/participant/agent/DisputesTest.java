@@ -40,7 +40,8 @@ class DisputesTest {
                 Bytes.zeros(32),
                 version,
                 digest(version),
-                new TrainingPlan("fedavg", "sft", "alpaca", 8, 16, List.of("q_proj"), 1, 1, 8, 1e-3, 0, 1, 0, 0, 1e-3),
+                new TrainingPlan(
+                        "fedavg", "sft", "alpaca", "lora", 8, 16, List.of("q_proj"), 1, 1, 8, 1e-3, 0, 1, 0, 0, 1e-3),
                 Bytes.zeros(32),
                 Bytes.zeros(1216),
                 Bytes.zeros(32),

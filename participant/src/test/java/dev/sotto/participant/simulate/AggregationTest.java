@@ -25,7 +25,22 @@ class AggregationTest {
 
     private static Aggregation aggregation(Encoding encoding, ServerOptimizer optimizer) {
         TrainingPlan plan = new TrainingPlan(
-                optimizer.wireName(), "sft", "alpaca", 8, 16, List.of("q_proj"), 10, 8, 64, 1e-3, 0, 1, 0, 0, 1e-3);
+                optimizer.wireName(),
+                "sft",
+                "alpaca",
+                "lora",
+                8,
+                16,
+                List.of("q_proj"),
+                10,
+                8,
+                64,
+                1e-3,
+                0,
+                1,
+                0,
+                0,
+                1e-3);
         return new Aggregation(encoding, ServerRule.openFedLlm(optimizer), LAYOUT, plan, 5);
     }
 

@@ -9,6 +9,7 @@ import dev.sotto.algorithms.ServerRule;
 import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.participant.simulate.Experiment.Label;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.recipe.Recipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,7 +43,8 @@ class ExperimentTest {
         assertThat(experiment.local().rate(9, 10)).isLessThan(4e-6);
         assertThat(experiment.encoding()).isEqualTo(new Encoding.Fixed(24));
         assertThat(experiment.algorithms())
-                .containsExactly(new Experiment.Algorithm("fedavg", ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0));
+                .containsExactly(new Experiment.Algorithm(
+                        "fedavg", ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0, LoraMode.LORA));
         assertThat(experiment.seeds()).containsExactly(1L);
     }
 
@@ -59,11 +61,11 @@ class ExperimentTest {
                 local: { steps: 3, batchSize: 8, microBatchSize: 2, learningRate: 1e-3, schedule: constant,
                          weightDecay: 0.1, clipNorm: 0, optimiser: kept }
                 objective: { kind: dpo, beta: 0.2, maxTokens: 100, maxPromptTokens: 40, template: vicuna }
-                lora: { rank: 4, alpha: 8, targetModules: [q_proj] }
+                lora: { mode: ffa, rank: 4, alpha: 8, targetModules: [q_proj] }
                 encoding: { kind: masked, ringBits: 32 }
                 algorithms:
                   fedprox: { mu: 0.5 }
-                  mine: { rule: fedadam, variant: classic, eta: 0.1, tau: 0.2, beta1: 0.3, beta2: 0.4 }
+                  mine: { rule: fedadam, mode: fed-sb, variant: classic, eta: 0.1, tau: 0.2, beta1: 0.3, beta2: 0.4 }
                 baselines: { alone: all, pooled: true }
                 evaluateEvery: 3
                 seeds: [4, 5]
@@ -76,8 +78,8 @@ class ExperimentTest {
         assertThat(experiment.recipe()).isEqualTo(new Recipe.DirectPreference(0.2, 100, 40));
         assertThat(experiment.encoding()).isEqualTo(new Encoding.Masked(32));
         assertThat(experiment.algorithms())
-                .extracting(Experiment.Algorithm::name, Experiment.Algorithm::mu)
-                .containsExactly(tuple("fedprox", 0.5), tuple("mine", 0.0));
+                .extracting(Experiment.Algorithm::name, Experiment.Algorithm::mu, Experiment.Algorithm::mode)
+                .containsExactly(tuple("fedprox", 0.5, LoraMode.FFA), tuple("mine", 0.0, LoraMode.FED_SB));
         assertThat(experiment.algorithms().get(1).rule())
                 .isEqualTo(new ServerRule(ServerOptimizer.FEDADAM, ServerRule.Variant.CLASSIC, 0.1, 0.2, 0.3, 0.4));
         assertThat(experiment.baselines()).isEqualTo(new Experiment.Baselines(false, Experiment.Baselines.ALL, true));
@@ -98,6 +100,8 @@ class ExperimentTest {
                 List.of("algorithms: { pooled: { rule: fedavg } }", "not pooled or alone-"),
                 List.of("algorithms: [fedavg, fedavg]", "must be different names"),
                 List.of("objective: { kind: dpo }", "the data set holds conversations, not preferences"),
+                List.of("algorithms: { scaffold: { mode: rolora } }", "rolora does not go with scaffold"),
+                List.of("local: { optimiser: kept }\nlora: { mode: rolora }", "must be fresh with mode rolora"),
                 List.of("seeds: [1, 1]", "must be different numbers"),
                 List.of("seeds: [-1]", "must be whole numbers from 0"),
                 List.of("lora: { targetModules: [x] }", "must be names that end in some of [down_proj"))) {

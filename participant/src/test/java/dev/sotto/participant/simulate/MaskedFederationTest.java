@@ -31,6 +31,7 @@ class MaskedFederationTest {
                         optimizer.wireName(),
                         "sft",
                         "alpaca",
+                        "lora",
                         8,
                         16,
                         List.of("q_proj"),

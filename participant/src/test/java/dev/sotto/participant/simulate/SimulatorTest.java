@@ -8,6 +8,7 @@ import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.djl.Model;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -161,6 +162,27 @@ class SimulatorTest {
         assertThatThrownBy(() -> new Simulator(masked))
                 .isInstanceOf(Failed.class)
                 .hasMessageContaining("cohort is 2 of 6 members, must be 3 to 6 with this encoding");
+    }
+
+    @Test
+    void everyMode_isTrained_andItsAdapterIsInPeftsFormat() throws Exception {
+        Comparison comparison = run(experiment(
+                "modes",
+                SCAFFOLD.replace("kept", "fresh")
+                        .replace(
+                                "[scaffold, fedadam]",
+                                "{ ffa: { rule: fedavg, mode: ffa }, rolora: { rule: fedavg, mode: rolora },"
+                                        + " fed-sb: { rule: fedavg, mode: fed-sb } }")));
+        double base = comparison.rows().getFirst().loss().mean();
+        for (String mode : List.of("ffa", "rolora", "fed-sb")) {
+            assertThat(comparison.rows())
+                    .filteredOn(row -> row.name().equals(mode))
+                    .singleElement()
+                    .satisfies(row -> assertThat(row.loss().mean()).isLessThan(base));
+            assertThat(PeftFiles.read(folder.resolve("modes/seed-1/" + mode + "/adapter"), MODEL.config())
+                            .vector())
+                    .hasSize(experiment("modes", SCAFFOLD).lora().size(MODEL.config()));
+        }
     }
 
     @Test

@@ -213,7 +213,8 @@ public final class Demo {
 
     /// Every line, as training will read it, before anything is started.
     private void check() throws IOException, InterruptedException, Failure {
-        List<String> command = new ArrayList<>(List.of("data", "--check"));
+        List<String> command =
+                new ArrayList<>(List.of("data", "--dataset", plan.learning().dataset(), "--check"));
         for (Path source : plan.data()) {
             if (Files.isDirectory(source)) {
                 try (Stream<Path> files = Files.list(source)) {
@@ -226,7 +227,7 @@ public final class Demo {
                 command.add(source.toString());
             }
         }
-        if (command.size() > 2) {
+        if (!plan.data().isEmpty()) {
             supervisor.run("data", artefacts.participant(), command);
         }
     }
@@ -370,12 +371,14 @@ public final class Demo {
             List<String> command = new ArrayList<>(List.of("train", "--data"));
             command.addAll(Objects.requireNonNull(trained.get(name)));
             command.addAll(training());
+            command.addAll(plan.learning().options());
             command.addAll(List.of("--output-dir", folder.resolve(name).toString()));
             federation.run("train-" + name, command);
         });
         List<String> command = new ArrayList<>(List.of("evaluate", "--adapter", "base=base"));
         trained.keySet().forEach(name -> command.addAll(List.of("--adapter", name + "=" + folder.resolve(name))));
         command.addAll(List.of("--adapter", "federated=" + adapter, "--output", "json"));
+        command.addAll(plan.learning().options());
         command.addAll(List.of(
                 "--base",
                 plan.base().toString(),

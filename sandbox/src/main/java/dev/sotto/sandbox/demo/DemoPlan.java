@@ -25,7 +25,24 @@ public record DemoPlan(
         Path output,
         int batchSize,
         int maxTokens,
-        double learningRate) {
+        double learningRate,
+        Learning learning) {
+    /// What is learned, as `sotto train` and federation.yaml name it.
+    ///
+    /// @param objective sft or dpo
+    /// @param template  how examples are written
+    /// @param dataset   what the fields of the data are
+    /// @param mode      what is shared of an adapter
+    public record Learning(String objective, String template, String dataset, String mode) {
+        /// Alpaca's, of the whole adapter.
+        public static final Learning ALPACA = new Learning("sft", "alpaca", "default", "lora");
+
+        /// The options of a command that reads data for training.
+        public List<String> options() {
+            return List.of("--objective", objective, "--template", template, "--dataset", dataset);
+        }
+    }
+
     private static final List<String> NAMES = List.of(
             "hospital",
             "bank",

@@ -81,7 +81,16 @@ public final class Federation {
     /// @return how many coordinates the adapter has
     public long create() throws IOException, InterruptedException, Failure {
         Path layout = plan.output().resolve("adapter-layout.json");
-        run("layout", List.of("layout", "--base", plan.base().toString(), "--output-file", layout.toString()));
+        run(
+                "layout",
+                List.of(
+                        "layout",
+                        "--base",
+                        plan.base().toString(),
+                        "--mode",
+                        plan.learning().mode(),
+                        "--output-file",
+                        layout.toString()));
         run(
                 artefacts.coordinator(),
                 "init",
@@ -117,6 +126,8 @@ public final class Federation {
         settings.putObject("members").put("atLeast", plan.organisations().size());
         settings.putObject("algorithm").put("name", plan.algorithm());
         ((ObjectNode) settings.path("training"))
+                .put("objective", plan.learning().objective())
+                .put("template", plan.learning().template())
                 .put("steps", plan.steps())
                 .put("batchSize", plan.batchSize())
                 .put("maxTokens", plan.maxTokens())
@@ -200,6 +211,8 @@ public final class Federation {
                         plan.base().toString(),
                         "--data",
                         Objects.requireNonNull(data.files().get(organisation)).toString(),
+                        "--dataset",
+                        plan.learning().dataset(),
                         "--seed",
                         String.valueOf(plan.seed()),
                         "--threads",

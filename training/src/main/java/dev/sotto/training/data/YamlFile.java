@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -37,7 +38,11 @@ public final class YamlFile {
 
     /// The whole of a file.
     public static YamlFile read(Path file) throws IOException, InvalidFile {
-        return parse(file, Files.readString(file));
+        try {
+            return parse(file, Files.readString(file));
+        } catch (CharacterCodingException e) {
+            throw new InvalidFile(file, "is no UTF-8 text");
+        }
     }
 
     /// A text, blamed on `file`.

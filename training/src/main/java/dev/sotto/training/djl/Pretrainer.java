@@ -64,7 +64,7 @@ public final class Pretrainer {
                 double warm = Math.min(1, (step + 1) / 50.0);
                 double rate = RATE * warm * 0.5 * (1 + Math.cos(Math.PI * step / steps));
                 double norm = optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
-                on = progress.step(new Trainer.Step(step + 1, steps, made.loss(), norm, BATCH * text.length()));
+                on = progress.step(new Trainer.Step(step + 1, steps, made.loss(), norm, (long) BATCH * text.length()));
             }
             Safetensors.write(folder.resolve("model.safetensors"), tensors(shapes, weights));
         }

@@ -94,7 +94,23 @@ public final class Trainer {
             Plan plan,
             Correction correction,
             Progress progress) {
-        return run(new Run<>(model, lora, data, plan, correction, fresh(start)), progress);
+        return train(model, lora, Coordinates.ADAPTER, start, data, plan, correction, progress);
+    }
+
+    /// Trains what an adapter follows from.
+    ///
+    /// @param start of what is trained, not changed
+    /// @return with what was trained in place of an adapter
+    public static Result train(
+            Model model,
+            LoraConfig lora,
+            Coordinates coordinates,
+            float[] start,
+            TrainingSet<?> data,
+            Plan plan,
+            Correction correction,
+            Progress progress) {
+        return run(new Run<>(model, lora, coordinates, data, plan, correction, fresh(start)), progress);
     }
 
     private static Result run(Run<?> run, Progress progress) {
@@ -119,7 +135,7 @@ public final class Trainer {
             throws IOException, InvalidFile {
         String training = fingerprint(model, lora, start, data, plan);
         TrainingState from = Files.exists(state) ? TrainingState.read(state, training, start.length) : fresh(start);
-        Run<?> run = new Run<>(model, lora, data, plan, correction, from);
+        Run<?> run = new Run<>(model, lora, Coordinates.ADAPTER, data, plan, correction, from);
         boolean on = run.steps < plan.steps();
         while (on) {
             on = run.step(progress);
@@ -133,12 +149,14 @@ public final class Trainer {
     /// Goes on from the end of an earlier training, with the optimiser's moments and the place in the data that it
     /// left: for members that keep their optimiser from round to round.
     ///
-    /// @param from its adapter may be another since, such as the next round's; its loss and tokens are taken as 0
+    /// @param from its adapter is what is trained, and may be another since, such as the next round's; its loss and
+    ///   tokens are taken as 0
     /// @param plan `steps` counts from the beginning of the first of these trainings, and is more than `from` has
     /// @return with loss and tokens of this training alone
     public static TrainingState resume(
             Model model,
             LoraConfig lora,
+            Coordinates coordinates,
             TrainingState from,
             TrainingSet<?> data,
             Plan plan,
@@ -146,7 +164,7 @@ public final class Trainer {
             Progress progress) {
         TrainingState begin = new TrainingState(
                 from.step(), from.adapter(), from.first().clone(), from.second().clone(), 0, 0);
-        Run<?> run = new Run<>(model, lora, data, plan, correction, begin);
+        Run<?> run = new Run<>(model, lora, coordinates, data, plan, correction, begin);
         while (run.step(progress)) {}
         return run.state();
     }
@@ -193,23 +211,32 @@ public final class Trainer {
         private final Objective<T> objective;
         private final Model model;
         private final LoraConfig lora;
+        private final Coordinates coordinates;
         private final Plan plan;
         private final Correction correction;
         private final Sampler<T> sampler;
         private final AdamW optimiser;
-        private final float[] adapter;
+        private final float[] trained;
         private double loss;
         private long tokens;
         private int steps;
 
-        Run(Model model, LoraConfig lora, TrainingSet<T> data, Plan plan, Correction correction, TrainingState from) {
+        Run(
+                Model model,
+                LoraConfig lora,
+                Coordinates coordinates,
+                TrainingSet<T> data,
+                Plan plan,
+                Correction correction,
+                TrainingState from) {
             this.objective = data.objective();
             this.model = model;
             this.lora = lora;
+            this.coordinates = coordinates;
             this.plan = plan;
             this.correction = correction;
             this.sampler = new Sampler<>(data.examples(), plan.seed());
-            this.adapter = from.adapter().clone();
+            this.trained = from.adapter().clone();
             this.optimiser = new AdamW(from.step(), from.first(), from.second());
             this.loss = from.loss();
             this.tokens = from.tokens();
@@ -223,10 +250,10 @@ public final class Trainer {
         boolean step(Progress progress) {
             List<T> examples = sampler.next(plan.batchSize());
             Model.Gradient made = gradient(examples);
-            correction.gradient(made.gradient(), adapter);
+            correction.gradient(made.gradient(), trained);
             double norm =
-                    optimiser.step(adapter, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
-            correction.stepped(adapter, plan.learningRate());
+                    optimiser.step(trained, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
+            correction.stepped(trained, plan.learningRate());
             loss += made.loss();
             tokens += objective.batch(examples, 0).counted();
             steps++;
@@ -238,6 +265,7 @@ public final class Trainer {
             SplittableRandom seeds = new SplittableRandom(plan.seed() + 31L * steps);
             double total = Math.max(1, objective.weight(examples));
             double sum = 0;
+            float[] adapter = coordinates.adapter(trained);
             float[] gradient = new float[adapter.length];
             for (int at = 0; at < examples.size(); at += plan.microBatchSize()) {
                 List<T> part = examples.subList(at, Math.min(at + plan.microBatchSize(), examples.size()));
@@ -247,15 +275,15 @@ public final class Trainer {
                     gradient[i] += made.gradient()[i];
                 }
             }
-            return new Model.Gradient(sum, gradient);
+            return new Model.Gradient(sum, coordinates.gradient(gradient));
         }
 
         TrainingState state() {
-            return new TrainingState(steps, adapter, optimiser.first(), optimiser.second(), loss, tokens);
+            return new TrainingState(steps, trained, optimiser.first(), optimiser.second(), loss, tokens);
         }
 
         Result result() {
-            return new Result(adapter, loss / steps, tokens);
+            return new Result(trained, loss / steps, tokens);
         }
     }
 }
