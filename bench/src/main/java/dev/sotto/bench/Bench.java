@@ -2,16 +2,19 @@ package dev.sotto.bench;
 
 import java.util.Arrays;
 
-/// `sotto bench`: `scale`, or else JMH with its own arguments.
+/// `sotto bench`: `scale`, `training` or `quality`, or else JMH with its own arguments.
 final class Bench {
     private Bench() {}
 
-    /// Runs one of the two.
+    /// Runs one of them.
     public static void main(String[] arguments) throws Exception {
-        if (arguments.length > 0 && arguments[0].equals("scale")) {
-            Scale.main(Arrays.copyOfRange(arguments, 1, arguments.length));
-        } else {
-            org.openjdk.jmh.Main.main(arguments);
+        String command = arguments.length == 0 ? "" : arguments[0];
+        String[] rest = Arrays.copyOfRange(arguments, Math.min(1, arguments.length), arguments.length);
+        switch (command) {
+            case "scale" -> Scale.main(rest);
+            case "training" -> Training.main(rest);
+            case "quality" -> Quality.main(rest);
+            default -> org.openjdk.jmh.Main.main(arguments);
         }
     }
 }

@@ -22,9 +22,6 @@ final class Scale {
     /// Rounds of so few members take so little that they are run three times.
     private static final int REPEATED = 30;
 
-    private static final String BEGIN = "<!-- written by ./sotto bench scale -->";
-    private static final String END = "<!-- until here -->";
-
     private Scale() {}
 
     /// Writes `scale.svg` into a folder, and its table into `scale.md` there, between two marks.
@@ -53,8 +50,7 @@ final class Scale {
         }
         rows.addAll(rounds(100, LARGE));
         String table = table(rows) + "\n" + growth(rows);
-        Path page = folder.resolve("scale.md");
-        Files.writeString(page, replaced(Files.exists(page) ? Files.readString(page) : BEGIN + END, table));
+        Page.write(folder.resolve("scale.md"), "scale", table);
         Files.writeString(folder.resolve("scale.svg"), chart(rows).svg());
     }
 
@@ -94,15 +90,6 @@ final class Scale {
             }
             Files.delete(folder);
         }
-    }
-
-    private static String replaced(String page, String table) {
-        int from = page.indexOf(BEGIN);
-        int to = page.indexOf(END);
-        if (from < 0 || to < from) {
-            throw new IllegalArgumentException("scale.md must hold the lines '" + BEGIN + "' and '" + END + "'");
-        }
-        return page.substring(0, from + BEGIN.length()) + "\n" + table + page.substring(to);
     }
 
     private static String table(List<Figures> rows) {

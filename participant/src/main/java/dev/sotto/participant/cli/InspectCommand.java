@@ -1,5 +1,6 @@
 package dev.sotto.participant.cli;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -10,10 +11,14 @@ import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.checkpoint.Safetensors;
 import dev.sotto.training.checkpoint.Weights;
+import dev.sotto.training.djl.MemoryEstimate;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
+import dev.sotto.training.djl.Objective;
 import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.template.Template;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
@@ -31,7 +36,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "inspect",
         description =
-                "Show what is in a checkpoint, whether Sotto can train it, and what an adapter costs: coordinates,"
+                "Show what is in a checkpoint (config.json is enough), whether Sotto can train it, and what an adapter costs: coordinates,"
                         + " bytes on the wire, memory. A checkpoint that is not supported is refused, saying why.",
         sortOptions = false,
         mixinStandardHelpOptions = true)
@@ -48,6 +53,21 @@ final class InspectCommand implements Callable<Integer> {
     @Option(names = "--ring-bits", defaultValue = "24", description = "16, 24 or 32 (default ${DEFAULT-VALUE}).")
     int ringBits;
 
+    @Option(
+            names = "--micro-batch-size",
+            defaultValue = "8",
+            description = "For the memory: examples computed at once (default ${DEFAULT-VALUE}).")
+    int microBatchSize;
+
+    @Option(
+            names = "--max-tokens",
+            defaultValue = "512",
+            description = "For the memory: tokens of each (default ${DEFAULT-VALUE}).")
+    int maxTokens;
+
+    @Option(names = "--objective", defaultValue = "sft", description = "For the memory (default ${DEFAULT-VALUE}).")
+    RecipeOptions.Objective objective = RecipeOptions.Objective.sft;
+
     @Mixin
     OutputOption format = new OutputOption();
 
@@ -60,6 +80,10 @@ final class InspectCommand implements Callable<Integer> {
             throw new CommandLine.ParameterException(
                     spec.commandLine(), "--ring-bits is " + ringBits + ", must be 16, 24 or 32");
         }
+        if (microBatchSize < 1 || maxTokens < 2) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--micro-batch-size must be at least 1, --max-tokens at least 2");
+        }
         LlamaConfig config = LlamaConfig.read(options.base);
         LoraConfig lora =
                 adapter.isPresent() ? PeftFiles.read(adapter.get(), config).lora() : adapters.lora();
@@ -68,7 +92,10 @@ final class InspectCommand implements Callable<Integer> {
         all.set("weights", weights(config));
         all.set("text", text());
         all.set("adapter", adapter(config, lora));
-        all.put("digest", BaseModel.digest(options.base).hex());
+        all.set("memory", memory(config, lora));
+        if (!all.path("weights").isEmpty()) {
+            all.put("digest", BaseModel.digest(options.base).hex());
+        }
         print(all);
         return 0;
     }
@@ -94,7 +121,12 @@ final class InspectCommand implements Callable<Integer> {
                 .sum();
     }
 
+    /// Bytes by type; nothing if they are not here.
     private ObjectNode weights(LlamaConfig config) throws IOException, InvalidFile {
+        if (!Files.exists(options.base.resolve("model.safetensors"))
+                && !Files.exists(options.base.resolve(Weights.INDEX))) {
+            return JsonNodeFactory.instance.objectNode();
+        }
         Map<String, Long> bytes = new TreeMap<>();
         try (Weights files = Weights.open(options.base, config)) {
             for (String name : config.weights().keySet()) {
@@ -109,6 +141,9 @@ final class InspectCommand implements Callable<Integer> {
 
     private ObjectNode text() throws IOException, InvalidFile {
         ObjectNode text = JsonNodeFactory.instance.objectNode();
+        if (!Files.exists(options.base.resolve("tokenizer.json"))) {
+            return text;
+        }
         try (Tokenizer tokenizer = Tokenizer.load(options.base)) {
             text.put("beginToken", tokenizer.beginToken());
         }
@@ -136,6 +171,26 @@ final class InspectCommand implements Callable<Integer> {
                 .put("maskedBytesPerRound", (long) coordinates * ringBits / 8);
     }
 
+    private ObjectNode memory(LlamaConfig config, LoraConfig lora) throws NativeLibraryUnavailable {
+        MemoryEstimate estimate = MemoryEstimate.of(
+                config,
+                lora,
+                options.execution(),
+                objective == RecipeOptions.Objective.dpo
+                        ? new Objective.DirectPreference(0.1)
+                        : new Objective.Supervised(),
+                microBatchSize,
+                Math.min(maxTokens, config.positions()));
+        return JsonNodeFactory.instance
+                .objectNode()
+                .put("baseBytes", estimate.base())
+                .put("adapterAndOptimiserBytes", estimate.adapter())
+                .put("keptActivationBytes", estimate.kept())
+                .put("oneLayerBytes", estimate.layer())
+                .put("outputLayerBytes", estimate.output())
+                .put("peakBytes", estimate.total());
+    }
+
     private void print(ObjectNode all) {
         PrintWriter out = spec.commandLine().getOut();
         if (format.json()) {
@@ -143,10 +198,9 @@ final class InspectCommand implements Callable<Integer> {
             return;
         }
         all.properties().forEach(section -> {
-            out.println(section.getKey()
-                    + (section.getValue().isValueNode()
-                            ? "  " + section.getValue().asText()
-                            : ""));
+            JsonNode value = section.getValue();
+            String said = value.isValueNode() ? value.asText() : value.isEmpty() ? "not here" : "";
+            out.println((section.getKey() + "  " + said).stripTrailing());
             section.getValue()
                     .properties()
                     .forEach(entry -> out.println(String.format(

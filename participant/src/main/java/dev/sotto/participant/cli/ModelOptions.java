@@ -18,8 +18,12 @@ final class ModelOptions {
     @Option(names = "--base", required = true, description = "Hugging Face checkpoint folder of the base model.")
     Path base = Path.of("");
 
-    @Option(names = "--device", defaultValue = "cpu", description = "cpu, cuda or cuda:<index> (default cpu).")
-    String device = "cpu";
+    @Option(
+            names = "--device",
+            defaultValue = "auto",
+            description = "cpu, cuda or cuda:<index>; auto is the first graphics card that PyTorch sees, else cpu"
+                    + " (default ${DEFAULT-VALUE}).")
+    String device = "auto";
 
     @Option(
             names = "--compute",
@@ -43,7 +47,7 @@ final class ModelOptions {
     CommandSpec command = CommandSpec.create();
 
     /// Where and how.
-    Execution execution() {
+    Execution execution() throws NativeLibraryUnavailable {
         try {
             return new Execution(Device.parse(device), compute, heldBase, checkpointing);
         } catch (IllegalArgumentException e) {

@@ -222,6 +222,37 @@ class SottoTest {
         assertThat(err.toString()).contains("--dataset hh-rlhf: the data set holds preferences, not conversations");
     }
 
+    /// OpenFedLLM's SFT run of Llama-2-7B: r 32 on q_proj and v_proj, 16 examples of 512 tokens.
+    @Test
+    void inspect_configurationAlone_saysWhatTrainingTakes() {
+        assertThat(sotto(
+                        "inspect",
+                        "--base",
+                        "../examples/openfedllm/llama-2-7b",
+                        "--rank",
+                        32,
+                        "--alpha",
+                        64,
+                        "--target-modules",
+                        "q_proj,v_proj",
+                        "--compute",
+                        "bf16",
+                        "--hold-base",
+                        "int8",
+                        "--checkpointing",
+                        "--device",
+                        "cpu",
+                        "--micro-batch-size",
+                        16,
+                        "--output",
+                        "json"))
+                .isZero();
+        assertThat(out.toString())
+                .contains("\"parameters\":6738415616", "\"coordinates\":16777216", "\"maskedBytesPerRound\":50331648");
+        assertThat(sotto("inspect", "--base", BASE, "--device", "cpu")).isZero();
+        assertThat(out.toString()).contains("beginToken             -1", "peakBytes", "digest  ");
+    }
+
     @Test
     void generate_promptsAsJson_hasAnAnswerEach() {
         assertThat(sotto(
@@ -253,7 +284,7 @@ class SottoTest {
     void device_thatIsNone_isNamedWithExitCode2() throws Exception {
         assertThat(sotto("evaluate", "--base", BASE, "--data", data(3), "--device", "tpu"))
                 .isEqualTo(2);
-        assertThat(err.toString()).contains("device is 'tpu', must be cpu, cuda or cuda:<index>");
+        assertThat(err.toString()).contains("device is 'tpu', must be auto, cpu, cuda or cuda:<index>");
     }
 
     private static double loss(String json) {

@@ -25,8 +25,11 @@ import org.jspecify.annotations.Nullable;
 /// the gradient before the next block starts, so that there are never logits for all positions. Everything
 /// that autograd saved stays open until after its backward.
 final class Decoder {
-    /// Logits that one block of the output layer may have: 32 MiB in binary32, of which backward needs a few.
-    static final int BLOCK = 1 << 23;
+    /// Logits that one block of the output layer may have, of which backward needs a few: 32 MiB in binary32, or
+    /// 256 MiB on a graphics card, which small blocks leave idle.
+    static int block(Device device) {
+        return device instanceof Device.Cuda ? 1 << 26 : 1 << 23;
+    }
 
     private final LlamaConfig config;
     private final TorchScript script;
@@ -255,26 +258,36 @@ final class Decoder {
     private NDArray output(
             NDArray hidden, Counted counted, Parameters parameters, float[] weights, float[] logProbabilities) {
         NDManager manager = hidden.getManager();
+        NDArray rows = manager.create(counted.rows);
+        NDArray targets = manager.create(counted.targets);
+        NDArray derivative = manager.create(weights);
         NDList gradients = new NDList();
+        NDList values = new NDList();
         for (int from = 0; from < weights.length; from += block) {
-            int to = Math.min(from + block, weights.length);
-            Counted part = counted.part(from, to);
+            NDIndex part = new NDIndex(from + ":" + Math.min(from + block, weights.length));
             try (NDManager inner = manager.newSubManager()) {
                 TorchScript.record(false);
-                NDArray x = select(inner, hidden, part);
+                NDArray x = script.call("select", hidden, rows.get(inner, part));
+                x.attach(inner);
                 x.setRequiresGradient(true);
                 TorchScript.record(true);
-                NDArray y = script.call("log_probabilities", x, inner.create(part.targets), parameters.outer());
-                backward(y, inner.create(Arrays.copyOfRange(weights, from, to)));
-                System.arraycopy(y.toFloatArray(), 0, logProbabilities, from, to - from);
+                NDArray y = script.call("log_probabilities", x, targets.get(inner, part), parameters.outer());
+                backward(y, derivative.get(inner, part));
                 NDArray gradient = x.getGradient();
                 gradient.attach(manager);
                 gradients.add(gradient);
+                y.attach(manager);
+                values.add(y);
             }
         }
         TorchScript.record(false);
-        NDArray joined = gradients.size() == 1 ? gradients.head() : NDArrays.concat(gradients);
-        return script.call("scatter", joined, manager.create(counted.rows), hidden);
+        // Read once: a graphics card is waited for here.
+        System.arraycopy(joined(values).toFloatArray(), 0, logProbabilities, 0, weights.length);
+        return script.call("scatter", joined(gradients), rows, hidden);
+    }
+
+    private static NDArray joined(NDList arrays) {
+        return arrays.size() == 1 ? arrays.head() : NDArrays.concat(arrays);
     }
 
     private void layersAgain(

@@ -13,7 +13,8 @@ public sealed interface Device {
         }
     }
 
-    /// A graphics card.
+    /// A graphics card. PyTorch's attention adds up its gradient there in no fixed order: trainings of one seed differ
+    /// in last bits.
     ///
     /// @param index from 0
     record Cuda(int index) implements Device {
@@ -23,17 +24,21 @@ public sealed interface Device {
         }
     }
 
-    /// Reads `cpu`, `cuda` or `cuda:<index>`.
+    /// Reads `cpu`, `cuda` or `cuda:<index>`; `auto` is the first graphics card where PyTorch sees one, else the
+    /// processor.
     ///
     /// @throws IllegalArgumentException if it is none of them
-    static Device parse(String text) {
+    /// @throws NativeLibraryUnavailable if PyTorch, which `auto` asks, cannot be started here
+    static Device parse(String text) throws NativeLibraryUnavailable {
         Matcher cuda = Pattern.compile("cuda(?::(\\d{1,4}))?").matcher(text);
         if (cuda.matches()) {
             return new Cuda(cuda.group(1) == null ? 0 : Integer.parseInt(cuda.group(1)));
         }
-        if (!text.equals("cpu")) {
-            throw new IllegalArgumentException("device is '" + text + "', must be cpu, cuda or cuda:<index>");
-        }
-        return new Cpu();
+        return switch (text) {
+            case "auto" -> Loader.seesCard() ? new Cuda(0) : new Cpu();
+            case "cpu" -> new Cpu();
+            default ->
+                throw new IllegalArgumentException("device is '" + text + "', must be auto, cpu, cuda or cuda:<index>");
+        };
     }
 }

@@ -5,8 +5,9 @@ package dev.sotto.training.djl;
 /// @param device        where
 /// @param compute       the type of activations and of what is multiplied
 /// @param base          how the frozen linear weights are held
-/// @param checkpointing whether the backward pass computes each layer anew (Chen et al., 2016): the same bits,
-///   less memory, a third more work. Bases that are not held as computed need it to save anything in training
+/// @param checkpointing whether the backward pass computes each layer anew (Chen et al., 2016): the same values (on
+///   the processor the same bits), less memory, a third more work. Bases that are not held as computed need it to save
+/// anything in training
 public record Execution(Device device, Compute compute, Base base, boolean checkpointing) {
     /// The type that is computed in. Sums along the residual stream, norms and losses are binary32 always.
     public enum Compute {

@@ -2,6 +2,7 @@ package dev.sotto.training.djl;
 
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
+import ai.djl.engine.StandardCapabilities;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
@@ -66,22 +67,43 @@ final class Loader {
     }
 
     /// Starts PyTorch without any network: no download, no telemetry.
-    ///
-    /// @throws NativeLibraryUnavailable if it, or the device, is not there
-    static Loader start(Execution execution) throws NativeLibraryUnavailable {
+    private static Engine engine() throws NativeLibraryUnavailable {
         System.setProperty("ai.djl.offline", "true");
         System.setProperty("OPT_OUT_TRACKING", "true");
         try {
-            Engine engine = Engine.getEngine("PyTorch");
-            if (execution.device() instanceof Device.Cuda(int index)) {
-                if (index >= engine.getGpuCount()) {
-                    throw new NativeLibraryUnavailable(execution.device(), engine.getGpuCount());
-                }
-                return new Loader(execution, engine, ai.djl.Device.gpu(index));
-            }
-            return new Loader(execution, engine, ai.djl.Device.cpu());
+            return Engine.getEngine("PyTorch");
         } catch (EngineException | UnsatisfiedLinkError e) {
             throw new NativeLibraryUnavailable(e);
+        }
+    }
+
+    /// Whether PyTorch is one for CUDA and sees a graphics card. DJL's own count asks a CUDA runtime that it looks
+    /// for by name, which a libtorch names otherwise.
+    static boolean seesCard() throws NativeLibraryUnavailable {
+        return engine().hasCapability(StandardCapabilities.CUDA);
+    }
+
+    /// Starts PyTorch on a device.
+    ///
+    /// @throws NativeLibraryUnavailable if it, or the device, is not there
+    static Loader start(Execution execution) throws NativeLibraryUnavailable {
+        Engine engine = engine();
+        if (!(execution.device() instanceof Device.Cuda(int index))) {
+            return new Loader(execution, engine, ai.djl.Device.cpu());
+        }
+        if (!seesCard()) {
+            throw new NativeLibraryUnavailable(
+                    execution.device(),
+                    "PyTorch is not one for CUDA, or sees no graphics card here; docs/gpu.md tells how to set it up");
+        }
+        // PyTorch keeps the index in a byte.
+        if (index > Byte.MAX_VALUE) {
+            throw new NativeLibraryUnavailable(execution.device(), "PyTorch counts no further than " + Byte.MAX_VALUE);
+        }
+        try {
+            return new Loader(execution, engine, ai.djl.Device.gpu(index));
+        } catch (EngineException e) {
+            throw new NativeLibraryUnavailable(execution.device(), String.valueOf(e.getMessage()));
         }
     }
 
@@ -95,6 +117,10 @@ final class Loader {
 
     TorchScript script() {
         return script;
+    }
+
+    Transfer transfer() {
+        return new Transfer(script, host, device.isGpu());
     }
 
     /// What every call needs beside weights.
@@ -117,7 +143,8 @@ final class Loader {
         return narrowed(root.create(values, shape));
     }
 
-    private NDArray narrowed(NDArray array) {
+    /// An array in the type of the computation, in place of one in binary32.
+    NDArray narrowed(NDArray array) {
         if (execution.compute() == Execution.Compute.FP32) {
             return array;
         }
@@ -155,6 +182,7 @@ final class Loader {
             try (NDArray full = bits ? bits(tensor) : binary32(tensor)) {
                 quantise(name, full, tensor.file(), weights);
             }
+            NativeHeap.trim();
         } else {
             weights.put(name, bits ? bits(tensor) : narrowed(binary32(tensor)));
         }

@@ -1,7 +1,10 @@
 package dev.sotto.training.djl;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LlamaConfig;
@@ -25,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// One thread at a time. Closing it frees the native memory.
 public final class Model implements AutoCloseable {
     private final LlamaConfig config;
-    private final Execution execution;
+    private final Loader loader;
+    private final Transfer transfer;
     private final NDManager root;
     private final Decoder decoder;
     private final Decoder.Parameters base;
@@ -33,10 +37,11 @@ public final class Model implements AutoCloseable {
 
     private Model(LlamaConfig config, Loader loader, Map<String, NDArray> weights, int block) {
         this.config = config;
-        this.execution = loader.execution();
+        this.loader = loader;
+        this.transfer = loader.transfer();
         this.root = loader.root();
         this.constants = new ArrayList<>();
-        constants.add(TorchScript.named("epsilon", root.full(new Shape(), (float) config.epsilon())));
+        constants.add(number(root, "epsilon", config.epsilon()));
         constants.addAll(loader.constants());
         this.base = parameters(weights, constants);
         this.decoder = new Decoder(
@@ -44,7 +49,7 @@ public final class Model implements AutoCloseable {
                 loader.script(),
                 count -> loader.computed(
                         config.rope().table(count, config.headSize()), new Shape(2, count, config.headSize())),
-                execution.checkpointing(),
+                loader.execution().checkpointing(),
                 block);
     }
 
@@ -62,7 +67,7 @@ public final class Model implements AutoCloseable {
     /// @throws NativeLibraryUnavailable  if PyTorch or the device is not available here
     public static Model load(Path folder, Execution execution)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
-        return load(folder, execution, Decoder.BLOCK);
+        return load(folder, execution, Decoder.block(execution.device()));
     }
 
     /// @param block most logits that the output layer computes at once
@@ -102,21 +107,20 @@ public final class Model implements AutoCloseable {
 
     /// A model without weights, for [#pretrainingGradient].
     static Model untrained(LlamaConfig config) throws NativeLibraryUnavailable {
-        return new Model(config, Loader.start(Execution.FP32), Map.of(), Decoder.BLOCK);
+        Execution execution = Execution.FP32;
+        return new Model(config, Loader.start(execution), Map.of(), Decoder.block(execution.device()));
     }
 
     /// The gradient by every weight, one after the other in the order of [LlamaConfig#weights].
     Gradient pretrainingGradient(Batch batch, float[] values) {
         try (NDManager manager = root.newSubManager()) {
+            List<NDArray> trained = leaves(
+                    manager,
+                    values,
+                    config.weights().values().stream().map(Model::shape).toList());
             Map<String, NDArray> leaves = new LinkedHashMap<>();
-            List<NDArray> trained = new ArrayList<>();
-            int at = 0;
-            for (Map.Entry<String, List<Integer>> entry : config.weights().entrySet()) {
-                Shape shape = shape(entry.getValue());
-                NDArray leaf = leaf(manager, values, at, shape);
-                leaves.put(entry.getKey(), leaf);
-                trained.add(leaf);
-                at += (int) shape.size();
+            for (String name : config.weights().keySet()) {
+                leaves.put(name, trained.get(leaves.size()));
             }
             return Gradient.mean(
                     pass(manager, batch, null, parameters(leaves, constants), trained, null, mean(batch)),
@@ -140,15 +144,14 @@ public final class Model implements AutoCloseable {
             @Nullable Long seed,
             Decoder.Derivative derivative) {
         Decoder.Counted counted = Decoder.Counted.of(batch);
-        float[] gradient =
-                new float[(int) trained.stream().mapToLong(NDArray::size).sum()];
         if (counted.rows().length == 0) {
-            return new Pass(new float[0], gradient);
+            return new Pass(
+                    new float[0],
+                    new float[(int) trained.stream().mapToLong(NDArray::size).sum()]);
         }
         float[] logProbabilities =
                 decoder.backward(manager, batch.tokens(), packing, counted, parameters, seed, derivative);
-        collect(trained, gradient);
-        return new Pass(logProbabilities, gradient);
+        return new Pass(logProbabilities, gradient(trained));
     }
 
     /// Forward and backward by the adapter.
@@ -167,21 +170,19 @@ public final class Model implements AutoCloseable {
             if (lora.dropout() == 0) {
                 return pass(manager, batch, packing, parameters, trained, null, derivative);
             }
-            NDArray dropout = TorchScript.named("dropout", manager.full(new Shape(), (float) lora.dropout()));
+            NDArray dropout = number(manager, "dropout", lora.dropout());
             parameters.layers().forEach(layer -> layer.add(dropout));
             return pass(manager, batch, packing, parameters, trained, seed, derivative);
         }
     }
 
-    private static void collect(Collection<NDArray> trained, float[] gradient) {
-        int at = 0;
+    /// One after the other, joined where they were computed: it is one array that leaves a graphics card.
+    private float[] gradient(Collection<NDArray> trained) {
+        NDList parts = new NDList();
         for (NDArray leaf : trained) {
-            try (NDArray part = leaf.getGradient()) {
-                float[] values = part.toFloatArray();
-                System.arraycopy(values, 0, gradient, at, values.length);
-                at += values.length;
-            }
+            parts.add(leaf.getGradient().flatten());
         }
+        return transfer.download(loader.script().call("widen", NDArrays.concat(parts)));
     }
 
     private static double sum(float[] values) {
@@ -199,7 +200,7 @@ public final class Model implements AutoCloseable {
 
     /// How it is held and computed.
     public Execution execution() {
-        return execution;
+        return loader.execution();
     }
 
     /// Logits, rows × length × vocabulary, row-major.
@@ -338,7 +339,7 @@ public final class Model implements AutoCloseable {
         if (adapter.length != size) {
             throw new IllegalArgumentException("the adapter has " + adapter.length + " coordinates, must have " + size);
         }
-        NDArray scale = TorchScript.named("scale", manager.full(new Shape(), (float) lora.scale()));
+        NDArray scale = number(manager, "scale", lora.scale());
         List<List<NDArray>> layers = new ArrayList<>();
         for (List<NDArray> layer : base.layers()) {
             List<NDArray> adapted = new ArrayList<>(layer);
@@ -346,22 +347,39 @@ public final class Model implements AutoCloseable {
             layers.add(adapted);
         }
         int first = config.layers();
-        int at = 0;
-        for (LoraConfig.Matrix matrix : matrices) {
-            NDArray leaf = leaf(manager, adapter, at, new Shape(matrix.rows(), matrix.columns()));
+        List<Shape> shapes = matrices.stream()
+                .map(matrix -> new Shape(matrix.rows(), matrix.columns()))
+                .toList();
+        trained.addAll(leaves(manager, adapter, shapes));
+        for (int i = 0; i < matrices.size(); i++) {
+            LoraConfig.Matrix matrix = matrices.get(i);
             layers.get(matrix.layer())
-                    .add(TorchScript.named(matrix.module() + (matrix.down() ? ".lora_A" : ".lora_B"), leaf));
-            trained.add(leaf);
+                    .add(TorchScript.named(matrix.module() + (matrix.down() ? ".lora_A" : ".lora_B"), trained.get(i)));
             first = Math.min(first, matrix.layer());
-            at += matrix.size();
         }
         return new Decoder.Parameters(base.outer(), layers, first);
     }
 
-    private static NDArray leaf(NDManager manager, float[] values, int at, Shape shape) {
-        NDArray leaf = manager.create(Arrays.copyOfRange(values, at, at + (int) shape.size()), shape);
-        leaf.setRequiresGradient(true);
-        return leaf;
+    /// Views of one array, in the type of the computation: what goes to a graphics card goes there at once.
+    private List<NDArray> leaves(NDManager manager, float[] values, List<Shape> shapes) {
+        TorchScript.record(false);
+        NDArray all = loader.narrowed(transfer.upload(manager, values));
+        List<NDArray> leaves = new ArrayList<>();
+        long at = 0;
+        for (Shape shape : shapes) {
+            NDArray leaf = all.get(new NDIndex(at + ":" + (at + shape.size()))).reshape(shape);
+            leaf.setRequiresGradient(true);
+            leaves.add(leaf);
+            at += shape.size();
+        }
+        return leaves;
+    }
+
+    /// Always on the processor, where TorchScript reads it: on a graphics card each reading would wait for all
+    /// that is still to be computed there.
+    private static NDArray number(NDManager manager, String name, double value) {
+        NDManager host = manager.newSubManager(ai.djl.Device.cpu());
+        return TorchScript.named(name, host.full(new Shape(), (float) value));
     }
 
     /// How many native arrays are open: between calls always the same number.

@@ -12,7 +12,7 @@ public final class NativeLibraryUnavailable extends Exception {
                 cause);
     }
 
-    NativeLibraryUnavailable(Device device, int cards) {
-        super(device + " is not available: PyTorch sees " + cards + " graphics cards here");
+    NativeLibraryUnavailable(Device device, String reason) {
+        super(device + " is not available: " + reason);
     }
 }

@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /// Trains an adapter for a fixed number of steps, with fresh AdamW state, as every client of OpenFedLLM does
-/// in every round. The same seed gives the same bits on the same machine, also if the training was killed in
-/// between and went on from its last state.
+/// in every round. The same seed gives the same bits on the processor of the same machine, also if the training was
+/// killed in between and went on from its last state.
 public final class Trainer {
     private Trainer() {}
 

@@ -9,6 +9,12 @@ class Decoder(Module):
   def bits_as_bf16(self: __torch__.Decoder, x: Tensor) -> Tensor:
     return torch.view_copy(x, dtype=15)
 
+  def locked(self: __torch__.Decoder, x: Tensor) -> Tensor:
+    return torch.empty(x.size(), dtype=6, device=torch.device("cpu"), pin_memory=True)
+
+  def copy(self: __torch__.Decoder, x: Tensor, y: Tensor) -> Tensor:
+    return x.copy_(y)
+
   def widen(self: __torch__.Decoder, x: Tensor) -> Tensor:
     return x.float()
 
@@ -31,7 +37,12 @@ class Decoder(Module):
     return torch.embedding(w["model.embed_tokens.weight"], tokens).float()
 
   def norm(self: __torch__.Decoder, x: Tensor, gain: Tensor, w: Dict[str, Tensor]) -> Tensor:
-    y = torch.rms_norm(x.to(gain.dtype), [gain.size(0)], gain, float(w["epsilon"]))
+    x = x.to(gain.dtype)
+    if x.is_cuda:
+      y = torch.rms_norm(x, [gain.size(0)], gain, float(w["epsilon"]))
+    else:
+      size = torch.linalg_vector_norm(x, 2, [-1], True)
+      y = torch.mul_(x * torch.rsqrt(size * size / gain.size(0) + float(w["epsilon"])), gain)
     return y.to(w["compute"].dtype)
 
   def weight(self: __torch__.Decoder, w: Dict[str, Tensor], name: str, columns: int) -> Tensor:
@@ -47,30 +58,34 @@ class Decoder(Module):
     return y
 
   def linear(self: __torch__.Decoder, x: Tensor, w: Dict[str, Tensor], name: str) -> Tensor:
-    y = torch.linear(x, self.weight(w, name, x.size(-1)))
+    bias = annotate(Optional[Tensor], None)
     if name + ".bias" in w:
-      y = y + w[name + ".bias"]
+      bias = w[name + ".bias"]
+    y = torch.linear(x, self.weight(w, name, x.size(-1)), bias)
     if name + ".lora_A" in w:
       h = x
       if "dropout" in w:
         h = torch.dropout(h, float(w["dropout"]), True)
-      h = torch.linear(h, w[name + ".lora_A"].to(x.dtype)) * float(w["scale"])
-      y = y + torch.linear(h, w[name + ".lora_B"].to(x.dtype))
+      h = torch.linear(h, w[name + ".lora_A"])
+      y = y.addmm_(h, w[name + ".lora_B"].t(), beta=1, alpha=float(w["scale"]))
     return y
 
-  def heads(self: __torch__.Decoder, x: Tensor, size: int) -> Tensor:
-    return x.view([x.size(0), x.size(1), -1, size]).transpose(1, 2)
+  def rows(self: __torch__.Decoder, x: Tensor) -> Tensor:
+    return x.reshape([-1, x.size(-1)])
+
+  def heads(self: __torch__.Decoder, x: Tensor, like: Tensor, size: int) -> Tensor:
+    return x.view([like.size(0), like.size(1), -1, size]).transpose(1, 2)
 
   def rotate(self: __torch__.Decoder, x: Tensor, rope: Tensor) -> Tensor:
     a, b = torch.chunk(x, 2, -1)
-    return x * rope[0] + torch.cat([-b, a], -1) * rope[1]
+    return torch.addcmul_(x * rope[0], torch.cat([-b, a], -1), rope[1])
 
   def project(self: __torch__.Decoder, x: Tensor, rope: Tensor, w: Dict[str, Tensor]) -> Tuple[Tensor, Tensor, Tensor]:
     size = rope.size(-1)
-    h = self.norm(x, w["input_layernorm.weight"], w)
-    q = self.heads(self.linear(h, w, "self_attn.q_proj"), size)
-    k = self.heads(self.linear(h, w, "self_attn.k_proj"), size)
-    v = self.heads(self.linear(h, w, "self_attn.v_proj"), size)
+    h = self.rows(self.norm(x, w["input_layernorm.weight"], w))
+    q = self.heads(self.linear(h, w, "self_attn.q_proj"), x, size)
+    k = self.heads(self.linear(h, w, "self_attn.k_proj"), x, size)
+    v = self.heads(self.linear(h, w, "self_attn.v_proj"), x, size)
     if "self_attn.q_norm.weight" in w:
       q = self.norm(q, w["self_attn.q_norm.weight"], w)
       k = self.norm(k, w["self_attn.k_norm.weight"], w)
@@ -82,11 +97,11 @@ class Decoder(Module):
     return x
 
   def close(self: __torch__.Decoder, x: Tensor, o: Tensor, w: Dict[str, Tensor]) -> Tensor:
-    o = o.transpose(1, 2).reshape([x.size(0), x.size(1), -1])
-    x = x + self.linear(o, w, "self_attn.o_proj")
-    h = self.norm(x, w["post_attention_layernorm.weight"], w)
+    o = o.transpose(1, 2).reshape([x.size(0) * x.size(1), -1])
+    x = x + self.linear(o, w, "self_attn.o_proj").view(x.size())
+    h = self.rows(self.norm(x, w["post_attention_layernorm.weight"], w))
     h = torch.silu(self.linear(h, w, "mlp.gate_proj")) * self.linear(h, w, "mlp.up_proj")
-    return x + self.linear(h, w, "mlp.down_proj")
+    return x + self.linear(h, w, "mlp.down_proj").view(x.size())
 
   def layer(self: __torch__.Decoder, x: Tensor, rope: Tensor, w: Dict[str, Tensor]) -> Tensor:
     q, k, v = self.project(x, rope, w)
@@ -111,10 +126,10 @@ class Decoder(Module):
     return rope.index_select(1, positions.flatten()).view([2, positions.size(0), 1, positions.size(1), -1])
 
   def select(self: __torch__.Decoder, x: Tensor, rows: Tensor) -> Tensor:
-    return x.reshape([-1, x.size(-1)]).index_select(0, rows)
+    return self.rows(x).index_select(0, rows)
 
   def scatter(self: __torch__.Decoder, g: Tensor, rows: Tensor, like: Tensor) -> Tensor:
-    return torch.zeros_like(like).reshape([-1, like.size(-1)]).index_copy(0, rows, g).reshape(like.size())
+    return self.rows(torch.zeros_like(like)).index_copy(0, rows, g).view(like.size())
 
   def logits(self: __torch__.Decoder, x: Tensor, w: Dict[str, Tensor]) -> Tensor:
     head = w["model.embed_tokens.weight"]

@@ -100,7 +100,7 @@ class GenerationTest {
                 Files.readString(base.resolve("config.json"))
                         .replace("\"max_position_embeddings\": 256", "\"max_position_embeddings\": 2000000000"));
         int[][] longer = {new int[300]};
-        try (Model wide = Model.load(folder)) {
+        try (Model wide = Model.load(folder, References.FP32)) {
             assertThat(wide.generate(prompts(), Decoding.greedy(3)))
                     .usingRecursiveComparison()
                     .isEqualTo(model.generate(prompts(), Decoding.greedy(3)));

@@ -181,7 +181,7 @@ class LoraTest {
         int[][] ids = llama.rows("input_ids");
         float[] none = new float[llama.adapter.vector().length];
         Merge.write(llama.folder.resolve("base"), llama.adapter, folder.resolve("merged"));
-        try (Model merged = Model.load(folder.resolve("merged"))) {
+        try (Model merged = Model.load(folder.resolve("merged"), References.FP32)) {
             assertClose(merged.logits(ids, llama.adapter.lora(), none), llama.floats("lora_logits"), 1e-4);
         }
         assertThat(folder.resolve("merged/tokenizer.json"))
@@ -205,7 +205,7 @@ class LoraTest {
                     .allMatch(tensor -> tensor.type() == Safetensors.Type.BF16);
         }
         int[][] ids = llama.rows("input_ids");
-        try (Model merged = Model.load(folder.resolve("merged"))) {
+        try (Model merged = Model.load(folder.resolve("merged"), References.FP32)) {
             float[] logits = merged.logits(ids, llama.adapter.lora(), new float[llama.adapter.vector().length]);
             assertThat(relative(logits, llama.floats("lora_logits"))).isBetween(1e-6, 2e-2);
         }

@@ -42,8 +42,7 @@ class MemoryTest {
             weights.put(name, new Safetensors.Tensor(shape, values));
         });
         Safetensors.write(folder.resolve("model.safetensors"), weights);
-        return Model.load(
-                folder, new Execution(new Device.Cpu(), Execution.Compute.FP32, Execution.Base.PLAIN, checkpointing));
+        return Model.load(folder, References.execution(Execution.Compute.FP32, Execution.Base.PLAIN, checkpointing));
     }
 
     private void assertFlat(Model model, int steps) {

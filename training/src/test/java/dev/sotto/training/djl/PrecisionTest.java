@@ -36,7 +36,7 @@ class PrecisionTest {
     }
 
     private Model load(Execution.Compute compute, Execution.Base base, boolean checkpointing) throws Exception {
-        return Model.load(llama.folder.resolve("base"), new Execution(new Device.Cpu(), compute, base, checkpointing));
+        return Model.load(llama.folder.resolve("base"), References.execution(compute, base, checkpointing));
     }
 
     @Test
@@ -75,7 +75,7 @@ class PrecisionTest {
     /// bf16 weights of the file are taken as they are; fp32 ones rounded to the same.
     @Test
     void bf16_fileInEitherType_givesTheSameBits(@TempDir Path folder) throws Exception {
-        Execution bf16 = new Execution(new Device.Cpu(), Execution.Compute.BF16, Execution.Base.PLAIN, false);
+        Execution bf16 = References.execution(Execution.Compute.BF16, Execution.Base.PLAIN, false);
         List<float[]> logits = new ArrayList<>();
         for (Safetensors.Type type : List.of(Safetensors.Type.BF16, Safetensors.Type.F32)) {
             Path changed = changed(folder.resolve(type.name()), type, PrecisionTest::normsInBf16);
@@ -121,7 +121,7 @@ class PrecisionTest {
     /// Seven positions at a time, the last block shorter.
     @Test
     void outputInBlocks_scoresAndGradients_areThoseOfOneBlock() throws Exception {
-        try (Model blocks = Model.load(llama.folder.resolve("base"), Execution.FP32, 7 * 512 + 100)) {
+        try (Model blocks = Model.load(llama.folder.resolve("base"), References.FP32, 7 * 512 + 100)) {
             Model.Gradient one = llama.model.gradient(llama.plain(), lora, adapter);
             Model.Gradient other = blocks.gradient(llama.plain(), lora, adapter);
             assertThat(other.loss()).isCloseTo(one.loss(), within(1e-6));
@@ -151,7 +151,7 @@ class PrecisionTest {
 
     private void assertQuantised(Execution.Base base, Path folder, double loss) throws Exception {
         try (Model quantised = load(Execution.Compute.FP32, base, true);
-                Model plain = Model.load(folder);
+                Model plain = Model.load(folder, References.FP32);
                 Model narrow = load(Execution.Compute.BF16, base, true)) {
             assertClose(quantised.logits(ids, lora, adapter), plain.logits(ids, lora, adapter), 1e-3);
             Model.Gradient made = quantised.gradient(llama.plain(), lora, adapter);
@@ -250,7 +250,8 @@ class PrecisionTest {
         assertThat(Device.parse("cuda")).isEqualTo(new Device.Cuda(0));
         assertThat(Device.parse("cuda:3")).isEqualTo(new Device.Cuda(3)).hasToString("cuda:3");
         for (String bad : List.of("gpu", "cuda:", "cuda:-1", "cuda:99999", "")) {
-            assertThatThrownBy(() -> Device.parse(bad)).hasMessageContaining("device is '" + bad + "', must be cpu");
+            assertThatThrownBy(() -> Device.parse(bad))
+                    .hasMessageContaining("device is '" + bad + "', must be auto, cpu");
         }
         assertThatThrownBy(() -> Model.load(
                         llama.folder.resolve("base"),

@@ -26,7 +26,19 @@ final class References {
     private static final Path RESOURCES = Path.of("src/test/resources");
     private static final Path SHARED = Path.of("../../shared/reference");
 
+    /// fp32 on the device of `-Dsotto.device`, the processor without it.
+    static final Execution FP32 = execution(Execution.Compute.FP32, Execution.Base.PLAIN, false);
+
     private References() {}
+
+    /// On the device of `-Dsotto.device`.
+    static Execution execution(Execution.Compute compute, Execution.Base base, boolean checkpointing) {
+        try {
+            return new Execution(Device.parse(System.getProperty("sotto.device", "cpu")), compute, base, checkpointing);
+        } catch (NativeLibraryUnavailable e) {
+            throw new AssertionError(e);
+        }
+    }
 
     /// Those of `-Dsotto.reference=DIR`, which must hold some. Without the property those of the test
     /// resources, and of `shared/reference` beside the repository where that exists.
@@ -76,7 +88,7 @@ final class References {
             this.folder = folder;
             try {
                 figures = Safetensors.read(folder.resolve("reference.safetensors"));
-                model = Model.load(folder.resolve("base"));
+                model = Model.load(folder.resolve("base"), FP32);
                 adapter = PeftFiles.read(folder.resolve("adapter"), model.config());
             } catch (IOException | InvalidFile | NativeLibraryUnavailable e) {
                 throw new AssertionError(e);
