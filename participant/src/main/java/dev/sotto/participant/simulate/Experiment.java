@@ -15,6 +15,7 @@ import dev.sotto.training.data.Mapping;
 import dev.sotto.training.data.YamlFile;
 import dev.sotto.training.djl.Device;
 import dev.sotto.training.djl.Execution;
+import dev.sotto.training.djl.NativeLibraryUnavailable;
 import dev.sotto.training.recipe.Recipe;
 import dev.sotto.training.template.Template;
 import java.io.IOException;
@@ -158,8 +159,9 @@ public record Experiment(
 
     /// Reads an experiment file.
     ///
-    /// @throws InvalidFile naming the file, the key, its value and what is allowed
-    public static Experiment read(Path file) throws IOException, InvalidFile {
+    /// @throws InvalidFile              naming the file, the key, its value and what is allowed
+    /// @throws NativeLibraryUnavailable if there is no PyTorch for this machine
+    public static Experiment read(Path file) throws IOException, InvalidFile, NativeLibraryUnavailable {
         return new Reader(file, YamlFile.read(file)).read();
     }
 
@@ -167,7 +169,7 @@ public record Experiment(
     private record Reader(Path file, YamlFile yaml) {
         private static final String LABELS = "source, answer-lines, answer-length or field:NAME";
 
-        Experiment read() throws IOException, InvalidFile {
+        Experiment read() throws IOException, InvalidFile, NativeLibraryUnavailable {
             Path base = path(yaml.text("base"));
             Path output = path(yaml.text("output"));
             Data data = data(yaml.section("data"));
@@ -480,13 +482,13 @@ public record Experiment(
             return List.copyOf(seeds);
         }
 
-        private static Execution execution(YamlFile computed) throws InvalidFile {
-            Device device;
-            try {
-                device = Device.parse(computed.text("device", "cpu"));
-            } catch (IllegalArgumentException e) {
+        /// Not `auto`: the same file has to give the same bits.
+        private static Execution execution(YamlFile computed) throws InvalidFile, NativeLibraryUnavailable {
+            String text = computed.text("device", "cpu");
+            if (!text.matches("cpu|cuda(:\\d{1,4})?")) {
                 throw computed.mistake("device", "cpu, cuda or cuda:<index>");
             }
+            Device device = Device.parse(text);
             return new Execution(
                     device,
                     Execution.Compute.valueOf(computed.oneOf("compute", List.of("FP32", "BF16"), Optional.of("FP32"))),
