@@ -1,5 +1,6 @@
 package dev.sotto.bench;
 
+import dev.sotto.training.chart.Chart;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -202,6 +203,8 @@ final class Scale {
                 new Chart.Panel(
                         "processor time, milliseconds",
                         over,
+                        Chart.Scale.LOGARITHMIC,
+                        Chart.Scale.LOGARITHMIC,
                         List.of(
                                 line("a member", 0, false, none, x, Figures::memberMillis),
                                 line("the director", 1, false, none, x, Figures::directorMillis),
@@ -212,6 +215,8 @@ final class Scale {
                 new Chart.Panel(
                         "peak memory, MB",
                         over,
+                        Chart.Scale.LOGARITHMIC,
+                        Chart.Scale.LOGARITHMIC,
                         List.of(
                                 line("a member, all", 0, false, none, x, row -> row.memberPeak() / 1e6),
                                 line("beside its update", 0, true, none, x, row -> row.memberBeside() / 1e6),
@@ -219,6 +224,8 @@ final class Scale {
                 new Chart.Panel(
                         "bytes, MB",
                         over,
+                        Chart.Scale.LOGARITHMIC,
+                        Chart.Scale.LOGARITHMIC,
                         List.of(
                                 line("a member sends", 0, false, none, x, row -> row.memberSent() / 1e6),
                                 line("a member receives", 0, true, none, x, row -> row.memberReceived() / 1e6),

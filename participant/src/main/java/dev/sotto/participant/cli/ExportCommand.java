@@ -33,6 +33,9 @@ final class ExportCommand implements Callable<Integer> {
     @Option(names = "--output-dir", required = true, description = "Folder to write to.")
     private Path output = Path.of("");
 
+    @Mixin
+    private OutputOption format = new OutputOption();
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -53,10 +56,11 @@ final class ExportCommand implements Callable<Integer> {
         float[] adapter = Plans.adapter(LoraMode.of(last.mode()), last.lora(), config, publicSeed)
                 .adapter(versions.adapter(last.version()));
         PeftFiles.write(output, base.toString(), config, new PeftFiles.Adapter(last.lora(), adapter));
-        spec.commandLine()
-                .getOut()
-                .println("version " + last.version() + (last.recomputed() ? ", recomputed here," : "") + " in "
-                        + output);
+        format.tell(
+                spec.commandLine().getOut(),
+                "adapter",
+                output,
+                "version " + last.version() + (last.recomputed() ? ", recomputed here," : "") + " in " + output);
         return 0;
     }
 }

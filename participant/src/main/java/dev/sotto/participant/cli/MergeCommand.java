@@ -6,6 +6,7 @@ import dev.sotto.training.checkpoint.PeftFiles;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -25,13 +26,16 @@ final class MergeCommand implements Callable<Integer> {
     @Option(names = "--output-dir", required = true, description = "Checkpoint folder to write.")
     private Path output = Path.of("");
 
+    @Mixin
+    private OutputOption format = new OutputOption();
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
     @Override
     public Integer call() throws Exception {
         Merge.write(base, PeftFiles.read(adapter, LlamaConfig.read(base)), output);
-        spec.commandLine().getOut().println("checkpoint in " + output);
+        format.tell(spec.commandLine().getOut(), "checkpoint", output, "checkpoint in " + output);
         return 0;
     }
 }

@@ -1,5 +1,8 @@
 package dev.sotto.participant.cli;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import java.io.PrintWriter;
+import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /// How a command says what came of it.
@@ -18,6 +21,11 @@ final class OutputOption {
             defaultValue = "text",
             description = "For people, or one JSON object (default ${DEFAULT-VALUE}).")
     Format format = Format.text;
+
+    /// Says what a command made, and where.
+    void tell(PrintWriter out, String kind, Path made, String sentence) {
+        out.println(json() ? JsonNodeFactory.instance.objectNode().put(kind, made.toString()) : sentence);
+    }
 
     boolean json() {
         return format == Format.json;
