@@ -296,6 +296,7 @@ class ChartsTest {
                 Arguments.of(Chart.PARTICIPANT, "gpu.count", -1, "count"),
                 Arguments.of(Chart.PARTICIPANT, "policy.minSurvivors", 2, "minSurvivors"),
                 Arguments.of(Chart.PARTICIPANT, "policy.verify", "sometimes", "verify"),
+                Arguments.of(Chart.PARTICIPANT, "policy.privacy", Map.of("clipNorm", 1), "privacy"),
                 Arguments.of(Chart.PARTICIPANT, "policy.largestshare", 0.4, "largestshare"),
                 Arguments.of(Chart.PARTICIPANT, "networkPolicy.broker.to", List.of(), "to"),
                 Arguments.of(Chart.PARTICIPANT, "networkPolicy.enrolment.to", List.of(), "must name the coordinator"),
@@ -359,6 +360,8 @@ class ChartsTest {
         Policy changed = policy(Chart.example("air-gapped/acme.yaml"));
         assertThat(changed.verify()).isEqualTo("all");
         assertThat(changed.mostRank()).isEqualTo(64);
+        assertThat(changed.fewestExamples()).isEqualTo(1_000_000);
+        assertThat(changed.privacy()).contains(new Policy.Privacy(1, 0.8, 0.0000005, 8));
     }
 
     private Policy policy(Path values) throws Exception {
