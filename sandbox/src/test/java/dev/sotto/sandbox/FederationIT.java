@@ -444,7 +444,7 @@ class FederationIT {
         assertThat(seen.get(MessageType.UPDATE_CHUNK.wireName())).isEqualTo(2 * (4 + 3 + 4));
         assertThat(seen).containsKeys("models", "leader", MessageType.ROUND_CLOSED.wireName(), "RegistryEntry");
         assertThat(masked).hasSize(4 + 3 + 4);
-        masksHideEverything(masked, federation.home("bank").getParent());
+        masksHideEverything(masked, plan.output().resolve("organisations"));
 
         Needles ciphertext = new Needles();
         masked.values().forEach(ciphertext::bytes);
