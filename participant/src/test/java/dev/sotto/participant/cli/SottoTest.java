@@ -71,6 +71,58 @@ class SottoTest {
     }
 
     @Test
+    void train_withDifferentialPrivacy_saysWhatItCosts() throws Exception {
+        List<Object> command = List.of(
+                "train",
+                "--base",
+                BASE,
+                "--data",
+                data(30),
+                "--steps",
+                2,
+                "--rounds",
+                2,
+                "--batch-size",
+                3,
+                "--output-dir",
+                folder.resolve("adapter"));
+        assertThat(sotto(with(command, "--dp-noise", 1, "--dp-delta", 1e-4, "--save-every", 1, "--output", "json")))
+                .isZero();
+        assertThat(sotto(
+                        "privacy",
+                        "--examples",
+                        30,
+                        "--batch-size",
+                        3,
+                        "--steps",
+                        4,
+                        "--dp-noise",
+                        1,
+                        "--dp-delta",
+                        1e-4,
+                        "--output",
+                        "json"))
+                .isZero();
+        String[] lines =
+                out.toString().lines().filter(line -> line.startsWith("{")).toArray(String[]::new);
+        String epsilon = lines[1].substring(1, lines[1].indexOf(','));
+        assertThat(epsilon).startsWith("\"epsilon\":");
+        assertThat(lines[0]).contains(epsilon, "\"delta\":1.0E-4", "\"noiseMultiplier\":1.0", "\"dpClip\":1.0");
+        assertThat(sotto(with(command, "--dp-epsilon", 2))).isZero();
+        assertThat(out.toString()).contains("each of 30 examples: epsilon 2.000 at delta 1.0E-5 after 4 steps");
+        assertThat(sotto(with(command, "--dp-noise", 1, "--packing"))).isEqualTo(2);
+        assertThat(sotto(with(command, "--dp-noise", 1, "--dp-epsilon", 1))).isEqualTo(2);
+        assertThat(sotto(with(command, "--dp-noise", 0))).isEqualTo(2);
+        assertThat(sotto(with(command, "--dp-noise", 1, "--dp-delta", 0.1))).isEqualTo(2);
+        assertThat(err.toString())
+                .contains(
+                        "--packing does not go with differential privacy",
+                        "--dp-noise and --dp-epsilon exclude each other",
+                        "noise multiplier is 0.0",
+                        "--dp-delta is 0.1, must be above 0 and below one over the 30 examples");
+    }
+
+    @Test
     void trainThenEvaluate_adapterIsBetterThanTheBase() throws Exception {
         Path adapter = folder.resolve("adapter");
         assertThat(sotto("train", "--base", BASE, "--data", data(30), "--steps", 8, "--output-dir", adapter))
@@ -291,27 +343,37 @@ class SottoTest {
         return Double.parseDouble(json.substring(json.indexOf(':') + 1, json.indexOf(',')));
     }
 
+    private Path experiment(String more) throws Exception {
+        return Files.writeString(
+                folder.resolve("experiment.yaml"), """
+                base: %s
+                output: simulated
+                data: { files: %s, heldOut: 8 }
+                partition: { kind: iid, members: 3 }
+                rounds: 2
+                local: { steps: 1, batchSize: 4, learningRate: 1e-2 }
+                objective: { maxTokens: 192 }
+                baselines: { base: true, alone: 1, pooled: true }
+                %s
+                """.formatted(BASE.toAbsolutePath(), data(40), more));
+    }
+
     @Test
-    void simulate_threeOrganisations_printsEveryRoundAndWritesTheAdapter() throws Exception {
-        Path adapter = folder.resolve("adapter");
-        assertThat(sotto(
-                        "simulate",
-                        "--base",
-                        BASE,
-                        "--data",
-                        data(40),
-                        "--organisations",
-                        3,
-                        "--rounds",
-                        2,
-                        "--steps",
-                        2,
-                        "--output-dir",
-                        adapter))
-                .isZero();
+    void simulate_dryRunSaysWhatWouldBeDone_thenItIsDone() throws Exception {
+        Path file = experiment("encoding: { kind: masked }");
+        assertThat(sotto("simulate", file, "--dry-run")).isZero();
         assertThat(out.toString())
-                .contains("round 1 of 2", "round 2 of 2", "verified by all", "org-03 alone", "federated", "pooled");
-        assertThat(adapter.resolve("adapter_model.safetensors")).exists();
+                .contains("32 examples to deal, 8 held out", "3 runs of 2 rounds: pooled, fedavg, alone-member-01")
+                .contains("10 trainings of 1 steps, of which 0 are done", "masked");
+        assertThat(folder.resolve("simulated")).doesNotExist();
+        assertThat(sotto("simulate", file, "--output", "json")).isZero();
+        assertThat(err.toString()).contains("100 %  seed 1  alone-member-01  round 2 of 2");
+        assertThat(out.toString()).contains("\"name\":\"fedavg\"", "\"belowAlone\"");
+        assertThat(folder.resolve("simulated/seed-1/fedavg/adapter/adapter_model.safetensors"))
+                .exists();
+        assertThat(folder.resolve("simulated/comparison.md")).content().contains("| alone, best |", "| pooled |");
+        assertThat(sotto("simulate", file, "--dry-run")).isZero();
+        assertThat(out.toString()).contains("10 trainings of 1 steps, of which 10 are done");
     }
 
     @Test
@@ -335,28 +397,6 @@ class SottoTest {
     }
 
     @Test
-    void simulate_scaffoldAndFedProx_runTheClientsSideToo() throws Exception {
-        for (String algorithm : List.of("scaffold", "fedprox")) {
-            assertThat(sotto(
-                            "simulate",
-                            "--base",
-                            BASE,
-                            "--data",
-                            data(40),
-                            "--algorithm",
-                            algorithm,
-                            "--rounds",
-                            2,
-                            "--steps",
-                            2,
-                            "--output-dir",
-                            folder.resolve(algorithm)))
-                    .isZero();
-            assertThat(out.toString()).contains("round 2 of 2");
-        }
-    }
-
-    @Test
     void badLine_isNamedWithExitCode2() throws Exception {
         Path file = Files.writeString(folder.resolve("bad.jsonl"), "{\"question\": \"q\", \"answer\": \"a\"}\n{}\n");
         assertThat(sotto("train", "--base", BASE, "--data", file, "--output-dir", folder))
@@ -377,12 +417,9 @@ class SottoTest {
     @Test
     void wrongOptions_areNamedWithExitCode2() throws Exception {
         Path file = data(40);
-        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output-dir", folder, "--organisations", 2))
-                .isEqualTo(2);
-        assertThat(err.toString()).contains("--organisations is 2, must be 3 to 16");
-        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output-dir", folder, "--algorithm", "sgd"))
-                .isEqualTo(2);
-        assertThat(err.toString()).contains("algorithm is 'sgd', must be one of fedavg");
+        assertThat(sotto("simulate", experiment("algorithms: [sgd]"))).isEqualTo(2);
+        assertThat(err.toString()).contains("experiment.yaml: algorithms is", "must be of [fedavg, ");
+        assertThat(sotto("simulate")).isEqualTo(2);
         assertThat(sotto("train", "--base", BASE, "--data", file, "--output-dir", folder, "--target-modules", "x"))
                 .isEqualTo(2);
         assertThat(sotto("nonsense")).isEqualTo(2);
