@@ -5,10 +5,8 @@ import java.util.List;
 import java.util.Locale;
 
 /// What the server does with the mean update, by OpenFedLLM's definitions (its `fed_global.py`; Reddi et
-/// al., 2021, for the adaptive ones): β1 = 0.9, β2 = 0.99, η = τ = 10⁻³.
-///
-/// Element-wise, so any slice of a vector can be stepped alone and anywhere. Arithmetic is binary64 from
-/// binary32 state, and each stored value is rounded to binary32 once. Immutable, thread-safe.
+/// al., 2021, for the adaptive ones): β1 = 0.9, β2 = 0.99, η = τ = 10⁻³. [ServerRule] has other numbers and
+/// other definitions of the same names. Immutable, thread-safe.
 public enum ServerOptimizer {
     /// w += Δ.
     FEDAVG(0, true),
@@ -24,11 +22,6 @@ public enum ServerOptimizer {
     FEDYOGI(2, false),
     /// m as [#FEDAVGM]; v = β2 v + (1 − β2) m²; w += η m/(√v + τ).
     FEDADAM(2, false);
-
-    private static final double BETA1 = 0.9;
-    private static final double BETA2 = 0.99;
-    private static final double ETA = 1e-3;
-    private static final double TAU = 1e-3;
 
     private final int stateVectors;
     private final boolean weighted;
@@ -74,14 +67,10 @@ public enum ServerOptimizer {
 
     /// The state before round 0: m = 0, v = τ².
     public float[][] initialState(int size) {
-        float[][] state = new float[stateVectors][size];
-        if (this == FEDADAGRAD || this == FEDYOGI || this == FEDADAM) {
-            Arrays.fill(state[stateVectors - 1], (float) (TAU * TAU));
-        }
-        return state;
+        return ServerRule.openFedLlm(this).initialState(size);
     }
 
-    /// One step on a slice, in place.
+    /// One step of [ServerRule#openFedLlm] on a slice, in place.
     ///
     /// @param w       the adapter
     /// @param decoded Δ, as long as `w`; after it, where [#hasControl], Σ(c_k⁺ − c_k) over the survivors
@@ -89,42 +78,6 @@ public enum ServerOptimizer {
     /// @param round   from 0
     /// @param members N: all members, not only the survivors
     public void step(float[] w, List<double[]> decoded, float[][] state, long round, int members) {
-        double[] delta = decoded.getFirst();
-        if (hasControl()) {
-            double[] moved = decoded.get(1);
-            for (int i = 0; i < w.length; i++) {
-                state[0][i] = (float) (state[0][i] + moved[i] / members);
-            }
-        }
-        for (int i = 0; i < w.length; i++) {
-            w[i] = (float) (w[i]
-                    + switch (this) {
-                        case FEDAVG, FEDPROX, SCAFFOLD -> delta[i];
-                        case FEDAVGM -> momentum(state[0], delta, i, round);
-                        case FEDADAGRAD -> {
-                            double v = state[0][i] + delta[i] * delta[i];
-                            state[0][i] = (float) v;
-                            yield ETA * delta[i] / (Math.sqrt(v) + TAU);
-                        }
-                        case FEDYOGI -> {
-                            double m = momentum(state[0], delta, i, round);
-                            double v = state[1][i] - (1 - BETA2) * (m * m) * Math.signum(state[1][i] - m * m);
-                            state[1][i] = (float) v;
-                            yield ETA * m / (Math.sqrt(v) + TAU);
-                        }
-                        case FEDADAM -> {
-                            double m = momentum(state[0], delta, i, round);
-                            double v = BETA2 * state[1][i] + (1 - BETA2) * (m * m);
-                            state[1][i] = (float) v;
-                            yield ETA * m / (Math.sqrt(v) + TAU);
-                        }
-                    });
-        }
-    }
-
-    private static double momentum(float[] m, double[] delta, int i, long round) {
-        double next = round == 0 ? delta[i] : BETA1 * m[i] + (1 - BETA1) * delta[i];
-        m[i] = (float) next;
-        return next;
+        ServerRule.openFedLlm(this).step(w, decoded, state, round, members);
     }
 }

@@ -79,7 +79,7 @@ class DemoTest {
     @Test
     void pretrain_fewSteps_learnsAndWritesACheckpoint(@TempDir Path folder) throws Exception {
         List<Double> losses = new ArrayList<>();
-        Pretrainer.run(folder, 12, 1, step -> losses.add(step.loss()));
+        Pretrainer.run(folder, Pretrainer.Text.DEMO, 12, 1, step -> losses.add(step.loss()));
         assertThat(losses.getLast()).isLessThan(losses.getFirst() - 0.5);
         try (Model model = Model.load(folder);
                 Tokenizer tokenizer = Tokenizer.load(folder)) {

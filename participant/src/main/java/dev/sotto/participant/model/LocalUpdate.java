@@ -5,6 +5,7 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.djl.Coordinates;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.SharedAdapter;
@@ -58,12 +59,48 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             double proximalMu,
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
+        return of(
+                shared,
+                start,
+                optimizer,
+                proximalMu,
+                ownControl,
+                plan.steps(),
+                plan.learningRate(),
+                (round, from, correction) ->
+                        Trainer.train(model, lora, round, from, data, plan, privacy, correction, progress));
+    }
+
+    /// The local training itself.
+    @FunctionalInterface
+    public interface LocalSteps {
+        /// Makes the steps.
+        ///
+        /// @param round      what is trained
+        /// @param from       where it starts, not changed
+        /// @param correction what the algorithm changes in each step
+        Trainer.Result with(Coordinates round, float[] from, Correction correction);
+    }
+
+    /// What a training from `start` gives, however it is made.
+    ///
+    /// @param steps        that it makes
+    /// @param learningRate of each
+    public static LocalUpdate of(
+            SharedAdapter shared,
+            ModelVersion start,
+            ServerOptimizer optimizer,
+            double proximalMu,
+            Optional<float[]> ownControl,
+            int steps,
+            double learningRate,
+            LocalSteps training) {
         float[] global = start.adapter();
         SharedAdapter.Round round = shared.round(start.version(), global);
         if (!optimizer.hasControl()) {
             float[] from = round.start();
             Correction correction = proximalMu > 0 ? Correction.proximal(from, proximalMu) : Correction.NONE;
-            Trainer.Result result = Trainer.train(model, lora, round, from, data, plan, privacy, correction, progress);
+            Trainer.Result result = training.with(round, from, correction);
             return new LocalUpdate(
                     Map.of(ADAPTER, difference(round.end(result.adapter()), global)),
                     Optional.empty(),
@@ -72,9 +109,8 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
         }
         float[] c = start.optimiser().getFirst();
         float[] own = ownControl.orElse(c);
-        Trainer.Result result =
-                Trainer.train(model, lora, round, global, data, plan, privacy, Correction.controlled(c, own), progress);
-        float[] next = ClientStep.nextControl(global, result.adapter(), c, own, plan.steps(), plan.learningRate());
+        Trainer.Result result = training.with(round, global, Correction.controlled(c, own));
+        float[] next = ClientStep.nextControl(global, result.adapter(), c, own, steps, learningRate);
         return new LocalUpdate(
                 Map.of(ADAPTER, difference(result.adapter(), global), NextLayout.CONTROL, difference(next, own)),
                 Optional.of(next),

@@ -1,4 +1,4 @@
-/// A federation in one process: real training, real masking, no network.
+/// Experiments: federations of any size in one process, with real training and, if asked, real masking; no network.
 @NullMarked
 package dev.sotto.participant.simulate;
 

@@ -343,27 +343,37 @@ class SottoTest {
         return Double.parseDouble(json.substring(json.indexOf(':') + 1, json.indexOf(',')));
     }
 
+    private Path experiment(String more) throws Exception {
+        return Files.writeString(
+                folder.resolve("experiment.yaml"), """
+                base: %s
+                output: simulated
+                data: { files: %s, heldOut: 8 }
+                partition: { kind: iid, members: 3 }
+                rounds: 2
+                local: { steps: 1, batchSize: 4, learningRate: 1e-2 }
+                objective: { maxTokens: 192 }
+                baselines: { base: true, alone: 1, pooled: true }
+                %s
+                """.formatted(BASE.toAbsolutePath(), data(40), more));
+    }
+
     @Test
-    void simulate_threeOrganisations_printsEveryRoundAndWritesTheAdapter() throws Exception {
-        Path adapter = folder.resolve("adapter");
-        assertThat(sotto(
-                        "simulate",
-                        "--base",
-                        BASE,
-                        "--data",
-                        data(40),
-                        "--organisations",
-                        3,
-                        "--rounds",
-                        2,
-                        "--steps",
-                        2,
-                        "--output-dir",
-                        adapter))
-                .isZero();
+    void simulate_dryRunSaysWhatWouldBeDone_thenItIsDone() throws Exception {
+        Path file = experiment("encoding: { kind: masked }");
+        assertThat(sotto("simulate", file, "--dry-run")).isZero();
         assertThat(out.toString())
-                .contains("round 1 of 2", "round 2 of 2", "verified by all", "org-03 alone", "federated", "pooled");
-        assertThat(adapter.resolve("adapter_model.safetensors")).exists();
+                .contains("32 examples to deal, 8 held out", "3 runs of 2 rounds: pooled, fedavg, alone-member-01")
+                .contains("10 trainings of 1 steps, of which 0 are done", "masked");
+        assertThat(folder.resolve("simulated")).doesNotExist();
+        assertThat(sotto("simulate", file, "--output", "json")).isZero();
+        assertThat(err.toString()).contains("100 %  seed 1  alone-member-01  round 2 of 2");
+        assertThat(out.toString()).contains("\"name\":\"fedavg\"", "\"belowAlone\"");
+        assertThat(folder.resolve("simulated/seed-1/fedavg/adapter/adapter_model.safetensors"))
+                .exists();
+        assertThat(folder.resolve("simulated/comparison.md")).content().contains("| alone, best |", "| pooled |");
+        assertThat(sotto("simulate", file, "--dry-run")).isZero();
+        assertThat(out.toString()).contains("10 trainings of 1 steps, of which 10 are done");
     }
 
     @Test
@@ -387,28 +397,6 @@ class SottoTest {
     }
 
     @Test
-    void simulate_scaffoldAndFedProx_runTheClientsSideToo() throws Exception {
-        for (String algorithm : List.of("scaffold", "fedprox")) {
-            assertThat(sotto(
-                            "simulate",
-                            "--base",
-                            BASE,
-                            "--data",
-                            data(40),
-                            "--algorithm",
-                            algorithm,
-                            "--rounds",
-                            2,
-                            "--steps",
-                            2,
-                            "--output-dir",
-                            folder.resolve(algorithm)))
-                    .isZero();
-            assertThat(out.toString()).contains("round 2 of 2");
-        }
-    }
-
-    @Test
     void badLine_isNamedWithExitCode2() throws Exception {
         Path file = Files.writeString(folder.resolve("bad.jsonl"), "{\"question\": \"q\", \"answer\": \"a\"}\n{}\n");
         assertThat(sotto("train", "--base", BASE, "--data", file, "--output-dir", folder))
@@ -429,12 +417,9 @@ class SottoTest {
     @Test
     void wrongOptions_areNamedWithExitCode2() throws Exception {
         Path file = data(40);
-        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output-dir", folder, "--organisations", 2))
-                .isEqualTo(2);
-        assertThat(err.toString()).contains("--organisations is 2, must be 3 to 16");
-        assertThat(sotto("simulate", "--base", BASE, "--data", file, "--output-dir", folder, "--algorithm", "sgd"))
-                .isEqualTo(2);
-        assertThat(err.toString()).contains("algorithm is 'sgd', must be one of fedavg");
+        assertThat(sotto("simulate", experiment("algorithms: [sgd]"))).isEqualTo(2);
+        assertThat(err.toString()).contains("experiment.yaml: algorithms is", "must be of [fedavg, ");
+        assertThat(sotto("simulate")).isEqualTo(2);
         assertThat(sotto("train", "--base", BASE, "--data", file, "--output-dir", folder, "--target-modules", "x"))
                 .isEqualTo(2);
         assertThat(sotto("nonsense")).isEqualTo(2);

@@ -1,5 +1,7 @@
 package dev.sotto.training.data;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -19,6 +21,25 @@ public record Loaded<T>(List<T> examples, long skipped, List<String> firstBad, l
     /// So many bad records are described.
     public static final int TOLD = 20;
 
+    /// An example and where it is from.
+    ///
+    /// @param file   its file
+    /// @param record its fields
+    public record Sourced<T>(T example, Path file, JsonNode record) {}
+
+    @FunctionalInterface
+    private interface Kept<T, K> {
+        K of(T example, Path file, JsonNode record);
+    }
+
+    /// Reads every record of every file, and keeps with each example what it was made from.
+    ///
+    /// @throws InvalidFile as [#read] does
+    public static <T> Loaded<Sourced<T>> sourced(List<Path> files, Mapping<T> mapping, boolean skipBadLines)
+            throws IOException, InvalidFile {
+        return read(files, mapping, skipBadLines, Sourced::new);
+    }
+
     /// Reads every record of every file.
     ///
     /// @param skipBadLines whether a bad record is counted and left out, instead of ending the reading
@@ -26,7 +47,12 @@ public record Loaded<T>(List<T> examples, long skipped, List<String> firstBad, l
     ///   nothing can be read behind a mistake; and if no record is left
     public static <T> Loaded<T> read(List<Path> files, Mapping<T> mapping, boolean skipBadLines)
             throws IOException, InvalidFile {
-        List<T> examples = new ArrayList<>();
+        return read(files, mapping, skipBadLines, (example, _, _) -> example);
+    }
+
+    private static <T, K> Loaded<K> read(List<Path> files, Mapping<T> mapping, boolean skipBadLines, Kept<T, K> kept)
+            throws IOException, InvalidFile {
+        List<K> examples = new ArrayList<>();
         List<String> firstBad = new ArrayList<>();
         Set<Object> seen = new HashSet<>();
         long skipped = 0;
@@ -36,12 +62,14 @@ public record Loaded<T>(List<T> examples, long skipped, List<String> firstBad, l
             try (Rows rows = Rows.open(file)) {
                 for (Row row = rows.next(); row != null; row = rows.next()) {
                     T example = null;
+                    JsonNode fields = MissingNode.getInstance();
                     String problem = null;
                     switch (row) {
                         case Row.Bad bad -> problem = bad.reason();
                         case Row.Fields record -> {
+                            fields = record.fields();
                             try {
-                                example = mapping.map(record.fields());
+                                example = mapping.map(fields);
                             } catch (BadRecord e) {
                                 problem = String.valueOf(e.getMessage());
                             }
@@ -59,7 +87,7 @@ public record Loaded<T>(List<T> examples, long skipped, List<String> firstBad, l
                     } else if (mapping.distinct() && !seen.add(asked(example))) {
                         repeated++;
                     } else {
-                        examples.add(example);
+                        examples.add(kept.of(example, file, fields));
                     }
                 }
             }

@@ -89,6 +89,11 @@ public final class YamlFile {
         return !value(key).isMissingNode();
     }
 
+    /// Whether an object is there: keys and values.
+    public boolean holdsObject(String key) {
+        return value(key).isObject();
+    }
+
     private JsonNode value(String key) {
         asked.add(key);
         JsonNode value = object.path(key);
@@ -149,16 +154,18 @@ public final class YamlFile {
         return value.asInt();
     }
 
-    /// A number within bounds, or `otherwise`.
+    /// A number within bounds, or `otherwise`. `1e-6` is one here, as in YAML 1.2.
     public double number(String key, double least, double most, double otherwise) throws InvalidFile {
         JsonNode value = value(key);
         if (value.isMissingNode()) {
             return otherwise;
         }
-        if (!value.isNumber() || !(value.asDouble() >= least && value.asDouble() <= most)) {
+        boolean number = value.isNumber() || value.asText().matches("[-+]?\\d+(\\.\\d*)?[eE][-+]?\\d+");
+        double read = number ? Double.parseDouble(value.asText()) : Double.NaN;
+        if (!(read >= least && read <= most)) {
             throw mistake(key, "a number from " + least + " to " + most);
         }
-        return value.asDouble();
+        return read;
     }
 
     /// A text or a list of texts, at least one; numbers and truth values count as they are written.

@@ -17,51 +17,60 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Function;
 
-/// Makes the demo's base model from nothing: a tokenizer and a small Llama, on text that [DemoText]
-/// generates. The same seed gives the same files on the same kind of machine.
+/// Makes a small base model from nothing: a tokenizer and a Llama of 0.7 million parameters beside its
+/// embedding. The same seed gives the same files on the same kind of machine.
 public final class Pretrainer {
-    private static final int VOCABULARY = 900;
     private static final int BATCH = 16;
-    private static final int LENGTH = 96;
     private static final double RATE = 3e-3;
 
     private Pretrainer() {}
 
+    /// What a model is made from.
+    ///
+    /// @param paragraph  the next piece of text, whose length is free
+    /// @param vocabulary of the tokenizer, at least 300
+    /// @param length     tokens of a row, at most 256: what the model can look back on afterwards
+    public record Text(Function<SplittableRandom, String> paragraph, int vocabulary, int length) {
+        /// The demo's world.
+        public static final Text DEMO = new Text(DemoText::paragraph, 900, 96);
+    }
+
     /// Trains for `steps` steps and writes a Hugging Face checkpoint folder.
-    public static void run(Path folder, int steps, long seed, Trainer.Progress progress)
+    public static void run(Path folder, Text text, int steps, long seed, Trainer.Progress progress)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
         Files.createDirectories(folder);
         SplittableRandom random = new SplittableRandom(seed);
         List<String> sample = new ArrayList<>();
         for (int i = 0; i < 4000; i++) {
-            sample.add(DemoText.paragraph(random));
+            sample.add(text.paragraph().apply(random));
         }
-        BpeTrainer.train(sample, VOCABULARY, folder.resolve("tokenizer.json"));
+        BpeTrainer.train(sample, text.vocabulary(), folder.resolve("tokenizer.json"));
         Files.writeString(folder.resolve("tokenizer_config.json"), """
                 {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
                 """);
-        writeConfig(folder);
+        writeConfig(folder, text.vocabulary());
         LlamaConfig config = LlamaConfig.read(folder);
         try (Model model = Model.untrained(config);
                 Tokenizer tokenizer = Tokenizer.load(folder)) {
             Map<String, List<Integer>> shapes = config.weights();
             float[] weights = initial(shapes, random);
             AdamW optimiser = new AdamW(weights.length);
-            Stream stream = new Stream(tokenizer, config, random);
+            Stream stream = new Stream(tokenizer, config, text, random);
             boolean on = true;
             for (int step = 0; on && step < steps; step++) {
                 Model.Gradient made = model.pretrainingGradient(stream.next(), weights);
                 double warm = Math.min(1, (step + 1) / 50.0);
                 double rate = RATE * warm * 0.5 * (1 + Math.cos(Math.PI * step / steps));
                 double norm = optimiser.step(weights, made.gradient(), rate, 0.01, 1.0);
-                on = progress.step(new Trainer.Step(step + 1, steps, made.loss(), norm, BATCH * LENGTH));
+                on = progress.step(new Trainer.Step(step + 1, steps, made.loss(), norm, (long) BATCH * text.length()));
             }
             Safetensors.write(folder.resolve("model.safetensors"), tensors(shapes, weights));
         }
     }
 
-    private static void writeConfig(Path folder) throws IOException {
+    private static void writeConfig(Path folder, int vocabulary) throws IOException {
         ObjectMapper json = new ObjectMapper();
         ObjectNode config = json.createObjectNode();
         config.putArray("architectures").add("LlamaForCausalLM");
@@ -79,7 +88,7 @@ public final class Pretrainer {
         config.put("tie_word_embeddings", true);
         config.put("attention_bias", false);
         config.put("mlp_bias", false);
-        config.put("vocab_size", VOCABULARY);
+        config.put("vocab_size", vocabulary);
         config.put("bos_token_id", 0);
         config.put("eos_token_id", 1);
         config.put("pad_token_id", 2);
@@ -124,32 +133,35 @@ public final class Pretrainer {
     private static final class Stream {
         private final Tokenizer tokenizer;
         private final LlamaConfig config;
+        private final Text text;
         private final SplittableRandom random;
         private final List<Integer> queue = new ArrayList<>();
 
-        Stream(Tokenizer tokenizer, LlamaConfig config, SplittableRandom random) {
+        Stream(Tokenizer tokenizer, LlamaConfig config, Text text, SplittableRandom random) {
             this.tokenizer = tokenizer;
             this.config = config;
+            this.text = text;
             this.random = random;
         }
 
         Batch next() {
-            int[][] tokens = new int[BATCH][LENGTH];
-            int[][] targets = new int[BATCH][LENGTH];
+            int length = text.length();
+            int[][] tokens = new int[BATCH][length];
+            int[][] targets = new int[BATCH][length];
             for (int row = 0; row < BATCH; row++) {
-                while (queue.size() < LENGTH + 1) {
+                while (queue.size() < length + 1) {
                     queue.add(config.beginToken());
                     for (int token :
-                            tokenizer.encode(DemoText.paragraph(random)).ids()) {
+                            tokenizer.encode(text.paragraph().apply(random)).ids()) {
                         queue.add(token);
                     }
                     queue.add(config.endToken());
                 }
-                for (int i = 0; i < LENGTH; i++) {
+                for (int i = 0; i < length; i++) {
                     tokens[row][i] = queue.get(i);
                     targets[row][i] = queue.get(i + 1);
                 }
-                queue.subList(0, LENGTH).clear();
+                queue.subList(0, length).clear();
             }
             return new Batch(tokens, targets);
         }

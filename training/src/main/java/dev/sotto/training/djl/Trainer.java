@@ -188,7 +188,31 @@ public final class Trainer {
         return run.result();
     }
 
-    private static TrainingState fresh(float[] start) {
+    /// Goes on from the end of an earlier training, with the optimiser's moments and the place in the data that it
+    /// left: for members that keep their optimiser from round to round.
+    ///
+    /// @param from its adapter is what is trained, and may be another since, such as the next round's; its loss and
+    ///   tokens are taken as 0
+    /// @param plan `steps` counts from the beginning of the first of these trainings, and is more than `from` has
+    /// @return with loss and tokens of this training alone
+    public static TrainingState resume(
+            Model model,
+            LoraConfig lora,
+            Coordinates coordinates,
+            TrainingState from,
+            TrainingSet<?> data,
+            Plan plan,
+            Correction correction,
+            Progress progress) {
+        TrainingState begin = new TrainingState(
+                from.step(), from.adapter(), from.first().clone(), from.second().clone(), 0, 0);
+        Run<?> run = new Run<>(model, lora, coordinates, data, plan, correction, begin);
+        while (run.step(progress)) {}
+        return run.state();
+    }
+
+    /// The state before any step.
+    public static TrainingState fresh(float[] start) {
         return new TrainingState(0, start, new float[start.length], new float[start.length], 0, 0);
     }
 

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
+import dev.sotto.training.checkpoint.TrainingState;
 import dev.sotto.training.data.Batch;
 import dev.sotto.training.data.Labelled;
 import dev.sotto.training.data.PackedBatch;
@@ -68,6 +69,18 @@ class TrainerTest {
         assertThat(train(lora, supervised, plan(4, 3, 2, 7))).isEqualTo(one);
         assertThat(train(lora, supervised, plan(4, 3, 2, 8))).isNotEqualTo(one);
         assertThat(one).isNotEqualTo(start);
+    }
+
+    /// Moments, place in the data and number of steps all go on.
+    @Test
+    void resume_inTwoParts_isOneTraining() {
+        TrainingState state = Trainer.fresh(start);
+        for (int steps : new int[] {2, 5}) {
+            state = Trainer.resume(
+                    model, lora, Coordinates.ADAPTER, state, supervised, plan(steps, 3, 3, 7), Correction.NONE, ON);
+        }
+        assertThat(state.step()).isEqualTo(5);
+        assertThat(state.adapter()).isEqualTo(train(lora, supervised, plan(5, 3, 3, 7)));
     }
 
     /// Examples of different lengths: a mean of the parts' means would be another one.

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.algorithms.ServerRule;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.TrainingPlan;
@@ -13,17 +14,19 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
-class SimulationTest {
+class MaskedFederationTest {
     private static final List<String> ORGANISATIONS = List.of("bank", "clinic", "ministry");
     private static final VectorLayout LAYOUT =
             new VectorLayout("adapter", true, List.of(new TensorLayout("a", List.of(50, 4), 0)));
 
-    private static Simulation simulation(ServerOptimizer optimizer) {
-        return new Simulation(
+    private static MaskedFederation simulation(ServerOptimizer optimizer) {
+        return new MaskedFederation(
                 ORGANISATIONS,
-                optimizer,
+                ServerRule.openFedLlm(optimizer),
                 LAYOUT,
-                new float[200],
+                Aggregation.first(ServerRule.openFedLlm(optimizer), new float[200]),
+                0,
+                3,
                 new TrainingPlan(
                         optimizer.wireName(),
                         "sft",
@@ -41,6 +44,7 @@ class SimulationTest {
                         0,
                         0,
                         1e-3),
+                24,
                 Randomness.secure());
     }
 
@@ -48,7 +52,7 @@ class SimulationTest {
     @Test
     void rounds_everyAlgorithm_followThePlaintextWithinTheBound() {
         for (ServerOptimizer optimizer : ServerOptimizer.values()) {
-            Simulation simulation = simulation(optimizer);
+            MaskedFederation simulation = simulation(optimizer);
             float[] plain = new float[200];
             float[][] state = optimizer.initialState(200);
             for (int round = 0; round < 3; round++) {
@@ -66,9 +70,10 @@ class SimulationTest {
                     control[i] = 3 * mean[i];
                 }
                 optimizer.step(plain, List.of(mean, control), state, round, 3);
-                Simulation.Round made = simulation.round((organisation, version, number) -> {
+                MaskedFederation.Round made = simulation.round((organisation, version, number) -> {
                     float[] delta = deltas[ORGANISATIONS.indexOf(organisation)];
-                    return new Simulation.LocalTraining.Learned(Map.of("adapter", delta, "control", delta), 1.5, 64);
+                    return new MaskedFederation.LocalTraining.Learned(
+                            Map.of("adapter", delta, "control", delta), 1.5, 64);
                 });
                 assertThat(made.maxError()).isLessThanOrEqualTo(made.errorBound() * (1 + 1e-9));
                 assertThat(made.meanLoss()).isCloseTo(1.5, within(1e-6));
@@ -87,22 +92,16 @@ class SimulationTest {
 
     @Test
     void rounds_organisationsOfDifferentSize_areWeightedByClass() {
-        Simulation simulation = simulation(ServerOptimizer.FEDAVG);
+        MaskedFederation simulation = simulation(ServerOptimizer.FEDAVG);
         Map<String, Long> examples = Map.of("bank", 100L, "clinic", 400L, "ministry", 1000L);
         simulation.round((organisation, adapter, round) -> {
             float[] delta = new float[200];
             delta[0] = organisation.equals("clinic") ? 0.001f : 0;
-            return new Simulation.LocalTraining.Learned(
+            return new MaskedFederation.LocalTraining.Learned(
                     Map.of("adapter", delta), 1, examples.getOrDefault(organisation, 1L));
         });
         // Classes 128, 512, 1024.
         assertThat((double) simulation.version().adapter()[0])
                 .isCloseTo(0.001 * 512 / (128 + 512 + 1024), within(1e-7));
-    }
-
-    @Test
-    void deal_examplesInTurn() {
-        assertThat(Simulation.deal(List.of(1, 2, 3, 4, 5), List.of("a", "b")))
-                .isEqualTo(Map.of("a", List.of(1, 3, 5), "b", List.of(2, 4)));
     }
 }

@@ -1,6 +1,6 @@
 package dev.sotto.participant.simulate;
 
-import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.algorithms.ServerRule;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
@@ -55,20 +55,19 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.function.Function;
 
 /// A federation in one process: the real state machines, real masks, real sums, and recomputation by
 /// every member; no network, no processes, no clock. It shows a recipe's mathematics. It protects nobody:
 /// one process holds everybody's secrets.
 ///
 /// Not thread-safe.
-public final class Simulation {
-    private static final int WEIGHT_CAP = 1024;
-    private static final int RING_BITS = 24;
+final class MaskedFederation {
+    /// Of integer weights.
+    static final int WEIGHT_CAP = 1024;
 
     /// Trains one organisation for one round.
     @FunctionalInterface
-    public interface LocalTraining {
+    interface LocalTraining {
         /// What it learned.
         ///
         /// @param vectors  the differences to what it was given, as [LocalUpdate] has them
@@ -87,12 +86,15 @@ public final class Simulation {
     /// @param maxError   the largest |secure mean − plaintext mean|
     /// @param errorBound what protocol §4 allows for it
     /// @param bytesUp    masked bytes of all members
-    public record Round(ModelVersion version, double meanLoss, double maxError, double errorBound, long bytesUp) {}
+    record Round(ModelVersion version, double meanLoss, double maxError, double errorBound, long bytesUp) {}
 
     private final Primitives primitives = new BouncyCastlePrimitives();
     private final Randomness randomness;
     private final String federation = "simulation";
-    private final ServerOptimizer optimizer;
+    private final ServerRule rule;
+    private final long firstRound;
+    private final int members;
+    private final int ringBits;
     private final VectorLayout adapter;
     private final TrainingPlan plan;
     private final Directory directory;
@@ -133,32 +135,39 @@ public final class Simulation {
         public void seal() {}
     }
 
-    /// A federation that starts from `start`.
+    /// A federation that goes on from `start`.
     ///
-    /// @param organisations at least 3, in ascending order
-    /// @param adapter       the layout of the vector; its ranges are set round by round
-    public Simulation(
-            List<String> organisations,
-            ServerOptimizer optimizer,
+    /// @param cohort     at least 3, in ascending order
+    /// @param adapter    the layout of the vector; its ranges are set round by round
+    /// @param firstRound the number that the server's rule has for the next round
+    /// @param members    N of SCAFFOLD: the cohort and those that sit out
+    /// @param ringBits   k
+    MaskedFederation(
+            List<String> cohort,
+            ServerRule rule,
             VectorLayout adapter,
-            float[] start,
+            ModelVersion start,
+            long firstRound,
+            int members,
             TrainingPlan plan,
+            int ringBits,
             Randomness randomness) {
         this.randomness = randomness;
-        this.optimizer = optimizer;
-        this.adapter = new VectorLayout(adapter.name(), optimizer.weighted(), adapter.tensors());
+        this.rule = rule;
+        this.firstRound = firstRound;
+        this.members = members;
+        this.ringBits = ringBits;
+        this.adapter = new VectorLayout(adapter.name(), rule.weighted(), adapter.tensors());
         this.plan = plan;
         this.lastLayout = this.adapter;
-        List<float[]> vectors = List.of(optimizer.initialState(start.length));
-        long coordinates = (long) start.length * (1 + vectors.size());
-        this.version = new ModelVersion(0, new ModelHeader(Optional.empty(), coordinates), start, vectors);
+        this.version = start;
         this.before = version;
         Identity coordinator = identity("coordinator");
         Map<String, Identity> identities = new TreeMap<>();
         Map<String, Secret> deliveries = new TreeMap<>();
         Map<String, Bytes> keys = new TreeMap<>();
         Map<String, Bytes> deliveryKeys = new TreeMap<>();
-        for (String id : organisations) {
+        for (String id : cohort) {
             Identity identity = identity(id);
             Secret delivery = randomness.secret(32);
             identities.put(id, identity);
@@ -170,12 +179,8 @@ public final class Simulation {
         this.director = new Director(
                 primitives, coordinator, directory, randomness.secret(32), randomness, Duration.ofSeconds(5));
         MemberRules rules = new MemberRules(
-                Set.copyOf(organisations),
-                3,
-                3,
-                Parameters.defaultMaxColluders(organisations.size()),
-                opened -> Optional.empty());
-        for (String id : organisations) {
+                Set.copyOf(cohort), 3, 3, Parameters.defaultMaxColluders(cohort.size()), opened -> Optional.empty());
+        for (String id : cohort) {
             Node node = new Node(id);
             node.member = Optional.of(new Member(
                     primitives,
@@ -196,14 +201,14 @@ public final class Simulation {
     }
 
     /// The present version.
-    public ModelVersion version() {
+    ModelVersion version() {
         return version;
     }
 
     /// Runs one round to its end.
     ///
     /// @throws IllegalStateException if it does not close, or a member's recomputation differs
-    public Round round(LocalTraining training) {
+    Round round(LocalTraining training) {
         nodes.values().forEach(node -> node.spool.clear());
         inboxes.clear();
         pending.add(new Input.Open(opened()));
@@ -237,10 +242,10 @@ public final class Simulation {
                 n - Math.max(threshold, minSurvivors),
                 c,
                 minSurvivors,
-                RING_BITS,
+                ringBits,
                 NextLayout.of(
                         adapter,
-                        optimizer.hasControl(),
+                        rule.optimizer().hasControl(),
                         version.header(),
                         plan.steps(),
                         plan.learningRate(),
@@ -341,7 +346,7 @@ public final class Simulation {
 
     private double errorBound(RoundOpened opened, UnmaskedSum unmasked) throws AggregateOutOfRange {
         VectorLayout vector = opened.layout().getFirst();
-        var codec = new FixedPoint(Ring.of(RING_BITS), vector, nodes.size(), WEIGHT_CAP);
+        var codec = new FixedPoint(Ring.of(ringBits), vector, nodes.size(), WEIGHT_CAP);
         double worst = 0;
         for (int tensor = 0; tensor < vector.tensors().size(); tensor++) {
             worst = Math.max(worst, codec.errorBound(tensor, unmasked.totals()));
@@ -373,7 +378,7 @@ public final class Simulation {
     }
 
     private UnmaskedSum.ServerStep serverStep() {
-        return (weights, decoded, vectors, round) -> optimizer.step(weights, decoded, vectors, round, nodes.size());
+        return (weights, decoded, vectors, round) -> rule.step(weights, decoded, vectors, firstRound + round, members);
     }
 
     private void recompute(MemberOutput.Closed closed) {
@@ -393,16 +398,5 @@ public final class Simulation {
         } catch (PeerMisbehaved e) {
             throw new IllegalStateException(e);
         }
-    }
-
-    /// Splits a list over organisations, one by one.
-    public static <T> Map<String, List<T>> deal(List<T> all, List<String> organisations) {
-        Map<String, List<T>> parts = new TreeMap<>();
-        Function<String, List<T>> fresh = id -> new ArrayList<>();
-        for (int i = 0; i < all.size(); i++) {
-            parts.computeIfAbsent(organisations.get(i % organisations.size()), fresh)
-                    .add(all.get(i));
-        }
-        return parts;
     }
 }
