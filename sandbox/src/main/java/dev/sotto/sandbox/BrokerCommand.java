@@ -5,6 +5,9 @@ import dev.sotto.sandbox.broker.BrokerSettings;
 import dev.sotto.sandbox.failure.Failure;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -35,9 +38,17 @@ final class BrokerCommand implements Callable<Integer> {
     @Option(names = "--ca", required = true, paramLabel = "FILE", description = "PEM: the federation's CA.")
     private Path ca = Path.of("");
 
+    @Option(
+            names = "--route",
+            paramLabel = "PORT=PORT",
+            description = "A further listener, and the port on 127.0.0.1 at which its clients reach it.")
+    private Map<Integer, Integer> routes = Map.of();
+
     @Override
     public Integer call() throws IOException, Failure {
-        Broker.run(new BrokerSettings(dir, port, controllerPort, tls, ca));
+        List<BrokerSettings.Route> listeners = new ArrayList<>();
+        routes.forEach((listener, reachedAt) -> listeners.add(new BrokerSettings.Route(listener, reachedAt)));
+        Broker.run(new BrokerSettings("127.0.0.1", dir, port, controllerPort, tls, ca, listeners));
         return 0;
     }
 }

@@ -1,6 +1,8 @@
 package dev.sotto.sandbox;
 
+import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
+import dev.sotto.sandbox.demo.ChildBroker;
 import dev.sotto.sandbox.demo.DataSets;
 import dev.sotto.sandbox.demo.Demo;
 import dev.sotto.sandbox.demo.DemoPlan;
@@ -142,7 +144,9 @@ final class DemoCommand implements Callable<Integer> {
         try (Supervisor supervisor = new Supervisor(
                 Jvm.ofThisProcess(artefacts.leash()), plan.output().resolve("logs"))) {
             Instant began = Instant.now();
-            Demo demo = new Demo(plan, artefacts, supervisor, display);
+            BrokerHost broker =
+                    new ChildBroker(artefacts, supervisor, plan.output().resolve("broker"), List.of());
+            Demo demo = new Demo(plan, artefacts, supervisor, broker, display);
             Demo.Outcome outcome = demo.federate(demo.killing());
             Report report = demo.report(outcome, Duration.between(began, Instant.now()));
             if (format == Format.json) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.Demo;
 import dev.sotto.sandbox.demo.DemoPlan;
@@ -17,7 +18,9 @@ import dev.sotto.sandbox.process.Supervisor;
 import dev.sotto.sandbox.report.Report;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.UpdateChunk;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -35,32 +38,66 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The demo's federation in small, with real processes: broker, coordinator, four organisations.
-@Timeout(240)
+@Timeout(600)
 class FederationIT {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /// What a record is refused for that somebody has changed, or sent again; `control` and `peer`: no message at all.
+    private static final Set<String> HARMLESS = Set.of(
+            "BAD_SIGNATURE",
+            "MALFORMED",
+            "UNKNOWN_SENDER",
+            "OTHER_TRANSCRIPT",
+            "UNEXPECTED_MESSAGE",
+            "OTHER_ROUND",
+            "control",
+            "peer");
 
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     Path folder;
+
+    private @Nullable BrokerHost broker;
+    private @Nullable Relay relay;
+
+    @AfterEach
+    void stopBroker() throws Exception {
+        if (relay != null) {
+            relay.close();
+        }
+        if (broker instanceof AutoCloseable container) {
+            container.close();
+        }
+    }
 
     @Test
     void federation_withAKilledMember_leavesOnlyMaskedUpdatesOnTheBroker() throws Exception {
         DemoPlan plan = plan(3, 4);
         try (Supervisor supervisor = supervisor(plan)) {
-            Demo demo = demo(plan, supervisor);
+            Relay wire = new Relay(true);
+            relay = wire;
+            Demo demo = demo(plan, supervisor, wire);
             Demo.Outcome outcome = demo.federate(demo.killing());
 
             JsonNode rounds = outcome.status().path("rounds");
@@ -69,7 +106,7 @@ class FederationIT {
             assertThat(rounds.get(1).path("dropped").get(0).path("organisation").asText())
                     .isEqualTo(plan.victim());
             assertThat(rounds.get(2).path("survivors")).hasSize(4);
-            topicsHoldNothingPlain(plan, outcome.federation());
+            brokerHoldsNothingPlain(plan, outcome.federation(), wire.captured());
             ownTopicsOnly(plan, outcome.federation());
             enrolmentIsForTheInvited(outcome.federation());
 
@@ -264,9 +301,10 @@ class FederationIT {
     }
 
     @Test
-    void memberThatRefuses_isShownToTheOperator_andOneThatIsRevokedMayDoNothing() throws Exception {
-        DemoPlan plan = plan(1, 4);
+    void memberThatRefuses_isShownToTheOperator_tamperingIsRefused_andTheRevokedMayDoNothing() throws Exception {
+        DemoPlan plan = plan(2, 4);
         try (Supervisor supervisor = supervisor(plan)) {
+            Tampering tampering = new Tampering("hospital");
             Demo.Outcome outcome = demo(plan, supervisor)
                     .federate(
                             federation -> {
@@ -274,14 +312,21 @@ class FederationIT {
                                 String strict = Files.readString(policy).replace("mostSteps: 10000", "mostSteps: 3");
                                 Files.writeString(policy, strict);
                             },
-                            (event, federation) -> {});
+                            tampering);
             Federation federation = outcome.federation();
 
-            assertThat(outcome.status().at("/rounds/0/survivors")).hasSize(3);
             JsonNode declined = outcome.status().at("/declined/0");
             assertThat(declined.path("organisation").asText()).isEqualTo("bank");
             assertThat(declined.path("reason").asText()).isEqualTo("POLICY");
             assertThat(declined.path("detail").asText()).contains("steps 4").contains("mostSteps 3");
+
+            assertThat(tampering.written()).isGreaterThan(300);
+            for (JsonNode round : outcome.status().path("rounds")) {
+                assertThat(round.path("attempt").asInt()).isOne();
+                assertThat(round.path("survivors")).hasSize(3);
+            }
+            assertThat(outcome.status().path("disputed")).isEmpty();
+            assertThat(refusals(plan)).contains("BAD_SIGNATURE").isSubsetOf(HARMLESS);
 
             federation.run(
                     "revoke",
@@ -297,8 +342,33 @@ class FederationIT {
             assertThat(federation.status().path("members"))
                     .anyMatch(member -> member.path("organisation").asText().equals("bank")
                             && member.path("state").asText().equals("revoked"));
-            mayNotWrite(federation, "bank", "sotto." + Federation.ID + ".inbox.bank");
+            dev.sotto.schemas.Topics topics = new dev.sotto.schemas.Topics(Federation.ID);
+            mayNotWrite(federation, "bank", topics.inbox("bank"));
+            mayNotRead(federation, "bank", topics.control());
+            mayNotRead(federation, "bank", topics.models());
         }
+    }
+
+    /// Why records were refused, as the organisations and the coordinator say.
+    private static Set<String> refusals(DemoPlan plan) throws IOException {
+        Set<String> reasons = new TreeSet<>();
+        Path logs = plan.output().resolve("logs");
+        for (String organisation : plan.organisations()) {
+            for (String line : Files.readAllLines(logs.resolve(organisation + ".log"))) {
+                if (line.startsWith("{")) {
+                    JsonNode event = JSON.readTree(line);
+                    if (event.path("event").asText().equals("error")) {
+                        reasons.add(event.path("reason").asText());
+                    }
+                }
+            }
+        }
+        Matcher refused =
+                Pattern.compile(": refused: ([A-Z_]+):").matcher(Files.readString(logs.resolve("coordinator.log")));
+        while (refused.find()) {
+            reasons.add(refused.group(1));
+        }
+        return reasons;
     }
 
     /// A member may write into its own topics whatever it likes; nobody stumbles over it.
@@ -319,13 +389,14 @@ class FederationIT {
         }
     }
 
-    private void topicsHoldNothingPlain(DemoPlan plan, Federation federation) throws Exception {
+    /// What the broker's operator sees, tapping everything: all topics, the disk, the wire.
+    private void brokerHoldsNothingPlain(DemoPlan plan, Federation federation, List<byte[]> captured) throws Exception {
         Needles needles = new Needles();
         for (String organisation : plan.organisations()) {
             Path home = federation.home(organisation);
             for (Path plain : files(home.resolve("plain"), ".f32")) {
                 needles.floats(plain);
-                needles.encoded(plain, Path.of(plain.toString().replace(".f32", ".json")));
+                needles.encoded(PlainUpdate.read(plain));
             }
             for (Path version : files(home.resolve("models"), ".f32")) {
                 needles.floats(version);
@@ -343,24 +414,105 @@ class FederationIT {
         assertThat(needles.find(Files.readAllBytes(anyPlain)))
                 .as("the search finds what is there")
                 .isPresent();
+        assertThat(needles.find(PlainUpdate.read(anyPlain).words()))
+                .as("the search finds what is there without a mask")
+                .isPresent();
 
         Map<String, Integer> seen = new HashMap<>();
-        Topics.readAll(Topics.settings(
-                        federation.bootstrap(),
-                        federation.folder().resolve("tls.pem"),
-                        federation.folder().resolve("ca.pem")))
-                .forEach((topic, records) -> {
-                    for (ConsumerRecord<byte[], byte[]> record : records) {
-                        byte[] value = Objects.requireNonNullElse(record.value(), new byte[0]);
-                        assertThat(needles.find(value))
-                                .as(topic + " at " + record.offset())
-                                .isEmpty();
-                        seen.merge(type(topic, value), 1, Integer::sum);
+        Map<String, byte[]> masked = new TreeMap<>();
+        Topics.readAll(operator(federation)).forEach((topic, records) -> {
+            for (ConsumerRecord<byte[], byte[]> record : records) {
+                byte[] value = Objects.requireNonNullElse(record.value(), new byte[0]);
+                assertThat(needles.find(value))
+                        .as(topic + " at " + record.offset())
+                        .isEmpty();
+                String type = type(topic, value);
+                seen.merge(type, 1, Integer::sum);
+                if (type.equals(MessageType.UPDATE_CHUNK.wireName())) {
+                    UpdateChunk chunk = chunk(value);
+                    if (chunk.vector().equals("adapter")) {
+                        String[] key = new String(record.key(), StandardCharsets.US_ASCII).split("/", -1);
+                        masked.put(
+                                topic.substring(topic.lastIndexOf('.') + 1) + "/plain/round-" + key[0] + "-attempt-"
+                                        + key[1] + ".f32",
+                                chunk.masked().toArray());
                     }
-                });
+                }
+            }
+        });
         // 3 rounds of 4 and once 3 members, each of an adapter chunk and a scalar chunk.
         assertThat(seen.get(MessageType.UPDATE_CHUNK.wireName())).isEqualTo(2 * (4 + 3 + 4));
         assertThat(seen).containsKeys("models", "leader", MessageType.ROUND_CLOSED.wireName(), "RegistryEntry");
+        assertThat(masked).hasSize(4 + 3 + 4);
+        masksHideEverything(masked, federation.home("bank").getParent());
+
+        Needles ciphertext = new Needles();
+        masked.values().forEach(ciphertext::bytes);
+        assertThat(ciphertext.count()).isPositive();
+        byte[] disk = Brokers.disk(Objects.requireNonNull(broker), plan.output().resolve("broker"));
+        assertThat(ciphertext.find(disk)).as("masked chunks are on the disk").isPresent();
+        assertThat(needles.find(disk)).as("the disk").isEmpty();
+
+        assertThat(captured.stream().mapToLong(stream -> stream.length).sum())
+                .as("bytes on the wire")
+                .isGreaterThan(masked.values().stream()
+                        .mapToLong(chunk -> chunk.length)
+                        .sum());
+        for (byte[] stream : captured) {
+            assertThat(needles.find(stream)).as("the wire").isEmpty();
+            assertThat(ciphertext.find(stream))
+                    .as("not even masked chunks are seen on the wire")
+                    .isEmpty();
+        }
+    }
+
+    /// Masked words are uniform, independent of the update below, and of each other: no mask is used twice.
+    private static void masksHideEverything(Map<String, byte[]> masked, Path organisations) throws Exception {
+        for (Map.Entry<String, byte[]> one : masked.entrySet()) {
+            PlainUpdate plain = PlainUpdate.read(organisations.resolve(one.getKey()));
+            requireUniform(one.getKey(), one.getValue());
+            double[] delta = new double[plain.delta().length];
+            for (int i = 0; i < delta.length; i++) {
+                delta[i] = plain.delta()[i];
+            }
+            assertThat(Math.abs(Uniformity.correlation(one.getValue(), delta)))
+                    .as("correlation of " + one.getKey() + " with its update")
+                    .isLessThan(Uniformity.SIGMAS);
+            // The same measures see an update that is not masked.
+            assertThat(Uniformity.chiSquare(plain.words(), 2)).isGreaterThan(Uniformity.CHI_SQUARE);
+            assertThat(Uniformity.correlation(plain.words(), plain.scaled()) / Math.sqrt(delta.length))
+                    .isGreaterThan(0.99);
+            for (Map.Entry<String, byte[]> other : masked.entrySet()) {
+                if (one.getKey().compareTo(other.getKey()) < 0) {
+                    requireUniform(
+                            one.getKey() + " − " + other.getKey(),
+                            Uniformity.difference(one.getValue(), other.getValue()));
+                }
+            }
+        }
+    }
+
+    private static void requireUniform(String what, byte[] words) {
+        for (int position = 0; position < 3; position++) {
+            assertThat(Uniformity.chiSquare(words, position))
+                    .as("chi-square of byte " + position + " of " + what)
+                    .isLessThan(Uniformity.CHI_SQUARE);
+        }
+    }
+
+    private static Map<String, Object> operator(Federation federation) {
+        return Topics.settings(
+                federation.bootstrap(),
+                federation.folder().resolve("tls.pem"),
+                federation.folder().resolve("ca.pem"));
+    }
+
+    private static UpdateChunk chunk(byte[] value) {
+        try {
+            return UpdateChunk.parse(Envelope.decode(Bytes.of(value)).payload());
+        } catch (MalformedMessage e) {
+            throw new AssertionError("no chunk", e);
+        }
     }
 
     private static String type(String topic, byte[] value) {
@@ -370,16 +522,40 @@ class FederationIT {
         }
         try {
             return Envelope.decode(Bytes.of(value)).type().wireName();
-        } catch (dev.sotto.schemas.MalformedMessage e) {
+        } catch (MalformedMessage e) {
             throw new AssertionError(topic + " holds what is no message", e);
         }
     }
 
-    private void ownTopicsOnly(DemoPlan plan, Federation federation) {
-        mayNotWrite(
-                federation,
-                plan.organisations().getFirst(),
-                "sotto." + Federation.ID + ".updates." + plan.organisations().get(1));
+    private static void ownTopicsOnly(DemoPlan plan, Federation federation) {
+        String organisation = plan.organisations().getFirst();
+        dev.sotto.schemas.Topics topics = new dev.sotto.schemas.Topics(Federation.ID);
+        String other = plan.organisations().get(1);
+        for (String topic : List.of(
+                topics.updates(other),
+                topics.inbox(other),
+                topics.control(),
+                topics.registry(),
+                topics.models(),
+                topics.leader())) {
+            mayNotWrite(federation, organisation, topic);
+        }
+        mayNotRead(federation, organisation, topics.leader());
+        mayNotRead(federation, organisation, "__transaction_state");
+    }
+
+    private static void mayNotRead(Federation federation, String organisation, String topic) {
+        Path home = federation.home(organisation);
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                Topics.settings(federation.bootstrap(), home.resolve("tls.pem"), home.resolve("ca.pem")),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            TopicPartition partition = new TopicPartition(topic, 0);
+            consumer.assign(List.of(partition));
+            assertThatThrownBy(() -> consumer.beginningOffsets(List.of(partition)))
+                    .as(organisation + " reads " + topic)
+                    .isInstanceOf(TopicAuthorizationException.class);
+        }
     }
 
     private static void mayNotWrite(Federation federation, String organisation, String topic) {
@@ -506,8 +682,19 @@ class FederationIT {
                 plan.output().resolve("logs"));
     }
 
-    private static Demo demo(DemoPlan plan, Supervisor supervisor) throws Exception {
+    private Demo demo(DemoPlan plan, Supervisor supervisor) throws Exception {
+        broker = Brokers.broker(supervisor, plan.output().resolve("broker"), List.of());
+        return demo(plan, supervisor, broker);
+    }
+
+    /// All members and the coordinator reach the broker through `wire`.
+    private Demo demo(DemoPlan plan, Supervisor supervisor, Relay wire) throws Exception {
+        broker = Brokers.broker(supervisor, plan.output().resolve("broker"), List.of(wire.route()));
+        return demo(plan, supervisor, wire.before(broker));
+    }
+
+    private static Demo demo(DemoPlan plan, Supervisor supervisor, BrokerHost broker) {
         Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
-        return new Demo(plan, Artefacts.ofThisBuild(), supervisor, display);
+        return new Demo(plan, Artefacts.ofThisBuild(), supervisor, broker, display);
     }
 }

@@ -1,7 +1,5 @@
 package dev.sotto.sandbox;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -17,6 +15,8 @@ import java.util.stream.LongStream;
 final class Needles {
     private final LongStream.Builder building = LongStream.builder();
     private long[] sorted = {};
+    /* A bit for every needle's hash: most offsets need no more than one look at it. */
+    private final long[] filter = new long[1 << 20];
 
     /// Two neighbouring binary32 numbers, little-endian and big-endian.
     void floats(Path file) throws IOException {
@@ -33,36 +33,30 @@ final class Needles {
 
     /// Three neighbouring coordinates of an update as it is encoded for the ring of 24 bits before
     /// masking: each was rounded up or down.
-    void encoded(Path file, Path description) throws IOException {
-        JsonNode described = new ObjectMapper().readTree(description.toFile());
-        ByteBuffer delta = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
-        double weight = described.path("weighted").asBoolean()
-                ? described.path("weight").asDouble()
-                        / described.path("weightCap").asDouble()
-                : 1;
-        int start = 0;
-        for (JsonNode tensor : described.path("tensors")) {
-            double scale = weight
-                    * described.path("quotient").asDouble()
-                    / tensor.path("range").asDouble();
-            int end = start + tensor.path("length").asInt();
-            for (int at = start; at + 3 <= end; at += 97) {
-                for (int up = 0; up < 8; up++) {
-                    byte[] words = new byte[9];
-                    boolean tiny = false;
-                    for (int i = 0; i < 3; i++) {
-                        int q = (int) Math.floor(delta.getFloat(4 * (at + i)) * scale) + (up >> i & 1);
-                        tiny |= Math.abs(q) < 256;
-                        words[3 * i] = (byte) q;
-                        words[3 * i + 1] = (byte) (q >> 8);
-                        words[3 * i + 2] = (byte) (q >> 16);
-                    }
-                    if (!tiny) {
-                        building.add(ByteBuffer.wrap(words).getLong());
-                    }
+    void encoded(PlainUpdate update) {
+        double[] scaled = update.scaled();
+        for (int at = 0; at + 3 <= scaled.length; at += 97) {
+            for (int up = 0; up < 8; up++) {
+                byte[] words = new byte[9];
+                boolean tiny = false;
+                for (int i = 0; i < 3; i++) {
+                    int q = (int) Math.floor(scaled[at + i]) + (up >> i & 1);
+                    tiny |= Math.abs(q) < 256;
+                    words[3 * i] = (byte) q;
+                    words[3 * i + 1] = (byte) (q >> 8);
+                    words[3 * i + 2] = (byte) (q >> 16);
+                }
+                if (!tiny) {
+                    building.add(ByteBuffer.wrap(words).getLong());
                 }
             }
-            start = end;
+        }
+    }
+
+    /// Some of these bytes.
+    void bytes(byte[] bytes) {
+        for (int at = 0; at + 8 <= bytes.length; at += 8) {
+            building.add(ByteBuffer.wrap(bytes).getLong(at));
         }
     }
 
@@ -79,14 +73,14 @@ final class Needles {
         for (int at = 0; at + 8 <= secret.capacity(); at++) {
             building.add(secret.getLong(at));
         }
-        ByteBuffer text = ByteBuffer.wrap(Files.readAllBytes(file));
-        for (int at = 0; at + 8 <= text.capacity(); at += 8) {
-            building.add(text.getLong(at));
-        }
+        bytes(Files.readAllBytes(file));
     }
 
     int count() {
         sorted = building.build().sorted().toArray();
+        for (long needle : sorted) {
+            filter[word(needle)] |= 1L << hash(needle);
+        }
         return sorted.length;
     }
 
@@ -94,10 +88,19 @@ final class Needles {
     Optional<Integer> find(byte[] haystack) {
         ByteBuffer bytes = ByteBuffer.wrap(haystack);
         for (int at = 0; at + 8 <= haystack.length; at++) {
-            if (Arrays.binarySearch(sorted, bytes.getLong(at)) >= 0) {
+            long candidate = bytes.getLong(at);
+            if ((filter[word(candidate)] >>> hash(candidate) & 1) != 0 && Arrays.binarySearch(sorted, candidate) >= 0) {
                 return Optional.of(at);
             }
         }
         return Optional.empty();
+    }
+
+    private static long hash(long needle) {
+        return needle * 0x9E37_79B9_7F4A_7C15L >>> 38;
+    }
+
+    private static int word(long needle) {
+        return (int) (hash(needle) >>> 6);
     }
 }

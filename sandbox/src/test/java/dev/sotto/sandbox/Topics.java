@@ -1,5 +1,6 @@
 package dev.sotto.sandbox;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -7,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -30,7 +32,8 @@ final class Topics {
     }
 
     /// Every record of every topic, internal ones too, committed or not.
-    static Map<String, List<ConsumerRecord<byte[], byte[]>>> readAll(Map<String, Object> settings) throws Exception {
+    static Map<String, List<ConsumerRecord<byte[], byte[]>>> readAll(Map<String, Object> settings)
+            throws IOException, InterruptedException {
         Map<String, List<ConsumerRecord<byte[], byte[]>>> all = new TreeMap<>();
         Map<String, Object> reading = new HashMap<>(settings);
         reading.put("exclude.internal.topics", "false");
@@ -53,6 +56,8 @@ final class Topics {
                 }
                 all.put(topic, records);
             }
+        } catch (ExecutionException e) {
+            throw new IOException("the topics cannot be listed", e);
         }
         return all;
     }

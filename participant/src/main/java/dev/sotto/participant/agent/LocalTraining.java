@@ -2,6 +2,8 @@ package dev.sotto.participant.agent;
 
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.home.PrivacyLedger;
 import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.participant.model.Plans;
 import dev.sotto.schemas.Bytes;
@@ -17,6 +19,7 @@ import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.djl.Trainer;
 import dev.sotto.training.djl.TrainingSet;
+import dev.sotto.training.privacy.DpSgd;
 import dev.sotto.training.recipe.Corpus;
 import dev.sotto.training.recipe.Recipe;
 import dev.sotto.training.template.Sequences;
@@ -82,25 +85,36 @@ public final class LocalTraining implements AutoCloseable {
         }
     }
 
+    /// What a round's training costs of the privacy of the examples.
+    ///
+    /// @throws IOException if its plan cannot be followed
+    PrivacyLedger.Training cost(RoundOpened round, Policy.Privacy privacy) throws IOException {
+        TrainingPlan plan = round.plan();
+        return new PrivacyLedger.Training(
+                round.round(),
+                round.attempt(),
+                plan.steps(),
+                plan.batchSize(),
+                data(plan).examples().size(),
+                privacy.noiseMultiplier());
+    }
+
     /// Trains as the round's plan says, from `start`. Another attempt at the same round draws other examples:
     /// an update that was spent is never made again (protocol §5).
     ///
     /// @param publicSeed of the federation
     /// @param ownControl SCAFFOLD's c_k, if there is one
+    /// @param privacy    of this training alone, if it is to be private
     LocalUpdate train(
             RoundOpened round,
             Bytes publicSeed,
             ModelVersion start,
             Optional<float[]> ownControl,
+            Optional<DpSgd> privacy,
             Trainer.Progress progress)
             throws IOException {
         TrainingPlan plan = round.plan();
-        TrainingSet<?> data;
-        try {
-            data = trainingSet(plan);
-        } catch (IllegalArgumentException | InvalidFile | TemplateRefused e) {
-            throw new IOException(e.getMessage(), e);
-        }
+        TrainingSet<?> data = data(plan);
         LoraConfig lora = Plans.lora(plan);
         return LocalUpdate.train(
                 model,
@@ -115,10 +129,19 @@ public final class LocalTraining implements AutoCloseable {
                         plan.weightDecay(),
                         plan.clipNorm(),
                         seed + round.round() + (round.attempt() - 1) * ANOTHER_ATTEMPT),
+                privacy,
                 ServerOptimizer.of(plan.algorithm()),
                 plan.proximalMu(),
                 ownControl,
                 progress);
+    }
+
+    private TrainingSet<?> data(TrainingPlan plan) throws IOException {
+        try {
+            return trainingSet(plan);
+        } catch (IllegalArgumentException | InvalidFile | TemplateRefused e) {
+            throw new IOException(e.getMessage(), e);
+        }
     }
 
     private TrainingSet<?> trainingSet(TrainingPlan plan) throws IOException, InvalidFile, TemplateRefused {

@@ -27,6 +27,7 @@ import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
 import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.home.PrivacyLedger;
 import dev.sotto.participant.kafka.KafkaClients;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
@@ -48,6 +49,8 @@ import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.LoraMode;
+import dev.sotto.training.privacy.DpSgd;
+import dev.sotto.training.privacy.Noise;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -89,6 +92,7 @@ final class Session implements AutoCloseable {
     private final List<Instant> taken = new ArrayList<>();
     private Peers peers;
     private Policy policy;
+    private PrivacyLedger ledger;
     private Directory directory;
     private Member member;
     private MemberState state = new MemberState.Idle(Chain.START);
@@ -110,6 +114,7 @@ final class Session implements AutoCloseable {
         this.trainer = trainer;
         this.peers = Peers.read(my.home());
         this.policy = Policy.read(my.home().policy());
+        this.ledger = PrivacyLedger.read(my.home());
         this.directory = peers.directory(my.membership());
         this.member = member();
         String id = my.membership().organisation();
@@ -425,6 +430,10 @@ final class Session implements AutoCloseable {
         if (impossible.isPresent()) {
             return impossible;
         }
+        Optional<String> overspent = overspent(round);
+        if (overspent.isPresent()) {
+            return overspent;
+        }
         ServerOptimizer optimizer;
         LoraConfig lora;
         LoraMode mode;
@@ -462,6 +471,18 @@ final class Session implements AutoCloseable {
         plan = Optional.of(round);
         my.events().phase("opened", round.round(), round.attempt());
         return Optional.empty();
+    }
+
+    private Optional<String> overspent(RoundOpened round) {
+        if (policy.privacy().isEmpty()) {
+            return Optional.empty();
+        }
+        try {
+            Policy.Privacy privacy = policy.privacy().get();
+            return ledger.refuses(privacy, my.training().cost(round, privacy));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private Optional<String> fetch(RoundOpened round, VectorLayout layout, ServerOptimizer optimizer) {
@@ -503,11 +524,12 @@ final class Session implements AutoCloseable {
         ModelVersion start = version.orElseThrow();
         Bytes publicSeed = Bytes.fromHex(my.membership().publicSeed());
         Optional<float[]> ownControl = controls.own(start.adapter().length);
+        Optional<DpSgd> privacy = privacy(round);
         my.events().phase("training", round.round(), round.attempt());
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round, publicSeed, start, ownControl, step -> {
+                        return my.training().train(round, publicSeed, start, ownControl, privacy, step -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")
@@ -522,6 +544,26 @@ final class Session implements AutoCloseable {
                     }
                 },
                 trainer));
+    }
+
+    /// Charges the training before it begins: whatever becomes of it counts.
+    private Optional<DpSgd> privacy(RoundOpened round) throws IOException {
+        if (policy.privacy().isEmpty()) {
+            return Optional.empty();
+        }
+        Policy.Privacy privacy = policy.privacy().get();
+        ledger = ledger.charge(my.home(), my.training().cost(round, privacy));
+        my.events()
+                .tell(my.events()
+                        .event("privacy")
+                        .put("round", round.round())
+                        .put("attempt", round.attempt())
+                        .put("epsilon", ledger.epsilon(privacy.delta()))
+                        .put("delta", privacy.delta())
+                        .put("mostEpsilon", privacy.mostEpsilon()));
+        byte[] key = new byte[32];
+        my.randomness().fill(key);
+        return Optional.of(new DpSgd(privacy.clipNorm(), privacy.noiseMultiplier(), new Noise(key)));
     }
 
     private void trained() throws IOException {
@@ -557,8 +599,14 @@ final class Session implements AutoCloseable {
                         .put("round", round.round())
                         .put("attempt", round.attempt())
                         .put("loss", result.meanLoss()));
+        // With differential privacy nothing leaves that is not private: loss and tokens are said to be 0.
+        boolean told = policy.privacy().isEmpty();
         Update update = new Update(
-                result.vectors(), weight, result.meanLoss(), my.training().examples(), result.tokens());
+                result.vectors(),
+                weight,
+                told ? result.meanLoss() : 0,
+                my.training().examples(),
+                told ? result.tokens() : 0);
         step(new MemberInput.Trained(update, spool()));
     }
 

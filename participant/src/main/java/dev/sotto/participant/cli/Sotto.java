@@ -22,6 +22,7 @@ import picocli.CommandLine.Command;
             EnrollCommand.class,
             PeersCommand.class,
             PolicyCommand.class,
+            PrivacyCommand.class,
             RunCommand.class,
             LiftCommand.class,
             StatusCommand.class,

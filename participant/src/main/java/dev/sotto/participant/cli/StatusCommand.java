@@ -5,7 +5,12 @@ import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
+import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.home.PrivacyLedger;
+import dev.sotto.training.checkpoint.InvalidFile;
+import java.io.IOException;
 import java.nio.channels.FileLock;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,10 +42,25 @@ final class StatusCommand implements Callable<Integer> {
                         .map(last -> "version " + last.version() + ", digest " + last.digest()
                                 + (last.recomputed() ? ", recomputed here" : ""))
                         .orElse("none yet"));
+        out.println("privacy       " + privacy(own));
         return 0;
     }
 
-    private static boolean isRunning(Home home) throws java.io.IOException {
+    private static String privacy(Home home) throws IOException, InvalidFile {
+        PrivacyLedger ledger = PrivacyLedger.read(home);
+        return Policy.read(home.policy())
+                .privacy()
+                .map(privacy -> String.format(
+                        Locale.ROOT,
+                        "epsilon %.3f of %s spent at delta %s, in %d trainings",
+                        ledger.epsilon(privacy.delta()),
+                        privacy.mostEpsilon(),
+                        privacy.delta(),
+                        ledger.trainings().size()))
+                .orElse("the policy demands none");
+    }
+
+    private static boolean isRunning(Home home) throws IOException {
         try (FileLock lock = home.lock()) {
             lock.channel().close();
             return false;

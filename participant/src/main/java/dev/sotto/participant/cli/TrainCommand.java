@@ -1,6 +1,7 @@
 package dev.sotto.participant.cli;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.algorithms.Schedule;
 import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.participant.home.Failed;
@@ -11,11 +12,13 @@ import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.PeftFiles;
+import dev.sotto.training.djl.Coordinates;
 import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.Tokenizer;
 import dev.sotto.training.djl.Trainer;
 import dev.sotto.training.djl.TrainingSet;
+import dev.sotto.training.privacy.DpSgd;
 import dev.sotto.training.recipe.Corpus;
 import java.io.Console;
 import java.io.IOException;
@@ -112,6 +115,9 @@ final class TrainCommand implements Callable<Integer> {
             description = "Longest gradient; 0 for any (default ${DEFAULT-VALUE}).")
     double clipNorm;
 
+    @Mixin
+    PrivacyOptions privacy = new PrivacyOptions();
+
     @Option(
             names = "--rounds",
             defaultValue = "1",
@@ -143,6 +149,10 @@ final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         check();
+        if (packing && privacy.on()) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--packing does not go with differential privacy, which cuts each example");
+        }
         PrintWriter said =
                 format.json() ? spec.commandLine().getErr() : spec.commandLine().getOut();
         Corpus<?> corpus = data.corpus(recipes.recipe(packing), files);
@@ -164,7 +174,9 @@ final class TrainCommand implements Callable<Integer> {
                     start.vector().length,
                     rounds * each,
                     model.execution().device()));
-            train(model, start, set, each, corpus, said);
+            Optional<PrivacyOptions.Cost> cost =
+                    privacy.cost(batchSize, set.examples().size(), (long) rounds * each);
+            train(model, start, set, each, cost, corpus, said);
         }
         return 0;
     }
@@ -206,7 +218,13 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private void train(
-            Model model, PeftFiles.Adapter start, TrainingSet<?> set, int each, Corpus<?> corpus, PrintWriter said)
+            Model model,
+            PeftFiles.Adapter start,
+            TrainingSet<?> set,
+            int each,
+            Optional<PrivacyOptions.Cost> cost,
+            Corpus<?> corpus,
+            PrintWriter said)
             throws IOException, InvalidFile {
         long began = System.nanoTime();
         LossCurve curve = new LossCurve(output);
@@ -237,6 +255,7 @@ final class TrainCommand implements Callable<Integer> {
                     weightDecay,
                     clipNorm,
                     seed + round);
+            Optional<DpSgd> method = cost.map(PrivacyOptions.Cost::method);
             result = saveEvery.isPresent()
                     ? Trainer.train(
                             model,
@@ -244,11 +263,21 @@ final class TrainCommand implements Callable<Integer> {
                             result.adapter(),
                             set,
                             plan,
+                            method,
                             Correction.NONE,
                             state(round),
                             saveEvery.get(),
                             progress)
-                    : Trainer.train(model, start.lora(), result.adapter(), set, plan, Correction.NONE, progress);
+                    : Trainer.train(
+                            model,
+                            start.lora(),
+                            Coordinates.ADAPTER,
+                            result.adapter(),
+                            set,
+                            plan,
+                            method,
+                            Correction.NONE,
+                            progress);
             tokens += meter.tokens();
         }
         PeftFiles.write(
@@ -257,7 +286,7 @@ final class TrainCommand implements Callable<Integer> {
         for (int round = 0; round < rounds; round++) {
             Files.deleteIfExists(state(round));
         }
-        tell(result, each, corpus, tokens, (System.nanoTime() - began) / 1e9);
+        tell(result, each, cost, corpus, tokens, (System.nanoTime() - began) / 1e9);
     }
 
     /// One a round: those of rounds that are done lead through them at once.
@@ -265,10 +294,16 @@ final class TrainCommand implements Callable<Integer> {
         return output.resolve("training-state-" + (round + 1) + ".safetensors");
     }
 
-    private void tell(Trainer.Result result, int each, Corpus<?> corpus, long tokens, double seconds) {
+    private void tell(
+            Trainer.Result result,
+            int each,
+            Optional<PrivacyOptions.Cost> cost,
+            Corpus<?> corpus,
+            long tokens,
+            double seconds) {
         PrintWriter out = spec.commandLine().getOut();
         if (format.json()) {
-            out.println(JsonNodeFactory.instance
+            ObjectNode told = JsonNodeFactory.instance
                     .objectNode()
                     .put("meanLoss", result.meanLoss())
                     .put("steps", rounds * each)
@@ -277,10 +312,16 @@ final class TrainCommand implements Callable<Integer> {
                     .put("tokens", tokens)
                     .put("tokensPerSecond", tokens / seconds)
                     .put("seconds", seconds)
-                    .put("adapter", output.toString()));
+                    .put("adapter", output.toString());
+            cost.ifPresent(known -> told.put("epsilon", known.epsilon())
+                    .put("delta", known.delta())
+                    .put("noiseMultiplier", known.step().noiseMultiplier())
+                    .put("dpClip", known.clip()));
+            out.println(told);
         } else {
             out.println(String.format(
                     Locale.ROOT, "mean loss %.4f; adapter, loss.csv and loss.svg in %s", result.meanLoss(), output));
+            cost.ifPresent(known -> out.println(PrivacyCommand.text(known)));
         }
     }
 

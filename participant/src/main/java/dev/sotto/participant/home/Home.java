@@ -87,6 +87,11 @@ public record Home(Path path) {
         return path.resolve("policy.yaml");
     }
 
+    /// What trainings have cost of the records' privacy.
+    public Path privacy() {
+        return path.resolve("privacy.json");
+    }
+
     /// What was signed.
     public Path journal() {
         return path.resolve("journal");
@@ -141,6 +146,11 @@ public record Home(Path path) {
             channel.force(true);
         }
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    /// Writes a record as JSON that only its owner may read.
+    public static void writeSecretJson(Path file, Object value) throws IOException {
+        writeSecret(file, JSON.writeValueAsBytes(value));
     }
 
     /// Writes a secret as base64.

@@ -41,6 +41,7 @@ import java.util.Set;
 /// @param openingHours   when it takes part
 /// @param verify         `all`: every round is recomputed; `sample`: random chunks of it; `never`: only
 ///   digests are compared
+/// @param privacy        differential privacy of the records here, if there is to be any
 public record Policy(
         int smallestCohort,
         int minSurvivors,
@@ -57,7 +58,16 @@ public record Policy(
         int mostAttempts,
         int mostPerDay,
         OpeningHours openingHours,
-        String verify) {
+        String verify,
+        Optional<Privacy> privacy) {
+    /// Differential privacy of each record of this organisation, against everybody who sees sums and models.
+    ///
+    /// @param clipNorm        C, of an example's gradient
+    /// @param noiseMultiplier σ
+    /// @param delta           of all trainings together
+    /// @param mostEpsilon     of all trainings together
+    public record Privacy(double clipNorm, double noiseMultiplier, double delta, double mostEpsilon) {}
+
     /// The file that enrolment writes: every key with its default.
     public static final String TEMPLATE = """
             # What this organisation demands of every round. What breaks a rule is declined, with the reason, and
@@ -96,6 +106,12 @@ public record Policy(
             # all: everything. sample: random chunks, as many as let the members together look at all of it.
             # never: only the digest of the new adapter is compared.
             verify: sample
+
+            # Differential privacy of each example here, off as long as this is a comment (docs/privacy.md): its gradient
+            # is cut to clipNorm and noise of noiseMultiplier times that is added, in training, before anything leaves. All
+            # trainings together, also of attempts that failed, stay within epsilon mostEpsilon at delta, which is below one
+            # over the number of examples. What would go beyond is declined.
+            # privacy: {clipNorm: 1.0, noiseMultiplier: 1.0, delta: 1.0e-5, mostEpsilon: 8}
             """;
 
     private static final Duration DAY = Duration.ofHours(24);
@@ -121,7 +137,7 @@ public record Policy(
         if (tree == null || !tree.isObject()) {
             throw new InvalidFile(file, "must be a mapping of keys to values");
         }
-        Keys keys = new Keys(file, tree);
+        Keys keys = new Keys(file, "", tree);
         Policy policy = new Policy(
                 keys.integer("smallestCohort", 3, 255),
                 keys.integer("minSurvivors", 3, 255),
@@ -138,7 +154,8 @@ public record Policy(
                 keys.integer("mostAttempts", 1, 1_000_000),
                 keys.integer("mostPerDay", 1, 1_000_000),
                 keys.hours("openingHours"),
-                keys.text("verify", List.of("all", "sample", "never")));
+                keys.text("verify", List.of("all", "sample", "never")),
+                keys.privacy());
         keys.done();
         return policy;
     }
@@ -208,11 +225,14 @@ public record Policy(
 
     private static final class Keys {
         private final Path file;
+        private final String within;
         private final JsonNode tree;
         private final Set<String> known = new HashSet<>();
 
-        Keys(Path file, JsonNode tree) {
+        /// @param within what the names of keys begin with in messages
+        Keys(Path file, String within, JsonNode tree) {
             this.file = file;
+            this.within = within;
             this.tree = tree;
         }
 
@@ -226,10 +246,33 @@ public record Policy(
 
         double number(String key, double least, double most) throws InvalidFile {
             JsonNode value = value(key);
-            if (!value.isNumber() || !(value.doubleValue() >= least && value.doubleValue() <= most)) {
+            // YAML 1.1 takes 1e-5, without a point, for text.
+            double number = value.isNumber() || value.asText().matches("[0-9]+[eE][-+]?[0-9]+")
+                    ? Double.parseDouble(value.asText())
+                    : Double.NaN;
+            if (!(number >= least && number <= most)) {
                 throw bad(key, value, "a number from " + least + " to " + most);
             }
-            return value.doubleValue();
+            return number;
+        }
+
+        Optional<Privacy> privacy() throws InvalidFile {
+            known.add("privacy");
+            JsonNode value = tree.get("privacy");
+            if (value == null) {
+                return Optional.empty();
+            }
+            if (!value.isObject()) {
+                throw bad("privacy", value, "a mapping, or left out");
+            }
+            Keys keys = new Keys(file, "privacy.", value);
+            Privacy privacy = new Privacy(
+                    keys.number("clipNorm", 1e-6, 1e6),
+                    keys.number("noiseMultiplier", 0.01, 1000),
+                    keys.number("delta", 1e-15, 0.01),
+                    keys.number("mostEpsilon", 0.001, 1000));
+            keys.done();
+            return Optional.of(privacy);
         }
 
         String text(String key, List<String> allowed) throws InvalidFile {
@@ -274,7 +317,7 @@ public record Policy(
             if (!unknown.isEmpty()) {
                 throw new InvalidFile(
                         file,
-                        "unknown key '" + unknown.getFirst() + "'; allowed are "
+                        "unknown key '" + within + unknown.getFirst() + "'; allowed are "
                                 + String.join(", ", known.stream().sorted().toList()));
             }
         }
@@ -283,13 +326,13 @@ public record Policy(
             known.add(key);
             JsonNode value = tree.get(key);
             if (value == null || value.isNull()) {
-                throw new InvalidFile(file, key + " is missing");
+                throw new InvalidFile(file, within + key + " is missing");
             }
             return value;
         }
 
         private InvalidFile bad(String key, JsonNode value, String allowed) {
-            return new InvalidFile(file, key + " is " + value + ", must be " + allowed);
+            return new InvalidFile(file, within + key + " is " + value + ", must be " + allowed);
         }
     }
 }

@@ -11,6 +11,7 @@ import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.SharedAdapter;
 import dev.sotto.training.djl.Trainer;
 import dev.sotto.training.djl.TrainingSet;
+import dev.sotto.training.privacy.DpSgd;
 import java.util.Map;
 import java.util.Optional;
 
@@ -40,6 +41,24 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             double proximalMu,
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
+        return train(
+                model, lora, shared, start, data, plan, Optional.empty(), optimizer, proximalMu, ownControl, progress);
+    }
+
+    /// The same, with differential privacy or without. What FedProx and SCAFFOLD do besides is made of what is private
+    /// already; loss and tokens are not private.
+    public static LocalUpdate train(
+            Model model,
+            LoraConfig lora,
+            SharedAdapter shared,
+            ModelVersion start,
+            TrainingSet<?> data,
+            Trainer.Plan plan,
+            Optional<DpSgd> privacy,
+            ServerOptimizer optimizer,
+            double proximalMu,
+            Optional<float[]> ownControl,
+            Trainer.Progress progress) {
         return of(
                 shared,
                 start,
@@ -48,7 +67,8 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
                 ownControl,
                 plan.steps(),
                 plan.learningRate(),
-                (round, from, correction) -> Trainer.train(model, lora, round, from, data, plan, correction, progress));
+                (round, from, correction) ->
+                        Trainer.train(model, lora, round, from, data, plan, privacy, correction, progress));
     }
 
     /// The local training itself.

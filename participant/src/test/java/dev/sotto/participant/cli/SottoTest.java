@@ -71,6 +71,58 @@ class SottoTest {
     }
 
     @Test
+    void train_withDifferentialPrivacy_saysWhatItCosts() throws Exception {
+        List<Object> command = List.of(
+                "train",
+                "--base",
+                BASE,
+                "--data",
+                data(30),
+                "--steps",
+                2,
+                "--rounds",
+                2,
+                "--batch-size",
+                3,
+                "--output-dir",
+                folder.resolve("adapter"));
+        assertThat(sotto(with(command, "--dp-noise", 1, "--dp-delta", 1e-4, "--save-every", 1, "--output", "json")))
+                .isZero();
+        assertThat(sotto(
+                        "privacy",
+                        "--examples",
+                        30,
+                        "--batch-size",
+                        3,
+                        "--steps",
+                        4,
+                        "--dp-noise",
+                        1,
+                        "--dp-delta",
+                        1e-4,
+                        "--output",
+                        "json"))
+                .isZero();
+        String[] lines =
+                out.toString().lines().filter(line -> line.startsWith("{")).toArray(String[]::new);
+        String epsilon = lines[1].substring(1, lines[1].indexOf(','));
+        assertThat(epsilon).startsWith("\"epsilon\":");
+        assertThat(lines[0]).contains(epsilon, "\"delta\":1.0E-4", "\"noiseMultiplier\":1.0", "\"dpClip\":1.0");
+        assertThat(sotto(with(command, "--dp-epsilon", 2))).isZero();
+        assertThat(out.toString()).contains("each of 30 examples: epsilon 2.000 at delta 1.0E-5 after 4 steps");
+        assertThat(sotto(with(command, "--dp-noise", 1, "--packing"))).isEqualTo(2);
+        assertThat(sotto(with(command, "--dp-noise", 1, "--dp-epsilon", 1))).isEqualTo(2);
+        assertThat(sotto(with(command, "--dp-noise", 0))).isEqualTo(2);
+        assertThat(sotto(with(command, "--dp-noise", 1, "--dp-delta", 0.1))).isEqualTo(2);
+        assertThat(err.toString())
+                .contains(
+                        "--packing does not go with differential privacy",
+                        "--dp-noise and --dp-epsilon exclude each other",
+                        "noise multiplier is 0.0",
+                        "--dp-delta is 0.1, must be above 0 and below one over the 30 examples");
+    }
+
+    @Test
     void trainThenEvaluate_adapterIsBetterThanTheBase() throws Exception {
         Path adapter = folder.resolve("adapter");
         assertThat(sotto("train", "--base", BASE, "--data", data(30), "--steps", 8, "--output-dir", adapter))

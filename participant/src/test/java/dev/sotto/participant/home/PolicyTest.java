@@ -93,6 +93,26 @@ class PolicyTest {
         wrong("[uniform, classes]", "[uniform", "line");
     }
 
+    @Test
+    void privacy_isOffUnlessItIsThere_andReadWhole() throws Exception {
+        assertThat(read(Policy.TEMPLATE).privacy()).isEmpty();
+        assertThat(read(Policy.TEMPLATE.replace("# privacy: {", "privacy: {")).privacy())
+                .contains(new Policy.Privacy(1, 1, 1e-5, 8));
+        assertThat(read(Policy.TEMPLATE + "privacy: {clipNorm: 2, noiseMultiplier: 0.5, delta: 1e-6, mostEpsilon: 3}\n")
+                        .privacy())
+                .contains(new Policy.Privacy(2, 0.5, 1e-6, 3));
+    }
+
+    @Test
+    void privacy_withABadKey_namesItAndWhatIsAllowed() {
+        String privacy = "# privacy: {clipNorm: 1.0, noiseMultiplier: 1.0, delta: 1.0e-5, mostEpsilon: 8}";
+        wrong(privacy, "privacy: on", "privacy is", "a mapping, or left out");
+        wrong(privacy, "privacy: {clipNorm: 1}", "privacy.noiseMultiplier is missing");
+        wrong("# privacy: {clipNorm: 1.0", "privacy: {clipNorm: 0", "privacy.clipNorm is 0", "from 1.0E-6");
+        wrong(privacy, privacy.substring(2).replace("1.0e-5", "0.5"), "privacy.delta is 0.5", "to 0.01");
+        wrong(privacy, privacy.substring(2).replace("8}", "8, much: 1}"), "unknown key 'privacy.much'");
+    }
+
     private void wrong(String good, String bad, String... parts) {
         assertThatThrownBy(() -> read(Policy.TEMPLATE.replace(good, bad)))
                 .isInstanceOf(InvalidFile.class)

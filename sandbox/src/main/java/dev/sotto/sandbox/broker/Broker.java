@@ -61,7 +61,7 @@ public final class Broker {
     private static void format(Path file) throws Failure {
         ByteArrayOutputStream said = new ByteArrayOutputStream();
         int exitCode = kafka.tools.StorageTool.execute(
-                new String[] {"format", "--ignore-formatted", "--standalone", "-t", CLUSTER_ID, "-c", file.toString()},
+                new String[] {"format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", file.toString()},
                 new PrintStream(said, true, StandardCharsets.UTF_8));
         if (exitCode != 0) {
             throw Failure.invalid("Kafka cannot format the folder of " + file + ": "

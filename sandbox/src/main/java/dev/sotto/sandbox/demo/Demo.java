@@ -2,6 +2,7 @@ package dev.sotto.sandbox.demo;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.failure.Failure;
 import dev.sotto.sandbox.process.Supervisor;
 import dev.sotto.sandbox.report.Page;
@@ -34,7 +35,7 @@ public final class Demo {
     private static final int MOST_ATTEMPTS = 5;
     private static final String MARKER = ".sotto-demo";
 
-    /// Changes the organisations' folders when they are members and not yet running.
+    /// Changes folders of a federation whose processes do not run yet.
     @FunctionalInterface
     public interface Preparation {
         /// Changes them.
@@ -54,9 +55,15 @@ public final class Demo {
     /// @param coordinates of the adapter
     public record Outcome(Federation federation, DataSets data, JsonNode status, long coordinates) {}
 
+    /// A federation in which everybody is a member and runs.
+    ///
+    /// @param coordinates of the adapter
+    public record Begun(Federation federation, DataSets data, long coordinates) {}
+
     private final DemoPlan plan;
     private final Artefacts artefacts;
     private final Supervisor supervisor;
+    private final BrokerHost broker;
     private final Display display;
     private final Watch watch = new Watch();
     private final Map<Long, Set<String>> closed = new HashMap<>();
@@ -67,10 +74,11 @@ public final class Demo {
     private long current;
 
     /// Starts nothing yet.
-    public Demo(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Display display) {
+    public Demo(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, BrokerHost broker, Display display) {
         this.plan = plan;
         this.artefacts = artefacts;
         this.supervisor = supervisor;
+        this.broker = broker;
         this.display = display;
     }
 
@@ -106,10 +114,21 @@ public final class Demo {
     /// As [#federate(Interference)], after a preparation.
     public Outcome federate(Preparation preparation, Interference interference)
             throws IOException, InterruptedException, Failure {
+        Begun begun = begin(federation -> {}, preparation);
+        rounds(begun.federation(), interference);
+        return new Outcome(begun.federation(), begun.data(), begun.federation().status(), begun.coordinates());
+    }
+
+    /// Makes the federation and starts everybody.
+    ///
+    /// @param made     when its folder is there and nothing runs
+    /// @param enrolled when everybody is a member
+    public Begun begin(Preparation made, Preparation enrolled) throws IOException, InterruptedException, Failure {
         DataSets data = data();
-        Federation federation = new Federation(plan, artefacts, supervisor, watch, data);
+        Federation federation = new Federation(plan, artefacts, supervisor, broker, watch, data);
         long coordinates = federation.create();
         display.say("federation", "CA, keys and settings made; an adapter of " + coordinates + " coordinates");
+        made.of(federation);
         federation.startBroker();
         display.say("broker", "Apache Kafka on " + federation.bootstrap() + ", mutual TLS, access rules on");
         federation.startCoordinator();
@@ -118,12 +137,11 @@ public final class Demo {
         display.say("enrolment", String.join(", ", fingerprints.keySet()) + ": keys made by each, certificates issued");
         federation.approve(fingerprints);
         display.say("peers", "each has compared and approved the others' fingerprints");
-        preparation.of(federation);
+        enrolled.of(federation);
         for (String organisation : plan.organisations()) {
             federation.startAgent(organisation);
         }
-        rounds(federation, interference);
-        return new Outcome(federation, data, federation.status(), coordinates);
+        return new Begun(federation, data, coordinates);
     }
 
     /// Kills the plan's victim once it has dealt its shares, and starts it again.

@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
-import dev.sotto.sandbox.broker.Broker;
+import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.broker.Ports;
 import dev.sotto.sandbox.failure.Failure;
 import dev.sotto.sandbox.process.Child;
@@ -19,8 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /// A federation of real processes on this machine: a broker, the coordinator, the organisations.
@@ -31,7 +29,6 @@ public final class Federation {
     /// The federation's id.
     public static final String ID = "demo";
 
-    private static final Duration PATIENCE = Duration.ofSeconds(90);
     private static final Duration STOP = Duration.ofSeconds(4);
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -42,18 +39,21 @@ public final class Federation {
     private final Watch watch;
     private final DataSets data;
     private final Map<String, Child> agents = new HashMap<>();
-    private final List<Integer> ports;
+    private final BrokerHost broker;
+    private final int port;
     private @Nullable Child coordinator;
 
     /// Starts nothing yet.
-    public Federation(DemoPlan plan, Artefacts artefacts, Supervisor supervisor, Watch watch, DataSets data)
+    public Federation(
+            DemoPlan plan, Artefacts artefacts, Supervisor supervisor, BrokerHost broker, Watch watch, DataSets data)
             throws IOException {
         this.plan = plan;
         this.artefacts = artefacts;
         this.supervisor = supervisor;
+        this.broker = broker;
         this.watch = watch;
         this.data = data;
-        this.ports = Ports.free(3);
+        this.port = Ports.free(1).getFirst();
     }
 
     /// The coordinator's folder.
@@ -68,12 +68,12 @@ public final class Federation {
 
     /// Where Kafka listens.
     public String bootstrap() {
-        return "127.0.0.1:" + ports.get(0);
+        return broker.bootstrap();
     }
 
     /// Where the coordinator listens.
     public String url() {
-        return "https://127.0.0.1:" + ports.get(2);
+        return "https://127.0.0.1:" + port;
     }
 
     /// Makes the CA, the keys and the settings.
@@ -137,28 +137,13 @@ public final class Federation {
 
     /// Starts the broker and waits until it lets clients in.
     public void startBroker() throws IOException, InterruptedException, Failure {
-        var _ = start(
-                artefacts.broker(),
-                "broker",
-                Broker.READY,
-                List.of(
-                        "broker",
-                        "--dir",
-                        plan.output().resolve("broker").toString(),
-                        "--port",
-                        String.valueOf(ports.get(0)),
-                        "--controller-port",
-                        String.valueOf(ports.get(1)),
-                        "--tls",
-                        folder().resolve("broker.pem").toString(),
-                        "--ca",
-                        folder().resolve("ca.pem").toString()));
+        broker.start(folder().resolve("broker.pem"), folder().resolve("ca.pem"));
     }
 
     /// Starts the coordinator and waits until it serves.
     public void startCoordinator() throws IOException, InterruptedException, Failure {
-        coordinator = start(
-                artefacts.coordinator(), "coordinator", "listening on", List.of("run", "--dir", folder().toString()));
+        coordinator = supervisor.startUntil(
+                "coordinator", artefacts.coordinator(), List.of("run", "--dir", folder().toString()), "listening on");
     }
 
     /// Invites every organisation and has each enrol, two at a time.
@@ -223,6 +208,16 @@ public final class Federation {
         agents.put(organisation, agent);
     }
 
+    /// An organisation's agent, once it has been started.
+    public Child agent(String organisation) {
+        return Objects.requireNonNull(agents.get(organisation), organisation);
+    }
+
+    /// The coordinator, once it has been started.
+    public Child coordinator() {
+        return Objects.requireNonNull(coordinator, "the coordinator has not been started");
+    }
+
     /// Kills an organisation's agent (SIGKILL).
     public void killAgent(String organisation) throws InterruptedException {
         Child agent = Objects.requireNonNull(agents.remove(organisation));
@@ -233,7 +228,7 @@ public final class Federation {
 
     /// Kills the coordinator (SIGKILL).
     public void killCoordinator() throws InterruptedException {
-        Child running = Objects.requireNonNull(coordinator);
+        Child running = coordinator();
         supervisor.forget(running);
         running.kill();
     }
@@ -263,24 +258,5 @@ public final class Federation {
     private List<String> run(dev.sotto.sandbox.process.Jvm.Program program, String name, List<String> arguments)
             throws IOException, InterruptedException, Failure {
         return supervisor.run(name, program, arguments);
-    }
-
-    private Child start(
-            dev.sotto.sandbox.process.Jvm.Program program, String name, String ready, List<String> arguments)
-            throws IOException, InterruptedException, Failure {
-        CountDownLatch up = new CountDownLatch(1);
-        Child child = supervisor.start(name, program, arguments, line -> {
-            if (line.contains(ready)) {
-                up.countDown();
-            }
-        });
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (!up.await(100, TimeUnit.MILLISECONDS)) {
-            supervisor.check();
-            if (System.nanoTime() > deadline) {
-                throw Failure.failed(name + " is not ready after " + PATIENCE.toSeconds() + " s; see " + child.log());
-            }
-        }
-        return child;
     }
 }

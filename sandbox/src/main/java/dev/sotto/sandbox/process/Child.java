@@ -92,6 +92,27 @@ public final class Child {
         process.waitFor();
     }
 
+    /// Stops its clock (SIGSTOP), which it does not notice.
+    public void pause() throws IOException, InterruptedException {
+        signal("STOP");
+    }
+
+    /// Lets it go on (SIGCONT).
+    public void resume() throws IOException, InterruptedException {
+        signal("CONT");
+    }
+
+    /// Java can send TERM and KILL only.
+    private void signal(String signal) throws IOException, InterruptedException {
+        int exitCode = new ProcessBuilder("kill", "-" + signal, String.valueOf(pid()))
+                .redirectErrorStream(true)
+                .start()
+                .waitFor();
+        if (exitCode != 0) {
+            throw new IOException(name + " cannot be sent SIG" + signal + ": it has ended");
+        }
+    }
+
     /// Asks it to end without waiting.
     void terminate() {
         endExpected = true;
@@ -108,6 +129,11 @@ public final class Child {
     /// Waits at most `patience` for its end, whether or not its output has been read.
     boolean endsWithin(Duration patience) throws InterruptedException {
         return process.waitFor(Math.max(0, patience.toMillis()), TimeUnit.MILLISECONDS);
+    }
+
+    /// Its end, when it comes, is no accident: somebody will start it again.
+    public void expectEnd() {
+        endExpected = true;
     }
 
     /// Whether somebody here asked for its end, so that it is no accident.

@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// A long-running child ([#start]) that ends without having been asked to is a death: the first one is
 /// kept and [#check] throws it. Thread-safe.
 public final class Supervisor implements AutoCloseable {
+    private static final Duration UNTIL_READY = Duration.ofMinutes(3);
     private static final Duration PATIENCE = Duration.ofSeconds(4);
     private static final Duration AFTER_KILL = Duration.ofSeconds(2);
 
@@ -43,6 +46,28 @@ public final class Supervisor implements AutoCloseable {
             throws IOException, Failure {
         Child child = launch(name, program, arguments, lines);
         child.onEnd(exitCode -> ended(child, exitCode));
+        return child;
+    }
+
+    /// As [#start], and returns when a line of its standard output contains `ready`.
+    ///
+    /// @throws Failure if it is not ready in 3 minutes, or a child has died
+    public Child startUntil(String name, Jvm.Program program, List<String> arguments, String ready)
+            throws IOException, InterruptedException, Failure {
+        CountDownLatch up = new CountDownLatch(1);
+        Child child = start(name, program, arguments, line -> {
+            if (line.contains(ready)) {
+                up.countDown();
+            }
+        });
+        long deadline = System.nanoTime() + UNTIL_READY.toNanos();
+        while (!up.await(100, TimeUnit.MILLISECONDS)) {
+            check();
+            if (System.nanoTime() > deadline) {
+                throw Failure.failed(
+                        name + " is not ready after " + UNTIL_READY.toSeconds() + " s; see " + child.log());
+            }
+        }
         return child;
     }
 

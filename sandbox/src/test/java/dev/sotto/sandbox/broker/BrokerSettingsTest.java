@@ -7,16 +7,26 @@ import dev.sotto.sandbox.failure.Failure;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class BrokerSettingsTest {
     @Test
     void broker_letsNobodyInWithoutACertificate_andNobodyDoWhatNoRuleAllows() {
-        Map<String, String> p =
-                new BrokerSettings(Path.of("log"), 1, 2, Path.of("broker.pem"), Path.of("ca.pem")).properties();
+        Map<String, String> p = new BrokerSettings(
+                        "127.0.0.1",
+                        Path.of("log"),
+                        1,
+                        2,
+                        Path.of("broker.pem"),
+                        Path.of("ca.pem"),
+                        List.of(new BrokerSettings.Route(3, 4)))
+                .properties();
         assertThat(p)
-                .containsEntry("listener.security.protocol.map", "MEMBERS:SSL,CONTROLLER:SSL")
+                .containsEntry("listener.security.protocol.map", "CONTROLLER:SSL,MEMBERS:SSL,ROUTE1:SSL")
+                .containsEntry("listeners", "CONTROLLER://127.0.0.1:2,MEMBERS://127.0.0.1:1,ROUTE1://127.0.0.1:3")
+                .containsEntry("advertised.listeners", "MEMBERS://127.0.0.1:1,ROUTE1://127.0.0.1:4")
                 .containsEntry("ssl.client.auth", "required")
                 .containsEntry("ssl.enabled.protocols", "TLSv1.3")
                 .containsEntry("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer")

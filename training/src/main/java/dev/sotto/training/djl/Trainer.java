@@ -5,6 +5,7 @@ import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.TrainingState;
 import dev.sotto.training.data.Batch;
 import dev.sotto.training.data.Sampler;
+import dev.sotto.training.privacy.DpSgd;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -14,23 +15,28 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /// Trains an adapter for a fixed number of steps, with fresh AdamW state, as every client of OpenFedLLM does
 /// in every round. The same seed gives the same bits on the processor of the same machine, also if the training was
 /// killed in between and went on from its last state.
+///
+/// With [DpSgd] what is trained is differentially private in the examples, each of which counts 1 and is computed
+/// alone; noise and samples are fresh, so that no seed gives the same bits again. Losses and token counts are not
+/// private: they are for the organisation itself.
 public final class Trainer {
     private Trainer() {}
 
     /// What to do.
     ///
     /// @param steps          at least 1
-    /// @param batchSize      examples per step
+    /// @param batchSize      examples per step; with [DpSgd] that many are expected in it
     /// @param microBatchSize examples computed at once; the gradients of a step's parts are added up, which
-    ///   needs less memory and gives the same mean
+    ///   needs less memory and gives the same mean; with [DpSgd] it is 1 in any case
     /// @param learningRate   constant within the call
     /// @param weightDecay    decoupled
-    /// @param clipNorm       largest gradient norm; 0 for none
+    /// @param clipNorm       largest gradient norm of a step; 0 for none; that of an example is [DpSgd]'s
     /// @param seed           decides the order of the data, and dropout
     public record Plan(
             int steps,
@@ -68,7 +74,7 @@ public final class Trainer {
     ///
     /// @param number       from 1
     /// @param of           how many there will be
-    /// @param loss         of its batch, before it
+    /// @param loss         of its batch, before it; 0 if nothing was drawn
     /// @param gradientNorm L2, before clipping
     /// @param tokens       of its batch, without padding; those without loss count too
     public record Step(int number, int of, double loss, double gradientNorm, long tokens) {}
@@ -110,7 +116,24 @@ public final class Trainer {
             Plan plan,
             Correction correction,
             Progress progress) {
-        return run(new Run<>(model, lora, coordinates, data, plan, correction, fresh(start)), progress);
+        return train(model, lora, coordinates, start, data, plan, Optional.empty(), correction, progress);
+    }
+
+    /// The same, with differential privacy or without.
+    ///
+    /// @param correction made after the noise, of what is public by then
+    /// @throws IllegalArgumentException if examples are packed, with privacy: a row is no example
+    public static Result train(
+            Model model,
+            LoraConfig lora,
+            Coordinates coordinates,
+            float[] start,
+            TrainingSet<?> data,
+            Plan plan,
+            Optional<DpSgd> privacy,
+            Correction correction,
+            Progress progress) {
+        return run(new Run<>(model, lora, coordinates, data, plan, privacy, correction, fresh(start)), progress);
     }
 
     private static Result run(Run<?> run, Progress progress) {
@@ -133,9 +156,28 @@ public final class Trainer {
             int every,
             Progress progress)
             throws IOException, InvalidFile {
-        String training = fingerprint(model, lora, start, data, plan);
+        return train(model, lora, start, data, plan, Optional.empty(), correction, state, every, progress);
+    }
+
+    /// The same, with differential privacy or without. A training that goes on draws its noise afresh and counts its
+    /// steps from the state: those that were lost with the process left nothing that could be seen.
+    ///
+    /// @throws IllegalArgumentException if examples are packed, with privacy
+    public static Result train(
+            Model model,
+            LoraConfig lora,
+            float[] start,
+            TrainingSet<?> data,
+            Plan plan,
+            Optional<DpSgd> privacy,
+            Correction correction,
+            Path state,
+            int every,
+            Progress progress)
+            throws IOException, InvalidFile {
+        String training = fingerprint(model, lora, start, data, plan, privacy);
         TrainingState from = Files.exists(state) ? TrainingState.read(state, training, start.length) : fresh(start);
-        Run<?> run = new Run<>(model, lora, Coordinates.ADAPTER, data, plan, correction, from);
+        Run<?> run = new Run<>(model, lora, Coordinates.ADAPTER, data, plan, privacy, correction, from);
         boolean on = run.steps < plan.steps();
         while (on) {
             on = run.step(progress);
@@ -176,7 +218,8 @@ public final class Trainer {
 
     /// Tells trainings apart whose states must not be mixed up. The correction is not in it: it follows from
     /// what the caller started from.
-    private static <T> String fingerprint(Model model, LoraConfig lora, float[] start, TrainingSet<T> data, Plan plan) {
+    private static <T> String fingerprint(
+            Model model, LoraConfig lora, float[] start, TrainingSet<T> data, Plan plan, Optional<DpSgd> privacy) {
         MessageDigest digest;
         try {
             digest = MessageDigest.getInstance("SHA-256");
@@ -192,6 +235,7 @@ public final class Trainer {
                         plan)
                 .toString()
                 .getBytes(StandardCharsets.UTF_8));
+        privacy.ifPresent(method -> digest.update(method.toString().getBytes(StandardCharsets.UTF_8)));
         ByteBuffer values = ByteBuffer.allocate(4 * start.length);
         values.asFloatBuffer().put(start);
         digest.update(values);
@@ -212,7 +256,9 @@ public final class Trainer {
         private final Model model;
         private final LoraConfig lora;
         private final Coordinates coordinates;
+        private final List<T> data;
         private final Plan plan;
+        private final Optional<DpSgd> privacy;
         private final Correction correction;
         private final Sampler<T> sampler;
         private final AdamW optimiser;
@@ -227,13 +273,20 @@ public final class Trainer {
                 Coordinates coordinates,
                 TrainingSet<T> data,
                 Plan plan,
+                Optional<DpSgd> privacy,
                 Correction correction,
                 TrainingState from) {
+            if (privacy.isPresent() && data.objective() instanceof Objective.Packed) {
+                throw new IllegalArgumentException("packed rows hold several examples, differential privacy needs each"
+                        + " alone; train without packing");
+            }
             this.objective = data.objective();
             this.model = model;
             this.lora = lora;
             this.coordinates = coordinates;
+            this.data = data.examples();
             this.plan = plan;
+            this.privacy = privacy;
             this.correction = correction;
             this.sampler = new Sampler<>(data.examples(), plan.seed());
             this.trained = from.adapter().clone();
@@ -248,17 +301,35 @@ public final class Trainer {
 
         /// Whether another step follows.
         boolean step(Progress progress) {
-            List<T> examples = sampler.next(plan.batchSize());
-            Model.Gradient made = gradient(examples);
+            List<T> examples = privacy.map(method -> method.sample(data, plan.batchSize()))
+                    .orElseGet(() -> sampler.next(plan.batchSize()));
+            Model.Gradient made =
+                    privacy.map(method -> gradient(method, examples)).orElseGet(() -> gradient(examples));
             correction.gradient(made.gradient(), trained);
             double norm =
                     optimiser.step(trained, made.gradient(), plan.learningRate(), plan.weightDecay(), plan.clipNorm());
             correction.stepped(trained, plan.learningRate());
             loss += made.loss();
-            tokens += objective.batch(examples, 0).counted();
+            tokens += examples.isEmpty() ? 0 : objective.batch(examples, 0).counted();
             steps++;
             return progress.step(new Step(steps, plan.steps(), made.loss(), norm, objective.tokens(examples)))
                     && steps < plan.steps();
+        }
+
+        /// Each example alone, cut, then noise. The loss is the mean of the drawn examples' own means.
+        private Model.Gradient gradient(DpSgd method, List<T> examples) {
+            float[] adapter = coordinates.adapter(trained);
+            double[] sum = new double[trained.length];
+            double losses = 0;
+            for (T example : examples) {
+                List<T> alone = List.of(example);
+                double total = Math.max(1, objective.weight(alone));
+                Model.Gradient made = objective.part(model, lora, adapter, alone, total, method.seed());
+                losses += made.loss();
+                method.add(sum, coordinates.gradient(made.gradient()));
+            }
+            double expected = Math.min(plan.batchSize(), data.size());
+            return new Model.Gradient(losses / Math.max(1, examples.size()), method.release(sum, expected));
         }
 
         private Model.Gradient gradient(List<T> examples) {

@@ -1,0 +1,85 @@
+package dev.sotto.sandbox;
+
+import dev.sotto.sandbox.broker.BrokerHost;
+import dev.sotto.sandbox.broker.BrokerSettings;
+import dev.sotto.sandbox.demo.Artefacts;
+import dev.sotto.sandbox.demo.ChildBroker;
+import dev.sotto.sandbox.process.Supervisor;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.testcontainers.DockerClientFactory;
+import org.testcontainers.images.RemoteDockerImage;
+import org.testcontainers.utility.DockerImageName;
+
+/// Where the tests' brokers run: in containers of `apache/kafka` or of what `SOTTO_KAFKA_IMAGE` names; where
+/// there is no engine or no such image, in a process. Decided once, and said in one line. With
+/// `SOTTO_REQUIRE_CONTAINERS=true` there is no choice.
+final class Brokers {
+    private static final String APACHE = "apache/kafka";
+    private static final Optional<DockerImageName> IMAGE = image();
+
+    private Brokers() {}
+
+    /// A broker that is not started yet.
+    ///
+    /// @param folder of its log, if it is a process
+    /// @param routes further listeners
+    static BrokerHost broker(Supervisor supervisor, Path folder, List<BrokerSettings.Route> routes) throws IOException {
+        return IMAGE.isPresent()
+                ? new ContainerBroker(IMAGE.get(), routes)
+                : new ChildBroker(Artefacts.ofThisBuild(), supervisor, folder, routes);
+    }
+
+    /// What the broker has on its disk, but for indexes.
+    ///
+    /// @param folder as given to [#broker]
+    static byte[] disk(BrokerHost broker, Path folder) throws IOException, InterruptedException {
+        if (broker instanceof ContainerBroker container) {
+            return container.disk();
+        }
+        ByteArrayOutputStream disk = new ByteArrayOutputStream();
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path file : all.filter(Files::isRegularFile).toList()) {
+                if (!file.toString().endsWith("index")) {
+                    disk.write(Files.readAllBytes(file));
+                }
+            }
+        }
+        return disk.toByteArray();
+    }
+
+    private static Optional<DockerImageName> image() {
+        String named = Objects.requireNonNullElse(
+                System.getenv("SOTTO_KAFKA_IMAGE"), System.getProperty("sotto.kafka.image", APACHE));
+        Optional<String> missing = missing(named);
+        if (missing.isEmpty()) {
+            System.out.println("sotto: the federation tests' broker runs in a container of " + named);
+            return Optional.of(DockerImageName.parse(named).asCompatibleSubstituteFor(APACHE));
+        }
+        if (Boolean.parseBoolean(System.getenv("SOTTO_REQUIRE_CONTAINERS"))) {
+            throw new IllegalStateException(
+                    "SOTTO_REQUIRE_CONTAINERS is true, but there can be no containers: " + missing.get());
+        }
+        System.out.println("sotto: container tests are skipped, their broker runs in a process: " + missing.get());
+        return Optional.empty();
+    }
+
+    /// What containers lack, or nothing.
+    private static Optional<String> missing(String image) {
+        if (!DockerClientFactory.instance().isDockerAvailable()) {
+            return Optional.of("no container engine answers");
+        }
+        try {
+            var _ = new RemoteDockerImage(DockerImageName.parse(image)).get();
+            return Optional.empty();
+        } catch (RuntimeException e) {
+            return Optional.of("the engine has no image " + image + " and cannot fetch it");
+        }
+    }
+}

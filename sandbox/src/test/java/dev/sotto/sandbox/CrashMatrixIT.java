@@ -1,0 +1,471 @@
+package dev.sotto.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.sandbox.Tail.Seen;
+import dev.sotto.sandbox.broker.BrokerHost;
+import dev.sotto.sandbox.broker.BrokerSettings;
+import dev.sotto.sandbox.demo.Artefacts;
+import dev.sotto.sandbox.demo.Demo;
+import dev.sotto.sandbox.demo.DemoPlan;
+import dev.sotto.sandbox.demo.Display;
+import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.sandbox.process.Child;
+import dev.sotto.sandbox.process.Jvm;
+import dev.sotto.sandbox.process.Supervisor;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.ModelChunk;
+import dev.sotto.schemas.RoundAborted;
+import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.SurvivorsSealed;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.io.CleanupMode;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Something happens to somebody at some message of a round (protocol §5), and the federation goes on: the
+/// round completes, or its attempt is aborted and a later one completes; nothing is lost, doubled or said
+/// twice in different words.
+///
+/// The coordinator that directs is the one that adds up, so three roles, eleven messages and three faults make
+/// 99 cells. A few run always; `-Dsotto.matrix=full` runs all, `-Dsotto.matrix=broker-kill,…` some.
+class CrashMatrixIT {
+    private static final List<MessageType> MESSAGES = List.of(
+            MessageType.ROUND_OPENED,
+            MessageType.KEYS_ADVERTISED,
+            MessageType.ROSTER_SEALED,
+            MessageType.SHARES_DEALT,
+            MessageType.SHARES_ROUTED,
+            MessageType.UPDATE_MANIFEST,
+            MessageType.SURVIVORS_SEALED,
+            MessageType.SURVIVORS_CONFIRMED,
+            MessageType.UNMASK_REQUESTED,
+            MessageType.SHARES_REVEALED,
+            MessageType.ROUND_CLOSED);
+    private static final int DEADLINE_SECONDS = 5;
+    private static final Duration LONGER = Duration.ofSeconds(DEADLINE_SECONDS + 2);
+    private static final Duration STUCK = Duration.ofSeconds(180);
+    private static final Duration LOOK = Duration.ofMillis(500);
+    private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static int planned;
+    private static int run;
+    private static int survived;
+
+    enum Role {
+        PARTICIPANT,
+        COORDINATOR,
+        BROKER
+    }
+
+    /// SIGKILL and start again; SIGSTOP for longer than the deadline; no network for longer than the deadline.
+    enum Fault {
+        KILL,
+        PAUSE,
+        CUT
+    }
+
+    /// What happens to whom as soon as `at` is in the log.
+    record Cell(Role role, Fault fault, MessageType at) {
+        @Override
+        public String toString() {
+            return (role + "-" + fault).toLowerCase(Locale.ROOT) + " at " + at.wireName();
+        }
+    }
+
+    /// Cells that one federation lives through, one after the other.
+    record Schedule(String name, List<Cell> cells) {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    @TempDir(cleanup = CleanupMode.ON_SUCCESS)
+    Path folder;
+
+    private final Map<String, Relay> relays = new TreeMap<>();
+    private @Nullable BrokerHost broker;
+    private @Nullable Federation federation;
+    private @Nullable Tail tail;
+    private final List<String> revived = new ArrayList<>();
+    private String victim = "";
+
+    static Stream<Schedule> schedules() {
+        String wanted = System.getProperty("sotto.matrix", "few");
+        if (wanted.equals("few")) {
+            return Stream.of(new Schedule(
+                    "few",
+                    List.of(
+                            new Cell(Role.BROKER, Fault.KILL, MessageType.UPDATE_MANIFEST),
+                            new Cell(Role.PARTICIPANT, Fault.CUT, MessageType.SURVIVORS_SEALED),
+                            new Cell(Role.COORDINATOR, Fault.PAUSE, MessageType.SHARES_REVEALED),
+                            new Cell(Role.COORDINATOR, Fault.KILL, MessageType.UNMASK_REQUESTED))));
+        }
+        List<Schedule> schedules = new ArrayList<>();
+        for (Role role : Role.values()) {
+            List<Cell> cells = new ArrayList<>();
+            for (Fault fault : Fault.values()) {
+                String name = (role + "-" + fault).toLowerCase(Locale.ROOT);
+                if (wanted.equals("full")
+                        || Arrays.asList(wanted.split(",", -1)).contains(name)) {
+                    MESSAGES.forEach(at -> cells.add(new Cell(role, fault, at)));
+                }
+            }
+            if (!cells.isEmpty()) {
+                schedules.add(new Schedule(role.name().toLowerCase(Locale.ROOT), cells));
+            }
+        }
+        return schedules.stream();
+    }
+
+    @AfterEach
+    void stopAll() throws Exception {
+        if (tail != null) {
+            tail.close();
+        }
+        for (Relay relay : relays.values()) {
+            relay.close();
+        }
+        if (broker instanceof AutoCloseable container) {
+            container.close();
+        }
+    }
+
+    @AfterAll
+    static void tellFigures() {
+        System.out.println("crash matrix: " + run + " of " + planned + " planned cells run, " + survived
+                + " survived (99 are all: 3 roles x 11 messages x 3 faults)");
+    }
+
+    @ParameterizedTest
+    @MethodSource("schedules")
+    void federation_goesOn(Schedule schedule) throws Exception {
+        planned += schedule.cells().size();
+        Path output = folder.resolve("demo");
+        Demo.clear(output);
+        DemoPlan plan = new DemoPlan(
+                DemoPlan.names(4),
+                1000,
+                2,
+                "fedavg",
+                7,
+                Artefacts.ofThisBuild().demoBase(),
+                List.of(),
+                output,
+                4,
+                128,
+                0.003,
+                DemoPlan.Learning.ALPACA);
+        victim = plan.victim();
+        List<BrokerSettings.Route> routes = new ArrayList<>();
+        for (String who : Stream.concat(Stream.of("coordinator"), plan.organisations().stream())
+                .toList()) {
+            Relay relay = new Relay(false);
+            relays.put(who, relay);
+            routes.add(relay.route());
+        }
+        try (Supervisor supervisor =
+                new Supervisor(Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"))) {
+            BrokerHost host = Brokers.broker(supervisor, output.resolve("broker"), routes);
+            broker = host;
+            Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
+            Demo demo = new Demo(
+                    plan,
+                    Artefacts.ofThisBuild(),
+                    supervisor,
+                    relay("coordinator").before(host),
+                    display);
+            Federation begun = demo.begin(CrashMatrixIT::shorten, made -> {
+                        for (String organisation : plan.organisations()) {
+                            reroute(made.home(organisation), relay(organisation));
+                        }
+                    })
+                    .federation();
+            federation = begun;
+            Map<String, Object> operator = Topics.settings(
+                    host.bootstrap(),
+                    begun.folder().resolve("tls.pem"),
+                    begun.folder().resolve("ca.pem"));
+            Tail following = new Tail(operator, new dev.sotto.schemas.Topics(Federation.ID), plan.organisations());
+            tail = following;
+            long last = -1;
+            for (Cell cell : schedule.cells()) {
+                last = survives(cell, last);
+            }
+            clean(last, plan.organisations());
+            nothingTwice(following);
+            versionsAreWhole(following, operator);
+            assertThat(begun.status().path("disputed")).isEmpty();
+        } finally {
+            if (!revived.isEmpty()) {
+                System.out.println("  started again by the test, as a service manager does: " + revived);
+            }
+        }
+    }
+
+    private static void shorten(Federation federation) throws IOException {
+        Path file = federation.folder().resolve("federation.yaml");
+        ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
+        ObjectNode deadlines = settings.putObject("deadlines");
+        for (String phase : List.of("keys", "shares", "confirmation", "reveal")) {
+            deadlines.put(phase, DEADLINE_SECONDS + "s");
+        }
+        deadlines.put("training", "60s");
+        settings.put("stragglerGrace", DEADLINE_SECONDS + "s");
+        YAML.writeValue(file.toFile(), settings);
+    }
+
+    private static void reroute(Path home, Relay relay) throws IOException {
+        Path file = home.resolve("federation.json");
+        ObjectNode membership = (ObjectNode) JSON.readTree(file.toFile());
+        JSON.writeValue(file.toFile(), membership.put("bootstrapServers", relay.bootstrap()));
+    }
+
+    private Relay relay(String who) {
+        return Objects.requireNonNull(relays.get(who));
+    }
+
+    /// @param last round of the cell before
+    /// @return the round of this one
+    private long survives(Cell cell, long last) throws Exception {
+        long round = last;
+        for (int missed = 0; ; missed++) {
+            int from = following().size();
+            Seen opened = await(from, seen -> seen.type() == MessageType.ROUND_OPENED, "a round is opened");
+            round = opened.round();
+            long this_ = round;
+            Seen hit = await(
+                    opened.at(),
+                    seen -> seen.round() == this_ && (seen.type() == MessageType.ROUND_CLOSED || isTrigger(cell, seen)),
+                    cell + ": the message or the round's end");
+            if (isTrigger(cell, hit)) {
+                break;
+            }
+            assertThat(missed)
+                    .as(cell + ": rounds that went by without the message")
+                    .isLessThan(4);
+        }
+        run++;
+        long began = System.nanoTime();
+        int before = revived.size();
+        strike(cell);
+        long this_ = round;
+        String line = "  " + cell + ", round " + round;
+        Optional<Seen> closed =
+                awaitAtMost(0, seen -> seen.type() == MessageType.ROUND_CLOSED && seen.round() == this_, STUCK);
+        if (closed.isEmpty()) {
+            System.out.println(line + ": STUCK");
+        }
+        assertThat(closed).as(cell + ": round " + round + " is closed").isPresent();
+        List<String> aborts = new ArrayList<>();
+        for (Seen aborted :
+                following().all(seen -> seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_)) {
+            aborts.add(RoundAborted.parse(aborted.envelope().payload()).reason());
+        }
+        survived++;
+        System.out.println(String.format(
+                Locale.ROOT,
+                "%s: closed in attempt %d with %d survivors after %.1f s%s%s",
+                line,
+                closed.orElseThrow().attempt(),
+                survivors(closed.orElseThrow()),
+                (System.nanoTime() - began) / 1e9,
+                aborts.isEmpty() ? "" : ", aborted " + aborts,
+                revived.size() == before ? "" : ", revived " + revived.subList(before, revived.size())));
+        return round;
+    }
+
+    private boolean isTrigger(Cell cell, Seen seen) {
+        return seen.type() == cell.at()
+                && (seen.type().fromCoordinator()
+                        || cell.role() != Role.PARTICIPANT
+                        || seen.sender().equals(victim));
+    }
+
+    private int survivors(Seen closed) throws Exception {
+        Seen sealed = following()
+                .all(seen -> seen.type() == MessageType.SURVIVORS_SEALED
+                        && seen.round() == closed.round()
+                        && seen.attempt() == closed.attempt())
+                .getFirst();
+        return SurvivorsSealed.parse(sealed.envelope().payload()).survivors().size();
+    }
+
+    private void strike(Cell cell) throws Exception {
+        Federation all = federation();
+        switch (cell.fault()) {
+            case KILL -> {
+                switch (cell.role()) {
+                    case PARTICIPANT -> {
+                        all.killAgent(victim);
+                        all.startAgent(victim);
+                    }
+                    case COORDINATOR -> {
+                        all.killCoordinator();
+                        all.startCoordinator();
+                    }
+                    case BROKER -> {
+                        host().kill();
+                        host().start(
+                                        all.folder().resolve("broker.pem"),
+                                        all.folder().resolve("ca.pem"));
+                    }
+                }
+            }
+            case PAUSE -> {
+                switch (cell.role()) {
+                    case PARTICIPANT -> all.agent(victim).pause();
+                    case COORDINATOR -> all.coordinator().pause();
+                    case BROKER -> host().pause();
+                }
+                pass(LONGER);
+                switch (cell.role()) {
+                    case PARTICIPANT -> all.agent(victim).resume();
+                    case COORDINATOR -> all.coordinator().resume();
+                    case BROKER -> host().resume();
+                }
+            }
+            case CUT -> {
+                List<Relay> wires = switch (cell.role()) {
+                    case PARTICIPANT -> List.of(relay(victim));
+                    case COORDINATOR -> List.of(relay("coordinator"));
+                    case BROKER -> List.copyOf(relays.values());
+                };
+                for (Relay wire : wires) {
+                    wire.cut();
+                }
+                pass(LONGER);
+                wires.forEach(Relay::mend);
+            }
+        }
+    }
+
+    /// The fault itself takes time; what happens meanwhile is followed.
+    private void pass(Duration time) throws InterruptedException {
+        var _ = following().await(Integer.MAX_VALUE, seen -> false, time);
+    }
+
+    /// A round in which nothing happens and everybody survives: all have verified what came before.
+    private void clean(long last, List<String> organisations) throws Exception {
+        int survivors = 0;
+        for (int rounds = 0; rounds < 5 && survivors < organisations.size(); rounds++) {
+            int from = following().size();
+            Seen opened = await(
+                    from, seen -> seen.type() == MessageType.ROUND_OPENED && seen.round() > last, "a round is opened");
+            survivors = survivors(await(
+                    opened.at(),
+                    seen -> seen.type() == MessageType.ROUND_CLOSED && seen.round() == opened.round(),
+                    "a round without a fault is closed"));
+        }
+        assertThat(survivors).as("survivors of a round without a fault").isEqualTo(organisations.size());
+    }
+
+    private static void nothingTwice(Tail tail) {
+        tail.versions()
+                .forEach((what, versions) -> assertThat(versions)
+                        .as(what + " was said in so many ways")
+                        .isOne());
+    }
+
+    /// One version for each round, in order, and all of it is there.
+    private static void versionsAreWhole(Tail tail, Map<String, Object> operator) throws Exception {
+        List<Long> versions = new ArrayList<>();
+        Set<Long> rounds = new TreeSet<>();
+        for (Seen seen : tail.all(message -> message.type() == MessageType.ROUND_CLOSED)) {
+            if (rounds.add(seen.round())) {
+                versions.add(RoundClosed.parse(seen.envelope().payload()).version());
+            }
+        }
+        for (int i = 0; i < versions.size(); i++) {
+            assertThat(versions.get(i)).as("version of the round number " + i).isEqualTo(i + 1L);
+        }
+        assertThat(rounds).hasSize(versions.size());
+        Map<Long, Set<Integer>> chunks = new TreeMap<>();
+        Map<Long, Integer> counts = new TreeMap<>();
+        String models = new dev.sotto.schemas.Topics(Federation.ID).models();
+        for (ConsumerRecord<byte[], byte[]> record :
+                Objects.requireNonNull(Topics.readAll(operator).get(models))) {
+            ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+            counts.put(chunk.version(), chunk.count());
+            chunks.computeIfAbsent(chunk.version(), any -> new TreeSet<>()).add(chunk.index());
+        }
+        for (long version : versions) {
+            assertThat(chunks.get(version)).as("chunks of version " + version).hasSize(counts.get(version));
+        }
+    }
+
+    private Seen await(int from, Predicate<Seen> wanted, String what) throws Exception {
+        Optional<Seen> found = awaitAtMost(from, wanted, STUCK);
+        assertThat(found).as(what).isPresent();
+        return found.orElseThrow();
+    }
+
+    /// Meanwhile, whoever has ended by itself is started again.
+    private Optional<Seen> awaitAtMost(int from, Predicate<Seen> wanted, Duration patience) throws Exception {
+        long deadline = System.nanoTime() + patience.toNanos();
+        Optional<Seen> found = Optional.empty();
+        while (found.isEmpty() && System.nanoTime() < deadline) {
+            found = following().await(from, wanted, LOOK);
+            revive();
+        }
+        return found;
+    }
+
+    private void revive() throws Exception {
+        Federation all = federation();
+        if (!all.coordinator().isAlive()) {
+            revived.add("coordinator");
+            all.startCoordinator();
+        }
+        for (String organisation : DemoPlan.names(4)) {
+            Child agent = all.agent(organisation);
+            if (!agent.isAlive()) {
+                revived.add(organisation);
+                all.startAgent(organisation);
+            }
+        }
+        all.coordinator().expectEnd();
+        for (String organisation : DemoPlan.names(4)) {
+            all.agent(organisation).expectEnd();
+        }
+    }
+
+    private Federation federation() {
+        return Objects.requireNonNull(federation);
+    }
+
+    private BrokerHost host() {
+        return Objects.requireNonNull(broker);
+    }
+
+    private Tail following() {
+        return Objects.requireNonNull(tail);
+    }
+}
