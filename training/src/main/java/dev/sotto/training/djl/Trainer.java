@@ -206,7 +206,7 @@ public final class Trainer {
             Progress progress) {
         TrainingState begin = new TrainingState(
                 from.step(), from.adapter(), from.first().clone(), from.second().clone(), 0, 0);
-        Run<?> run = new Run<>(model, lora, coordinates, data, plan, correction, begin);
+        Run<?> run = new Run<>(model, lora, coordinates, data, plan, Optional.empty(), correction, begin);
         while (run.step(progress)) {}
         return run.state();
     }
