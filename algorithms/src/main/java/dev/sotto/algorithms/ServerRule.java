@@ -98,8 +98,8 @@ public record ServerRule(
             }
         }
         boolean classic = variant == Variant.CLASSIC;
-        double first = classic ? 1 - Math.pow(beta1, round + 1) : 1;
-        double second = classic ? 1 - Math.pow(beta2, round + 1) : 1;
+        double first = classic ? 1 - Math.pow(beta1, (double) round + 1) : 1;
+        double second = classic ? 1 - Math.pow(beta2, (double) round + 1) : 1;
         for (int i = 0; i < w.length; i++) {
             double d = delta[i];
             w[i] = (float) (w[i]
