@@ -70,7 +70,7 @@ class CrashMatrixIT {
             MessageType.ROUND_CLOSED);
     private static final int DEADLINE_SECONDS = 5;
     private static final Duration LONGER = Duration.ofSeconds(DEADLINE_SECONDS + 2);
-    private static final Duration STUCK = Duration.ofSeconds(180);
+    private static final Duration STUCK = Duration.ofMinutes(3);
     private static final Duration LOOK = Duration.ofMillis(500);
     private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -417,7 +417,9 @@ class CrashMatrixIT {
             chunks.computeIfAbsent(chunk.version(), any -> new TreeSet<>()).add(chunk.index());
         }
         for (long version : versions) {
-            assertThat(chunks.get(version)).as("chunks of version " + version).hasSize(counts.get(version));
+            assertThat(chunks.get(version))
+                    .as("chunks of version " + version)
+                    .hasSize(Objects.requireNonNull(counts.get(version)));
         }
     }
 

@@ -360,6 +360,31 @@ class SottoTest {
         return Double.parseDouble(json.substring(json.indexOf(':') + 1, json.indexOf(',')));
     }
 
+    @Test
+    void pretrain_ownText_makesABaseThatTrains() throws Exception {
+        Path base = folder.resolve("base");
+        assertThat(sotto("pretrain", "--data", data(40), "--fields", "text", "--output-dir", base))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("has a text in one of --fields [text]");
+        assertThat(sotto(
+                        "pretrain",
+                        "--data",
+                        data(40),
+                        "--fields",
+                        "question,answer",
+                        "--vocabulary",
+                        300,
+                        "--length",
+                        8,
+                        "--steps",
+                        1,
+                        "--output-dir",
+                        base))
+                .isZero();
+        assertThat(sotto("train", "--base", base, "--data", data(20), "--steps", 1, "--output-dir", folder))
+                .isZero();
+    }
+
     private Path experiment(String more) throws Exception {
         return Files.writeString(
                 folder.resolve("experiment.yaml"), """
