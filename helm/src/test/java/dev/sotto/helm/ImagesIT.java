@@ -51,22 +51,30 @@ class ImagesIT {
         for (String file : files(chart)) {
             var _ = image.withFileFromPath(file, root.resolve(file));
         }
-        try (GenericContainer<?> container = new GenericContainer<>(image)
-                .withCommand("--version")
-                .withStartupCheckStrategy(new OneShotStartupCheckStrategy())
-                .withTmpFs(Map.of("/tmp", "rw"))
-                .withCreateContainerCmdModifier(command -> Objects.requireNonNull(command.getHostConfig())
-                        .withReadonlyRootfs(true)
-                        .withCapDrop(Capability.ALL))) {
-            container.start();
-            assertThat(container.getLogs()).contains("sotto 0.1.0");
-            ContainerConfig config = Objects.requireNonNull(container
-                    .getDockerClient()
-                    .inspectImageCmd(container.getDockerImageName())
-                    .exec()
-                    .getConfig());
-            assertThat(config.getUser()).isEqualTo("10001:10001");
-            assertThat(config.getLabels()).containsKey("org.opencontainers.image.version");
+        try {
+            try (GenericContainer<?> container = new GenericContainer<>(image)
+                    .withCommand("--version")
+                    .withStartupCheckStrategy(new OneShotStartupCheckStrategy())
+                    .withTmpFs(Map.of("/tmp", "rw"))
+                    .withCreateContainerCmdModifier(command -> Objects.requireNonNull(command.getHostConfig())
+                            .withReadonlyRootfs(true)
+                            .withCapDrop(Capability.ALL))) {
+                container.start();
+                assertThat(container.getLogs()).contains("sotto 0.1.0");
+                ContainerConfig config = Objects.requireNonNull(container
+                        .getDockerClient()
+                        .inspectImageCmd(container.getDockerImageName())
+                        .exec()
+                        .getConfig());
+                assertThat(config.getUser()).isEqualTo("10001:10001");
+                assertThat(config.getLabels()).containsKey("org.opencontainers.image.version");
+            }
+        } finally {
+            DockerClientFactory.instance()
+                    .client()
+                    .removeImageCmd(image.get())
+                    .withForce(true)
+                    .exec();
         }
     }
 }
