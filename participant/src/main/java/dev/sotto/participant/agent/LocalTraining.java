@@ -27,9 +27,8 @@ import dev.sotto.training.template.Template;
 import dev.sotto.training.template.TemplateRefused;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashMap;
-import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// The organisation's base model and data, and one round's training on them.
 ///
@@ -43,10 +42,11 @@ public final class LocalTraining implements AutoCloseable {
     private final Mapping<?> mapping;
     private final Loaded<?> loaded;
     private final long seed;
-    private final Map<Written, TrainingSet<?>> encoded = new HashMap<>();
+    /// Of the last plan only: whoever writes plans does not decide how much is kept. Asked for by two threads.
+    private volatile @Nullable Encoded last;
 
-    /// What the tokens of the examples depend on.
-    private record Written(Recipe<?> recipe, String template) {}
+    /// The examples as tokens, and what these depend on.
+    private record Encoded(Recipe<?> recipe, String template, TrainingSet<?> set) {}
 
     private LocalTraining(Path base, Model model, Mapping<?> mapping, Loaded<?> loaded, long seed) {
         this.base = base;
@@ -146,10 +146,9 @@ public final class LocalTraining implements AutoCloseable {
 
     private TrainingSet<?> trainingSet(TrainingPlan plan) throws IOException, InvalidFile, TemplateRefused {
         Recipe<?> recipe = Plans.recipe(plan);
-        Written written = new Written(recipe, plan.template());
-        TrainingSet<?> known = encoded.get(written);
-        if (known != null) {
-            return known;
+        Encoded known = last;
+        if (known != null && known.recipe().equals(recipe) && known.template().equals(plan.template())) {
+            return known.set();
         }
         try (Tokenizer tokenizer = Tokenizer.load(base)) {
             Sequences sequences = new Sequences(Template.named(plan.template(), base), tokenizer);
@@ -157,7 +156,7 @@ public final class LocalTraining implements AutoCloseable {
                     .trainingSet(sequences, model.config().positions())
                     .orElseThrow(
                             () -> new IOException("no example has an answer within " + plan.maxTokens() + " tokens"));
-            encoded.put(written, made);
+            last = new Encoded(recipe, plan.template(), made);
             return made;
         }
     }

@@ -426,14 +426,6 @@ final class Session implements AutoCloseable {
         if (forbidden.isPresent()) {
             return forbidden;
         }
-        Optional<String> impossible = my.training().refuses(wanted);
-        if (impossible.isPresent()) {
-            return impossible;
-        }
-        Optional<String> overspent = overspent(round);
-        if (overspent.isPresent()) {
-            return overspent;
-        }
         ServerOptimizer optimizer;
         LoraConfig lora;
         LoraMode mode;
@@ -451,6 +443,14 @@ final class Session implements AutoCloseable {
         if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
             return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
                     + "; fedprox needs one above 0, every other algorithm 0");
+        }
+        Optional<String> impossible = my.training().refuses(wanted);
+        if (impossible.isPresent()) {
+            return impossible;
+        }
+        Optional<String> overspent = overspent(round);
+        if (overspent.isPresent()) {
+            return overspent;
         }
         VectorLayout layout = new VectorLayout(LocalUpdate.ADAPTER, optimizer.weighted(), adapter.tensors());
         Optional<String> missing = fetch(round, layout, optimizer);
@@ -541,6 +541,8 @@ final class Session implements AutoCloseable {
                         });
                     } catch (IOException e) {
                         throw new UncheckedIOException(e);
+                    } finally {
+                        privacy.ifPresent(DpSgd::close);
                     }
                 },
                 trainer));

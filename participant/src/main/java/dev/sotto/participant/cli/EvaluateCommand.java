@@ -209,6 +209,14 @@ final class EvaluateCommand implements Callable<Integer> {
         return report.summary();
     }
 
+    private Optional<String> key() {
+        if (judgeKey.isPresent() && System.getenv(judgeKey.get()) == null) {
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "--judge-key: there is no environment variable " + judgeKey.get());
+        }
+        return judgeKey.map(System::getenv);
+    }
+
     private Optional<Judge> judge() throws IOException, InvalidFile {
         if (judge.isEmpty() && judgeRecord.isEmpty()) {
             return Optional.empty();
@@ -219,14 +227,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 throw new CommandLine.ParameterException(spec.commandLine(), "--judge needs --judge-model");
             }
             asked = Optional.of(new HttpJudge(
-                    judge.get(),
-                    judgeModel.get(),
-                    judgeKey.map(System::getenv),
-                    0.2,
-                    2048,
-                    Duration.ofMinutes(2),
-                    5,
-                    Thread::sleep));
+                    judge.get(), judgeModel.get(), key(), 0.2, 2048, Duration.ofMinutes(2), 5, Thread::sleep));
         }
         return judgeRecord.isPresent() ? Optional.of(new RecordedJudge(judgeRecord.get(), asked)) : asked;
     }

@@ -15,6 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -62,6 +63,9 @@ final class PretrainCommand implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "1", description = "Decides text and weights (default ${DEFAULT-VALUE}).")
     long seed;
 
+    @Mixin
+    OutputOption format = new OutputOption();
+
     @Spec
     CommandSpec spec = CommandSpec.create();
 
@@ -74,14 +78,17 @@ final class PretrainCommand implements Callable<Integer> {
         }
         Pretrainer.Text text = files.isEmpty() ? Pretrainer.Text.DEMO : text();
         threads.ifPresent(count -> System.setProperty("ai.djl.pytorch.num_threads", String.valueOf(count)));
-        boolean terminal =
-                Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
-        Meter meter = new Meter(out, terminal, System::nanoTime, "");
+        boolean terminal = !format.json()
+                && Optional.ofNullable(System.console())
+                        .map(Console::isTerminal)
+                        .orElse(false);
+        PrintWriter said = format.json() ? spec.commandLine().getErr() : out;
+        Meter meter = new Meter(said, terminal, System::nanoTime, "");
         Pretrainer.run(output, text, steps, seed, step -> {
             meter.step(step);
             return true;
         });
-        out.println("base model in " + output);
+        format.tell(out, "checkpoint", output, "base model in " + output);
         return 0;
     }
 

@@ -256,28 +256,32 @@ final class TrainCommand implements Callable<Integer> {
                     clipNorm,
                     seed + round);
             Optional<DpSgd> method = cost.map(PrivacyOptions.Cost::method);
-            result = saveEvery.isPresent()
-                    ? Trainer.train(
-                            model,
-                            start.lora(),
-                            result.adapter(),
-                            set,
-                            plan,
-                            method,
-                            Correction.NONE,
-                            state(round),
-                            saveEvery.get(),
-                            progress)
-                    : Trainer.train(
-                            model,
-                            start.lora(),
-                            Coordinates.ADAPTER,
-                            result.adapter(),
-                            set,
-                            plan,
-                            method,
-                            Correction.NONE,
-                            progress);
+            try {
+                result = saveEvery.isPresent()
+                        ? Trainer.train(
+                                model,
+                                start.lora(),
+                                result.adapter(),
+                                set,
+                                plan,
+                                method,
+                                Correction.NONE,
+                                state(round),
+                                saveEvery.get(),
+                                progress)
+                        : Trainer.train(
+                                model,
+                                start.lora(),
+                                Coordinates.ADAPTER,
+                                result.adapter(),
+                                set,
+                                plan,
+                                method,
+                                Correction.NONE,
+                                progress);
+            } finally {
+                method.ifPresent(DpSgd::close);
+            }
             tokens += meter.tokens();
         }
         PeftFiles.write(

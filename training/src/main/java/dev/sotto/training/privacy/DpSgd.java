@@ -10,7 +10,7 @@ import java.util.List;
 /// most C, one exchanged for another by at most 2 C; what [SampledGaussian] counts is the former.
 ///
 /// Belongs to one training, whose noise it draws. Not thread-safe.
-public final class DpSgd {
+public final class DpSgd implements AutoCloseable {
     private final double clipNorm;
     private final double noiseMultiplier;
     private final Noise noise;
@@ -80,6 +80,12 @@ public final class DpSgd {
             mean[i] = (float) ((sum[i] + noiseMultiplier * clipNorm * noise.gaussian()) / expected);
         }
         return mean;
+    }
+
+    /// Wipes the noise that was drawn ahead; the training is over.
+    @Override
+    public void close() {
+        noise.close();
     }
 
     /// Without its key.

@@ -20,12 +20,13 @@ import javax.crypto.spec.SecretKeySpec;
 /// long drawing takes depends on what is drawn.
 ///
 /// Not thread-safe.
-public final class Noise implements RandomGenerator {
+public final class Noise implements RandomGenerator, AutoCloseable {
     private static final byte[] ZEROS = new byte[8192];
 
     private final Cipher cipher;
     private final byte[] stream = new byte[ZEROS.length];
     private int at = stream.length;
+    private boolean closed;
 
     /// From a key, which is wiped; the JDK keeps its own copy until it is collected.
     ///
@@ -45,6 +46,9 @@ public final class Noise implements RandomGenerator {
 
     @Override
     public long nextLong() {
+        if (closed) {
+            throw new IllegalStateException("the noise of a training that is over");
+        }
         if (at == stream.length) {
             try {
                 int _ = cipher.update(ZEROS, 0, ZEROS.length, stream);
@@ -58,6 +62,13 @@ public final class Noise implements RandomGenerator {
             next = next << 8 | stream[at++] & 0xff;
         }
         return next;
+    }
+
+    /// Wipes what it has drawn ahead. Nothing may be drawn after it.
+    @Override
+    public void close() {
+        Arrays.fill(stream, (byte) 0);
+        closed = true;
     }
 
     /// Standard normal.

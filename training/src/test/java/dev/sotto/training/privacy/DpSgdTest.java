@@ -155,6 +155,9 @@ class DpSgdTest {
         assertThat(new Noise(new byte[32]).nextLong()).isEqualTo(0xdc95c078a2408989L);
         var _ = new Noise(key);
         assertThat(key).containsOnly(0);
+        Noise over = new Noise(new byte[32]);
+        over.close();
+        assertThatThrownBy(over::nextLong).hasMessageContaining("a training that is over");
         assertThatThrownBy(() -> new Noise(new byte[16])).hasMessageContaining("16 bytes, must have 32");
     }
 
