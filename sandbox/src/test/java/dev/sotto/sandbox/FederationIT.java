@@ -27,6 +27,8 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -311,9 +313,21 @@ class FederationIT {
                                 Path policy = federation.home("bank").resolve("policy.yaml");
                                 String strict = Files.readString(policy).replace("mostSteps: 10000", "mostSteps: 3");
                                 Files.writeString(policy, strict);
+                                Files.writeString(
+                                        federation.home("ministry").resolve("policy.yaml"),
+                                        "\nprivacy: {clipNorm: 1, noiseMultiplier: 1, delta: 1.0e-5, mostEpsilon: 8}\n",
+                                        StandardOpenOption.APPEND);
                             },
                             tampering);
             Federation federation = outcome.federation();
+
+            Path ledger = federation.home("ministry").resolve("privacy.json");
+            assertThat(new ObjectMapper().readTree(ledger.toFile()).path("trainings"))
+                    .hasSize(2)
+                    .allMatch(training -> training.path("steps").asInt() == 4
+                            && training.path("noiseMultiplier").asDouble() == 1);
+            assertThat(Files.getPosixFilePermissions(ledger)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
+            assertThat(federation.home("hospital").resolve("privacy.json")).doesNotExist();
 
             JsonNode declined = outcome.status().at("/declined/0");
             assertThat(declined.path("organisation").asText()).isEqualTo("bank");
