@@ -35,6 +35,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -173,6 +174,7 @@ class CrashMatrixIT {
         DemoPlan plan = new DemoPlan(
                 DemoPlan.names(4),
                 1000,
+                OptionalInt.empty(),
                 2,
                 "fedavg",
                 7,

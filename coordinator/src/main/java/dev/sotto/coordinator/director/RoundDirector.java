@@ -679,19 +679,20 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 || clock.instant().isBefore(notBefore)) {
             return;
         }
-        List<String> cohort = new ArrayList<>(Approvals.cohort(registry.members(), approvals));
-        if (cohort.size() < settings.membersAtLeast()) {
-            board.waiting(cohort.size() + " members approve each other, " + settings.membersAtLeast()
+        List<String> eligible = new ArrayList<>(Approvals.cohort(registry.members(), approvals));
+        if (eligible.size() < settings.membersAtLeast()) {
+            board.waiting(eligible.size() + " members approve each other, " + settings.membersAtLeast()
                     + " are needed (members.atLeast)");
             return;
         }
-        cohort.removeAll(state.leftOut());
-        if (cohort.size() < FEWEST) {
-            board.waiting(cohort.size() + " members are left without " + state.leftOut()
-                    + ", who lied about shares in this round; a round needs " + FEWEST);
+        eligible.removeAll(state.leftOut());
+        int fewest = settings.cohort().orElse(FEWEST);
+        if (eligible.size() < fewest) {
+            board.waiting(eligible.size() + " members are left without " + state.leftOut()
+                    + ", who lied about shares in this round; a round needs " + fewest);
             return;
         }
-        List<String> without = versions.without(cohort);
+        List<String> without = versions.without(eligible);
         if (!without.isEmpty()) {
             giveKeys(without);
         }
@@ -699,11 +700,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         long round = Recipe.round(chain);
         Bytes roundKey = machine.roundKey(round, Recipe.attempt(chain), nonce);
         try {
-            RoundOpened message =
-                    recipe.opened(chain, cohort, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
+            RoundOpened message = recipe.opened(
+                    chain, eligible, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
             step(new Input.Open(message), now());
         } catch (IllegalArgumentException e) {
-            board.waiting("the settings do not fit " + cohort.size() + " members: " + e.getMessage());
+            board.waiting("the settings do not fit " + eligible.size() + " members: " + e.getMessage());
             notBefore = clock.instant().plus(BACK_OFF);
         }
     }

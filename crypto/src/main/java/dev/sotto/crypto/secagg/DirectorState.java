@@ -25,7 +25,7 @@ import java.util.SortedMap;
 /// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the
 ///   same
 /// @param lifted   what operators of members allowed since, by adapter and member
-/// @param cohort   of the last attempt
+/// @param eligible for the cohort of the last attempt
 /// @param leftOut  who is left out of the further attempts of this round, for having lied about shares in one
 public record DirectorState(
         Phase phase,
@@ -34,7 +34,7 @@ public record DirectorState(
         Set<String> silent,
         Map<Bytes, List<String>> sealed,
         Map<Bytes, Map<String, SurvivorsLifted>> lifted,
-        List<String> cohort,
+        List<String> eligible,
         Set<String> leftOut) {
     /// Before any message.
     public static final DirectorState START = new DirectorState(
@@ -45,20 +45,20 @@ public record DirectorState(
         silent = Set.copyOf(silent);
         sealed = Map.copyOf(sealed);
         lifted = Map.copyOf(lifted);
-        cohort = List.copyOf(cohort);
+        eligible = List.copyOf(eligible);
         leftOut = Set.copyOf(leftOut);
     }
 
     DirectorState with(Phase next) {
-        return new DirectorState(next, chain, deciding, silent, sealed, lifted, cohort, leftOut);
+        return new DirectorState(next, chain, deciding, silent, sealed, lifted, eligible, leftOut);
     }
 
     DirectorState deciding(boolean now) {
-        return new DirectorState(phase, chain, now, silent, sealed, lifted, cohort, leftOut);
+        return new DirectorState(phase, chain, now, silent, sealed, lifted, eligible, leftOut);
     }
 
     DirectorState silent(String member) {
-        return new DirectorState(phase, chain, deciding, with(silent, member), sealed, lifted, cohort, leftOut);
+        return new DirectorState(phase, chain, deciding, with(silent, member), sealed, lifted, eligible, leftOut);
     }
 
     DirectorState lifted(String member, SurvivorsLifted allowed) {
@@ -66,12 +66,12 @@ public record DirectorState(
         Map<String, SurvivorsLifted> ofAdapter = new HashMap<>(more.getOrDefault(allowed.adapterDigest(), Map.of()));
         ofAdapter.put(member, allowed);
         more.put(allowed.adapterDigest(), Map.copyOf(ofAdapter));
-        return new DirectorState(phase, chain, deciding, silent, sealed, more, cohort, leftOut);
+        return new DirectorState(phase, chain, deciding, silent, sealed, more, eligible, leftOut);
     }
 
     DirectorState judged(String lied) {
         return new DirectorState(
-                new Phase.Between(), chain, deciding, silent, sealed, lifted, cohort, with(leftOut, lied));
+                new Phase.Between(), chain, deciding, silent, sealed, lifted, eligible, with(leftOut, lied));
     }
 
     static Set<String> with(Set<String> members, String member) {

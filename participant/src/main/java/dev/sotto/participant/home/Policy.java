@@ -68,6 +68,9 @@ public record Policy(
     /// @param mostEpsilon     of all trainings together
     public record Privacy(double clipNorm, double noiseMultiplier, double delta, double mostEpsilon) {}
 
+    /// Nothing is recomputed.
+    public static final String NEVER = "never";
+
     /// The file that enrolment writes: every key with its default.
     public static final String TEMPLATE = """
             # What this organisation demands of every round. What breaks a rule is declined, with the reason, and
@@ -154,7 +157,7 @@ public record Policy(
                 keys.integer("mostAttempts", 1, 1_000_000),
                 keys.integer("mostPerDay", 1, 1_000_000),
                 keys.hours("openingHours"),
-                keys.text("verify", List.of("all", "sample", "never")),
+                keys.text("verify", List.of("all", "sample", NEVER)),
                 keys.privacy());
         keys.done();
         return policy;

@@ -137,6 +137,7 @@ class PolicyTest {
                 attempt,
                 Bytes.zeros(Limits.NONCE),
                 List.of("a", "b", "c", "d"),
+                List.of(),
                 3,
                 1,
                 1,

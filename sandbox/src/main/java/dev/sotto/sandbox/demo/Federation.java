@@ -123,7 +123,9 @@ public final class Federation {
         ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
         settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "5s");
         settings.put("publicSeed", String.format("%064x", plan.seed()));
-        settings.putObject("members").put("atLeast", plan.organisations().size());
+        ObjectNode members = settings.putObject("members")
+                .put("atLeast", plan.organisations().size());
+        plan.cohort().ifPresent(size -> members.put("cohort", size));
         settings.putObject("algorithm").put("name", plan.algorithm());
         ((ObjectNode) settings.path("training"))
                 .put("objective", plan.learning().objective())
