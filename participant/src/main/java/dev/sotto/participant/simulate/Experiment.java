@@ -6,6 +6,7 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.algorithms.ServerRule;
 import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.TargetModules;
@@ -163,6 +164,13 @@ public record Experiment(
     /// @throws NativeLibraryUnavailable if there is no PyTorch for this machine
     public static Experiment read(Path file) throws IOException, InvalidFile, NativeLibraryUnavailable {
         return new Reader(file, YamlFile.read(file)).read();
+    }
+
+    /// What its runs take; data and weights need not be there.
+    ///
+    /// @throws InvalidFile if `config.json` of the base cannot be used
+    public Needs needs() throws IOException, InvalidFile {
+        return Needs.of(this, LlamaConfig.read(base));
     }
 
     /// Asks for every key.

@@ -2,6 +2,7 @@ package dev.sotto.participant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
@@ -319,7 +320,27 @@ class SottoTest {
         assertThat(out.toString())
                 .contains("\"parameters\":6738415616", "\"coordinates\":16777216", "\"maskedBytesPerRound\":50331648");
         assertThat(sotto("inspect", "--base", BASE, "--device", "cpu")).isZero();
-        assertThat(out.toString()).contains("beginToken             -1", "peakBytes", "digest  ");
+        assertThat(out.toString()).contains("beginToken               -1", "peakBytes", "digest  ");
+    }
+
+    /// OpenFedLLM's two published runs, as they are in `examples`.
+    @Test
+    void inspect_experiment_saysWhatItsRunsTake() throws Exception {
+        assertThat(sotto("inspect", "--experiment", "../examples/openfedllm/sft-alpaca-gpt4.yaml", "--output", "json"))
+                .isZero();
+        assertThat(new ObjectMapper().readTree(out.toString()).path("rounds of fedavg"))
+                .isEqualTo(new ObjectMapper().readTree("""
+                        {"mode": "lora", "coordinates": 16777216, "rounds": 200, "members": 20, "cohort": 2,
+                         "upBytesPerMember": 50331648, "downBytesPerMember": 67108864,
+                         "upBytesInAll": 20132659200, "downBytesInAll": 26843545600}"""));
+        assertThat(sotto("inspect", "--experiment", "../examples/openfedllm/dpo-hh-rlhf.yaml"))
+                .isZero();
+        assertThat(out.toString()).contains("coordinates              4,194,304", "cohort                   2");
+        assertThat(sotto("inspect", "--experiment", "../examples/openfedllm/dpo-hh-rlhf.yaml", "--rank", 4))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--rank is ../examples/openfedllm/dpo-hh-rlhf.yaml's to say");
+        assertThat(sotto("inspect")).isEqualTo(2);
+        assertThat(err.toString()).contains("--base").contains("--experiment");
     }
 
     @Test
