@@ -7,6 +7,7 @@ import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
 import dev.sotto.participant.home.Membership;
+import dev.sotto.participant.home.Policy;
 import dev.sotto.schemas.Bytes;
 import java.io.FilterWriter;
 import java.io.IOException;
@@ -341,6 +342,27 @@ class SottoTest {
         assertThat(err.toString()).contains("--rank is ../examples/openfedllm/dpo-hh-rlhf.yaml's to say");
         assertThat(sotto("inspect")).isEqualTo(2);
         assertThat(err.toString()).contains("--base").contains("--experiment");
+    }
+
+    @Test
+    void run_withoutBaseOrData_namesTheOptionAndTheKey() throws Exception {
+        Path home = folder.resolve("home");
+        Home.writeJson(
+                home.resolve("federation.json"),
+                new Membership("north", "acme", "acme", "b:1", "https://c:1", "A".repeat(43) + "=", "00".repeat(32)));
+        Files.writeString(home.resolve("policy.yaml"), Policy.TEMPLATE);
+        Path settings = home.resolve("participant.yaml");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains("--base is missing, and so is base in " + settings);
+        Files.writeString(settings, "base: ../base\n");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains("--data is missing, and so is data in " + settings);
+        Files.writeString(settings, "base: ../base\ndata: nothing.jsonl\ncompute: FP8\n");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains(settings.toString(), "compute is 'FP8', must be one of [FP32, BF16]");
+        Files.writeString(settings, "base: ../base\ndata: nothing.jsonl\n");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains(home.resolve("nothing.jsonl").toString());
     }
 
     @Test
