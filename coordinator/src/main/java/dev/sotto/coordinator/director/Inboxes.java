@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -31,7 +32,7 @@ final class Inboxes implements AutoCloseable {
         /// A record, in the order of its partition; the next one comes when this returns.
         void said(ConsumerRecord<byte[], byte[]> record);
 
-        /// Everything has been heard that members had said when reading began.
+        /// Everything has been heard that members had said at the start, or when [Inboxes#catchUp] was called.
         void heard();
 
         /// Reading failed for good.
@@ -43,6 +44,7 @@ final class Inboxes implements AutoCloseable {
     private final Listener listener;
     private final BlockingQueue<String> joining = new LinkedBlockingQueue<>();
     private final Thread thread;
+    private final AtomicBoolean behind = new AtomicBoolean(true);
     private volatile boolean closed;
 
     Inboxes(Topics topics, Supplier<Consumer<byte[], byte[]>> readers, Listener listener) {
@@ -63,6 +65,11 @@ final class Inboxes implements AutoCloseable {
         joining.add(organisation);
     }
 
+    /// Says when everything is heard that members have said by now.
+    void catchUp() {
+        behind.set(true);
+    }
+
     @Override
     public void close() {
         closed = true;
@@ -77,15 +84,19 @@ final class Inboxes implements AutoCloseable {
         Set<TopicPartition> assigned = new HashSet<>();
         try (var reader = readers.get()) {
             join(reader, assigned, joining.poll());
-            Map<TopicPartition, Long> ends = new HashMap<>(reader.endOffsets(assigned));
-            boolean heard = false;
+            Map<TopicPartition, Long> ends = new HashMap<>();
+            boolean waited = false;
             while (!closed) {
+                if (behind.getAndSet(false)) {
+                    ends.putAll(reader.endOffsets(assigned));
+                    waited = true;
+                }
                 if (!assigned.isEmpty()) {
                     reader.poll(POLL).forEach(listener::said);
                 }
                 ends.keySet().removeIf(inbox -> reader.position(inbox) >= Objects.requireNonNull(ends.get(inbox)));
-                if (!heard && ends.isEmpty()) {
-                    heard = true;
+                if (waited && ends.isEmpty()) {
+                    waited = false;
                     listener.heard();
                 }
                 join(

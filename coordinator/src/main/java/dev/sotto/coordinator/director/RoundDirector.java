@@ -70,8 +70,8 @@ import org.jboss.logging.Logger;
 /// decided (`leader`), what it said (`control`), the inboxes, and `models`. Killed at any point, it goes
 /// on where the logs end.
 ///
-/// Until it has heard what members said while nobody directed, no deadline passes (`ends` of the phase): an answer
-/// that is in the log counts.
+/// No deadline passes (`ends` of the phase) before it has heard what members said while nobody directed, or while it
+/// was held up itself: an answer that is in the log counts.
 ///
 /// One thread does everything that touches state; methods may be called from any thread. What cannot be
 /// handled ends it (`fatal`), since a new one starts from the logs.
@@ -79,6 +79,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private static final Logger LOG = Logger.getLogger(RoundDirector.class);
     private static final Duration TICK = Duration.ofMillis(100);
     private static final Duration ALIVE = Duration.ofSeconds(10);
+    /// Without a tick for that long, others may have said what it has not heard.
+    private static final Duration HELD_UP = Duration.ofSeconds(1);
     private static final Duration BACK_OFF = Duration.ofSeconds(2);
     private static final int MOST_BACK_OFFS = 15;
     private static final int FEWEST = 3;
@@ -221,6 +223,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             // Every manifest that is there is followed by now.
             aggregator.caughtUp(() -> later(() -> {
                 caughtUp = true;
+                lastTick = clock.instant();
             }));
         }
 
@@ -708,7 +711,13 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         if (!caughtUp) {
             return;
         }
+        boolean heldUp = isHeldUp();
         lastTick = clock.instant();
+        if (heldUp) {
+            caughtUp = false;
+            inboxes.catchUp();
+            return;
+        }
         if (state.phase() instanceof Phase.Between) {
             open();
         } else {
@@ -752,10 +761,14 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         }
     }
 
+    private boolean isHeldUp() {
+        return clock.instant().isAfter(lastTick.plus(HELD_UP));
+    }
+
     /// The broker's time, by which deadlines run; before it has caught up, none is reached.
     private Instant now() {
         Instant now = clock.instant().plus(brokerAhead);
-        return caughtUp
+        return caughtUp && !isHeldUp()
                 ? now
                 : state.ends()
                         .map(ends -> ends.minusMillis(1))
