@@ -49,6 +49,21 @@ public record DirectorState(
         leftOut = Set.copyOf(leftOut);
     }
 
+    /// When the phase ends without those who have not answered; nothing, if no answer is waited for.
+    public Optional<Instant> ends() {
+        return switch (phase) {
+            case Phase.Keys keys -> Optional.of(keys.ends());
+            case Phase.Shares shares -> Optional.of(shares.ends());
+            case Phase.Updates updates -> Optional.of(updates.ends());
+            case Phase.Confirmation confirmation -> Optional.of(confirmation.ends());
+            case Phase.Reveal reveal -> Optional.of(reveal.ends());
+            case Phase.Judging judging -> Optional.of(judging.ends());
+            case Phase.Between between -> Optional.empty();
+            case Phase.Past past -> Optional.empty();
+            case Phase.Summing summing -> Optional.empty();
+        };
+    }
+
     DirectorState with(Phase next) {
         return new DirectorState(next, chain, deciding, silent, sealed, lifted, eligible, leftOut);
     }
