@@ -146,7 +146,15 @@ public record Experiment(
     /// @param name in tables
     /// @param mu   FedProx's μ; else 0
     /// @param mode what is shared of the adapter
-    record Algorithm(String name, ServerRule rule, double mu, LoraMode mode) {}
+    /// @param privacy of every member's examples, if there is to be any
+    record Algorithm(String name, ServerRule rule, double mu, LoraMode mode, Optional<Privacy> privacy) {}
+
+    /// Differential privacy of each example in its member, as in policy.yaml.
+    ///
+    /// @param clipNorm        C, of an example's gradient
+    /// @param noiseMultiplier σ
+    /// @param delta           of a member's trainings together
+    record Privacy(double clipNorm, double noiseMultiplier, double delta) {}
 
     /// What it is compared with.
     ///
@@ -207,6 +215,10 @@ public record Experiment(
                 throw new InvalidFile(
                         file,
                         "local.optimiser is 'kept', must be fresh with mode rolora, whose rounds train other parts");
+            }
+            if (local.keepMoments()
+                    && algorithms.stream().anyMatch(one -> one.privacy().isPresent())) {
+                throw new InvalidFile(file, "local.optimiser is 'kept', must be fresh where an algorithm has privacy");
             }
             Baselines baselines = baselines(section("baselines"));
             int every = yaml.whole("evaluateEvery", 1, 1_000_000, 1);
@@ -460,7 +472,21 @@ public record Experiment(
                 throw new InvalidFile(
                         file, "algorithms: mode rolora does not go with scaffold, whose c moves in every round");
             }
-            return new Algorithm(name, rule, mu, mode);
+            return new Algorithm(
+                    name,
+                    rule,
+                    mu,
+                    mode,
+                    own.has("privacy") ? Optional.of(privacy(own.section("privacy"))) : Optional.empty());
+        }
+
+        private static Privacy privacy(YamlFile privacy) throws InvalidFile {
+            Privacy made = new Privacy(
+                    privacy.number("clipNorm", 1e-6, 1e6),
+                    privacy.number("noiseMultiplier", 0.01, 1000),
+                    privacy.number("delta", 1e-15, 0.01));
+            privacy.end();
+            return made;
         }
 
         private static Baselines baselines(YamlFile baselines) throws InvalidFile {
