@@ -24,6 +24,9 @@ import dev.sotto.schemas.UpdateChunk;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -320,7 +323,13 @@ class FederationIT {
 
     @Test
     void memberThatRefuses_isShownToTheOperator_tamperingIsRefused_andTheRevokedMayDoNothing() throws Exception {
-        DemoPlan plan = plan(2, 4);
+        DemoPlan plan = plan(
+                2,
+                OptionalInt.empty(),
+                4,
+                "fedavg",
+                List.of(),
+                new DemoPlan.Learning("sft", "alpaca", "default", "mixed"));
         try (Supervisor supervisor = supervisor(plan)) {
             Tampering tampering = new Tampering("hospital");
             Demo.Outcome outcome = demo(plan, supervisor)
@@ -329,6 +338,9 @@ class FederationIT {
                                 Path policy = federation.home("bank").resolve("policy.yaml");
                                 String strict = Files.readString(policy).replace("mostSteps: 10000", "mostSteps: 3");
                                 Files.writeString(policy, strict);
+                                Path smaller = federation.home("insurer").resolve("policy.yaml");
+                                String four = Files.readString(smaller).replace("mostRank: 64", "mostRank: 4");
+                                Files.writeString(smaller, four);
                                 Files.writeString(
                                         federation.home("ministry").resolve("policy.yaml"),
                                         "\nprivacy: {clipNorm: 1, noiseMultiplier: 1, delta: 1.0e-5, mostEpsilon: 8}\n",
@@ -344,6 +356,10 @@ class FederationIT {
                             && training.path("noiseMultiplier").asDouble() == 1);
             assertThat(Files.getPosixFilePermissions(ledger)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
             assertThat(federation.home("hospital").resolve("privacy.json")).doesNotExist();
+
+            // Half of the federation's rank 8, and no more: the rest of the insurer's update is zeros.
+            assertThat(moved(federation, "insurer")).isBetween(0.4, 0.5);
+            assertThat(moved(federation, "hospital")).isGreaterThan(0.9);
 
             JsonNode declined = outcome.status().at("/declined/0");
             assertThat(declined.path("organisation").asText()).isEqualTo("bank");
@@ -380,6 +396,19 @@ class FederationIT {
             mayNotRead(federation, "bank", topics.control());
             mayNotRead(federation, "bank", topics.models());
         }
+    }
+
+    /// The share of the adapter that an organisation's last update moved.
+    private static double moved(Federation federation, String organisation) throws IOException {
+        List<Path> updates = files(federation.home(organisation).resolve("plain"), ".f32");
+        FloatBuffer update = ByteBuffer.wrap(Files.readAllBytes(updates.getLast()))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asFloatBuffer();
+        int moved = 0;
+        while (update.hasRemaining()) {
+            moved += update.get() == 0 ? 0 : 1;
+        }
+        return (double) moved / update.capacity();
     }
 
     /// Why records were refused, as the organisations and the coordinator say.

@@ -3,6 +3,7 @@ package dev.sotto.participant.agent;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
@@ -442,8 +443,9 @@ final class Session implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
-        if (LoraMode.of(wanted.loraMode()) == LoraMode.ROLORA && optimizer.hasControl()) {
-            return Optional.of("LoRA mode rolora does not go with algorithm " + wanted.algorithm());
+        LoraMode mode = LoraMode.of(wanted.loraMode());
+        if ((mode == LoraMode.ROLORA || mode == LoraMode.MIXED) && optimizer.hasControl()) {
+            return Optional.of("LoRA mode " + wanted.loraMode() + " does not go with algorithm " + wanted.algorithm());
         }
         if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
             return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
@@ -468,7 +470,8 @@ final class Session implements AutoCloseable {
                 header,
                 wanted.steps(),
                 wanted.baseLearningRate(),
-                Weighting.of(round.weighting()));
+                Weighting.of(round.weighting()),
+                Rows.of(wanted));
         if (!round.layout().equals(expected)) {
             return Optional.of("layout or ranges do not follow from the last round");
         }
@@ -540,11 +543,12 @@ final class Session implements AutoCloseable {
         Bytes publicSeed = Bytes.fromHex(my.membership().publicSeed());
         Optional<float[]> ownControl = controls.own(start.adapter().length);
         Optional<DpSgd> privacy = privacy(round);
+        int rank = policy.rank(round.plan());
         my.events().phase("training", round.round(), round.attempt());
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round, publicSeed, start, ownControl, privacy, step -> {
+                        return my.training().train(round, publicSeed, start, rank, ownControl, privacy, step -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")
@@ -623,7 +627,8 @@ final class Session implements AutoCloseable {
                 weight,
                 told ? result.meanLoss() : 0,
                 my.training().examples(),
-                told ? result.tokens() : 0);
+                told ? result.tokens() : 0,
+                policy.rank(round.plan()));
         step(new MemberInput.Trained(update, spool()));
     }
 
