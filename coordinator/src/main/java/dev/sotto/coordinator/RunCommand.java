@@ -12,6 +12,8 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.admin.Admin;
@@ -41,7 +43,7 @@ final class RunCommand implements Callable<Integer> {
         requireFree(settings.url().getPort());
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
-        configure(folder, settings, kafka);
+        configuration(folder, settings, kafka).forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
         Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
         return exitCode.get();
@@ -77,18 +79,18 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// What differs from one federation to the next, as Quarkus wants to hear it.
-    private static void configure(Folder folder, Settings settings, KafkaClients kafka) throws IOException {
-        System.setProperty(Coordinator.FOLDER, folder.path().toString());
-        kafka.connection().forEach((key, value) -> System.setProperty("kafka." + key, value));
-        System.setProperty(
-                "mp.messaging.incoming.inboxes.assign-seek", settings.topics().registry() + ":0:0");
-        System.setProperty(
-                "quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
-        System.setProperty("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
-        System.setProperty("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
-        System.setProperty("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+    static Map<String, String> configuration(Folder folder, Settings settings, KafkaClients kafka) throws IOException {
         if (!Files.isReadable(folder.tls())) {
             throw new IOException(folder.tls() + " may not be read");
         }
+        Map<String, String> all = new TreeMap<>();
+        all.put(Coordinator.FOLDER, folder.path().toString());
+        kafka.connection().forEach((key, value) -> all.put("kafka." + key, value));
+        all.put("mp.messaging.incoming.inboxes.assign-seek", settings.topics().registry() + ":0:0");
+        all.put("quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
+        all.put("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
+        all.put("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
+        all.put("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+        return all;
     }
 }

@@ -36,6 +36,7 @@ import org.jboss.logging.Logger;
 public class Service {
     private static final Logger LOG = Logger.getLogger(Service.class);
 
+    private final Path folder;
     private final Settings settings;
     private final CertificateAuthority authority;
     private final Invites invites;
@@ -50,7 +51,8 @@ public class Service {
     /// @param folder given with `--dir`
     public Service(@ConfigProperty(name = Coordinator.FOLDER) String folder, Inboxes inboxes)
             throws IOException, InvalidSettings {
-        Folder files = new Folder(Path.of(folder));
+        this.folder = Path.of(folder);
+        Folder files = new Folder(this.folder);
         Primitives primitives = new BouncyCastlePrimitives();
         Clock clock = Clock.systemUTC();
         this.settings = Settings.read(files.settings());
@@ -80,6 +82,11 @@ public class Service {
     /// Reads what a new member says.
     public void follow(String organisation) {
         inboxes.follow(settings.topics(), organisation);
+    }
+
+    /// Where its settings and secrets are.
+    public Path folder() {
+        return folder;
     }
 
     /// What the operator decided.

@@ -177,7 +177,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     public void append(RegistryEntry entry) {
         on(() -> {
             Envelope envelope = secrets.identity().sign(entry, registry.head());
-            enter(envelope);
+            enter(envelope, now());
             write(topics.registry(), entry.organisation(), envelope.encode());
             LOG.infof(
                     entry instanceof RegistryEntry.Enrolled enrolled
@@ -198,6 +198,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         return board;
     }
 
+    /// Who is and was a member.
+    public List<Member> members() {
+        return Member.of(registry, board);
+    }
+
     @Override
     public void delivered(String organisation, Bytes manifestHash) {
         later(() -> {
@@ -208,7 +213,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
 
     @Override
     public void received(String organisation, long bytes) {
-        board.bytesUp(organisation, bytes);
+        board.bytesUp(bytes);
     }
 
     @Override
@@ -260,7 +265,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         // First: only then do the logs end (an earlier writer's open transaction is over).
         writer = Optional.of(new Writer(kafka.writer(topics.directorTransactionalId())));
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
-            enter(Envelope.decode(Bytes.of(record.value())));
+            enter(Envelope.decode(Bytes.of(record.value())), Instant.ofEpochMilli(record.timestamp()));
         }
         for (String member : registry.members().keySet()) {
             readApprovals(member);
@@ -351,7 +356,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         }
     }
 
-    private void enter(Envelope envelope) {
+    private void enter(Envelope envelope, Instant at) {
         Directory own = Registry.START.directory(
                 settings.federation(), secrets.identity().key());
         try {
@@ -359,6 +364,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
             registries.put(registry.head(), registry);
             if (Message.parse(envelope.type(), envelope.payload()) instanceof RegistryEntry.Enrolled enrolled) {
                 generations.put(enrolled.organisation(), enrolled.generation());
+                board.enrolled(enrolled.organisation(), at);
             }
         } catch (PeerMisbehaved | MalformedMessage e) {
             throw new IllegalStateException("the registry is not what this coordinator wrote: " + e.getMessage(), e);
@@ -396,7 +402,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         state = next.state();
         if (message != null) {
             next.outputs().forEach(RoundDirector::requireFolded);
-            board.decided(message, at);
+            board.decided(message, state.chain().head(), at);
             if (opening != null) {
                 opened = at;
             }
@@ -414,7 +420,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 case Output.Publish publish -> say(publish.envelope());
                 case Output.Refused refused -> refused(refused.fault());
                 case Output.Judged judged -> judged(judged);
-                case Output.Disputed disputed -> disputed(disputed);
+                case Output.Disputed disputed -> disputed(disputed, input);
                 case Output.Unmask unmask -> unmask(unmask.unmasking(), unmask.unmasker());
             }
         }
@@ -494,6 +500,9 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private void refused(PeerMisbehaved fault) {
         // What comes late, or again after a restart, is no news.
         boolean late = fault.reason() == Refusal.OTHER_TRANSCRIPT || fault.reason() == Refusal.UNEXPECTED_MESSAGE;
+        if (!late) {
+            board.refused(fault.who(), fault.reason().name());
+        }
         LOG.logf(
                 late ? Logger.Level.DEBUG : Logger.Level.WARN,
                 "%s: refused: %s: %s",
@@ -514,8 +523,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         LOG.warnf("%s: %s lied and is left out of this round", what, judged.liar());
     }
 
-    private void disputed(Output.Disputed disputed) {
-        board.disputed(new Board.Disputed(disputed.member(), disputed.reason()));
+    private void disputed(Output.Disputed disputed, Input input) {
+        if (input instanceof Input.Received received) {
+            board.disputed(
+                    disputed.member(), disputed.reason(), received.envelope().transcript());
+        }
         LOG.warnf("%s has published evidence against this coordinator: %s", disputed.member(), disputed.reason());
     }
 
@@ -589,6 +601,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
             LOG.warnf("%s: a message in the name of %s is refused", organisation, envelope.sender());
             return;
         }
+        board.heard(organisation, at);
         if (envelope.type() == MessageType.PEERS_APPROVED) {
             approved(envelope);
         } else if (envelope.type() == MessageType.SURVIVORS_LIFTED || envelope.type() == MessageType.DISPUTED) {
@@ -597,11 +610,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         } else if (state.phase() instanceof Phase.Judging && !at.isBefore(opened)) {
             step(new Input.Received(envelope), now());
         } else if (state.chain().open() && !at.isBefore(opened)) {
-            board.bytesUp(organisation, record.value().length);
+            board.bytesUp(record.value().length);
             int silent = state.silent().size();
             follow(envelope);
             step(new Input.Received(envelope), now());
-            board.seen(organisation, envelope.type(), at);
+            board.seen(organisation, envelope.type());
             if (state.silent().size() > silent) {
                 declined(organisation, envelope);
             }
