@@ -4,49 +4,26 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.coordinator.director.BoardScript;
-import dev.sotto.coordinator.kafka.KafkaClients;
 import dev.sotto.coordinator.settings.Folder;
-import dev.sotto.coordinator.settings.Settings;
 import io.quarkus.test.common.QuarkusTestResource;
-import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
-import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.KeyFactory;
-import java.security.KeyStore;
-import java.security.SecureRandom;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
-import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Instant;
-import java.util.Base64;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManagerFactory;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /// The coordinator's HTTPS as it is, TLS and all; only Kafka is not there, and the board is told what to show.
 @QuarkusTest
-@QuarkusTestResource(DashboardTest.Federation.class)
+@QuarkusTestResource(Https.class)
 @Timeout(60)
 class DashboardTest {
     private static final String HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>";
@@ -56,60 +33,6 @@ class DashboardTest {
 
     private String url = "";
     private Folder folder = new Folder(Path.of(""));
-
-    /// A federation's folder, made as an operator makes it.
-    public static final class Federation implements QuarkusTestResourceLifecycleManager {
-        private Path home = Path.of("");
-
-        @Override
-        public Map<String, String> start() {
-            try {
-                home = Files.createTempDirectory("dashboard");
-                Path layout = Files.writeString(home.resolve("layout.json"), """
-                        {"baseModelDigest":"%s","r":8,"alpha":16,"targetModules":["q_proj"],
-                         "tensors":[{"name":"q_proj.lora_A.weight","shape":[8,16]}]}""".formatted("1".repeat(64)));
-                int port;
-                try (ServerSocket free = new ServerSocket(0)) {
-                    port = free.getLocalPort();
-                }
-                Folder folder = new Folder(home.resolve("federation"));
-                int code = Coordinator.commandLine()
-                        .execute(
-                                "init",
-                                "--dir",
-                                folder.path().toString(),
-                                "--federation",
-                                "north",
-                                "--bootstrap",
-                                "127.0.0.1:1",
-                                "--url",
-                                "https://127.0.0.1:" + port,
-                                "--layout",
-                                layout.toString());
-                if (code != 0) {
-                    throw new IllegalStateException("init ended with " + code);
-                }
-                Settings settings = Settings.read(folder.settings());
-                KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
-                Map<String, String> all = new HashMap<>(RunCommand.configuration(folder, settings, kafka));
-                all.put("quarkus.http.test-ssl-port", String.valueOf(port));
-                return all;
-            } catch (Exception e) {
-                throw new IllegalStateException(e);
-            }
-        }
-
-        @Override
-        public void stop() {
-            try (Stream<Path> all = Files.walk(home)) {
-                for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
-        }
-    }
 
     @BeforeEach
     void find() {
@@ -126,7 +49,7 @@ class DashboardTest {
                 .disputed("bank", HOSTILE);
         assertThat(script.now()).isNotNull();
 
-        HttpResponse<String> answer = get(client(folder.viewer()), "/dashboard");
+        HttpResponse<String> answer = get(Https.client(folder, folder.viewer()), "/dashboard");
         assertThat(answer.statusCode()).isEqualTo(200);
         assertThat(answer.headers().firstValue("Content-Type")).hasValue("text/html;charset=UTF-8");
         assertThat(answer.body())
@@ -139,8 +62,8 @@ class DashboardTest {
         // Nothing that the policy would refuse, and nothing from elsewhere.
         assertThat(answer.body()).doesNotContain("style=", "onclick=", "http://", "https://");
 
-        HttpResponse<Stream<String>> events =
-                client(folder.viewer()).send(request("/dashboard/events").build(), HttpResponse.BodyHandlers.ofLines());
+        HttpResponse<Stream<String>> events = Https.client(folder, folder.viewer())
+                .send(request("/dashboard/events").build(), HttpResponse.BodyHandlers.ofLines());
         assertThat(events.headers().firstValue("Content-Type").orElse("")).startsWith("text/event-stream");
         try (Stream<String> lines = events.body()) {
             assertThat(lines.takeWhile(line -> !line.isEmpty()))
@@ -153,7 +76,7 @@ class DashboardTest {
 
     @Test
     void everyAnswer_forbidsWhatAPageDoesNotNeed() throws Exception {
-        HttpClient viewer = client(folder.viewer());
+        HttpClient viewer = Https.client(folder, folder.viewer());
         for (String path :
                 List.of("/dashboard", "/dashboard/dashboard.js", "/q/metrics", "/q/health/live", "/nothing")) {
             HttpResponse<String> answer = get(viewer, path);
@@ -172,10 +95,10 @@ class DashboardTest {
 
     @Test
     void certificates_decideWhoMayAskForWhat() throws Exception {
-        HttpClient anybody = client(null);
-        HttpClient broker = client(folder.broker());
-        HttpClient viewer = client(folder.viewer());
-        HttpClient admin = client(folder.admin());
+        HttpClient anybody = Https.client(folder, null);
+        HttpClient broker = Https.client(folder, folder.broker());
+        HttpClient viewer = Https.client(folder, folder.viewer());
+        HttpClient admin = Https.client(folder, folder.admin());
         for (String path : List.of("/", "/dashboard", "/dashboard/events", "/dashboard/dashboard.css", "/q/metrics")) {
             assertThat(status(anybody, path)).as(path).isEqualTo(403);
             assertThat(status(broker, path)).as("another member's " + path).isEqualTo(403);
@@ -203,7 +126,7 @@ class DashboardTest {
 
     @Test
     void viewer_mayOnlyRead() throws Exception {
-        HttpClient viewer = client(folder.viewer());
+        HttpClient viewer = Https.client(folder, folder.viewer());
         for (String method : List.of("POST", "PUT", "DELETE")) {
             HttpResponse<String> answer = viewer.send(
                     request("/dashboard")
@@ -237,43 +160,5 @@ class DashboardTest {
 
     private HttpRequest.Builder request(String path) {
         return HttpRequest.newBuilder(URI.create(url + path));
-    }
-
-    /// @param pem key and chain, or none
-    private HttpClient client(@Nullable Path pem) throws Exception {
-        KeyStore trusted = KeyStore.getInstance("PKCS12");
-        trusted.load(null, null);
-        trusted.setCertificateEntry("ca", certificates(folder.ca())[0]);
-        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        trust.init(trusted);
-        KeyStore own = KeyStore.getInstance("PKCS12");
-        own.load(null, null);
-        if (pem != null) {
-            own.setKeyEntry(
-                    "own",
-                    KeyFactory.getInstance("EC").generatePrivate(new PKCS8EncodedKeySpec(key(pem))),
-                    new char[0],
-                    certificates(pem));
-        }
-        KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(own, new char[0]);
-        SSLContext tls = SSLContext.getInstance("TLSv1.3");
-        tls.init(keys.getKeyManagers(), trust.getTrustManagers(), new SecureRandom());
-        return HttpClient.newBuilder().sslContext(tls).build();
-    }
-
-    private static Certificate[] certificates(Path pem) throws Exception {
-        String text = Files.readString(pem);
-        byte[] chain = text.substring(text.indexOf("-----BEGIN CERTIFICATE")).getBytes(StandardCharsets.US_ASCII);
-        return CertificateFactory.getInstance("X.509")
-                .generateCertificates(new ByteArrayInputStream(chain))
-                .toArray(new Certificate[0]);
-    }
-
-    private static byte[] key(Path pem) throws IOException {
-        String text = Files.readString(pem);
-        String begin = "-----BEGIN PRIVATE KEY-----";
-        int from = text.indexOf(begin) + begin.length();
-        return Base64.getMimeDecoder().decode(text.substring(from, text.indexOf("-----END", from)));
     }
 }
