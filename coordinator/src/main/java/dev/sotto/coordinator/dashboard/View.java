@@ -57,7 +57,7 @@ public record View(
     /// A phase of the open attempt.
     ///
     /// @param state `done`, `now` or `next`
-    /// @param time  how long it took, or how long is left
+    /// @param time  how long it took, if it is over
     public record Phase(String name, String state, String time) {}
 
     /// An organisation's way through the phases.
@@ -169,15 +169,14 @@ public record View(
             phases.add(new Phase(
                     name,
                     i < at ? "done" : i == at ? "now" : "next",
-                    i < at
-                            ? Words.seconds(current.phases().getOrDefault(name, 0.0))
-                            : i == at ? left(current.phaseEndsAt(), now) : ""));
+                    i < at ? Words.seconds(current.phases().getOrDefault(name, 0.0)) : ""));
         }
         return new Running(
                 "Round " + current.round() + ", attempt " + current.attempt(),
                 List.copyOf(phases),
                 current.cohort().stream().map(place -> lane(place, at)).toList(),
                 List.of(
+                        new Fact("Time left", left(current.phaseEndsAt(), now)),
                         new Fact("Opened", Words.ago(current.openedAt(), now)),
                         new Fact("Members", String.valueOf(current.cohort().size())),
                         new Fact("Needed for a sum", String.valueOf(current.minSurvivors())),
@@ -187,10 +186,10 @@ public record View(
 
     private static String left(@Nullable Instant ends, Instant now) {
         if (ends == null) {
-            return "";
+            return "no limit";
         }
         long seconds = Duration.between(now, ends).toSeconds();
-        return seconds <= 0 ? "time is up" : Words.span(seconds) + " left";
+        return seconds <= 0 ? "none" : Words.span(seconds);
     }
 
     /// A member's own part ends with revealing; closing is the coordinator's, with everybody who revealed.
@@ -219,7 +218,7 @@ public record View(
                         rounds,
                         true,
                         true),
-                Curve.of("Seconds", values(closed, Board.Round::seconds), rounds, true, false));
+                Curve.of("Seconds from opening to closing", values(closed, Board.Round::seconds), rounds, true, false));
     }
 
     private static Map<Long, Double> values(List<Board.Round> closed, Function<Board.Round, @Nullable Double> value) {
@@ -251,7 +250,7 @@ public record View(
                 Words.share(round.clippedShare()),
                 Words.seconds(round.seconds()),
                 round.phases().entrySet().stream()
-                        .map(entry -> entry.getKey() + " " + Words.seconds(entry.getValue()))
+                        .map(entry -> Words.whole(entry.getKey() + " " + Words.seconds(entry.getValue())))
                         .collect(Collectors.joining(", ")),
                 Words.bytes(round.bytesUp()),
                 Words.bytes(round.bytesDown()),
@@ -331,7 +330,7 @@ public record View(
 
     private static String ends(Instant ends, Instant now) {
         Duration left = Duration.between(now, ends);
-        return left.isNegative() ? ", has ended" : ", in " + Words.count(left.toDays(), "day");
+        return left.isNegative() ? ", has ended" : ", " + Words.whole("in " + Words.count(left.toDays(), "day"));
     }
 
     /// Hexadecimal in groups of four, as `sotto peers` prints it.

@@ -33,35 +33,38 @@ final class Words {
             value /= 1000;
             unit++;
         }
-        return (unit == 0 || value >= 99.95
-                        ? String.format(Locale.ROOT, "%.0f ", value)
-                        : String.format(Locale.ROOT, "%.1f ", value))
-                + units[unit];
+        String format = unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s";
+        return whole(String.format(Locale.ROOT, format, value, units[unit]));
     }
 
     /// Like `0.4 s`, and from ten seconds on as [#span].
     static String seconds(double seconds) {
-        return seconds < 9.95 ? String.format(Locale.ROOT, "%.1f s", seconds) : span(Math.round(seconds));
+        return seconds < 9.95 ? whole(String.format(Locale.ROOT, "%.1f s", seconds)) : span(Math.round(seconds));
     }
 
     /// Like `7 s`, `3 min 20 s`, `2 h 5 min`, `12 days`.
     static String span(long seconds) {
         if (seconds < 60) {
-            return seconds + " s";
+            return whole(seconds + " s");
         }
         if (seconds < 3600) {
-            return seconds / 60 + " min" + (seconds % 60 == 0 ? "" : " " + seconds % 60 + " s");
+            return whole(seconds / 60 + " min" + (seconds % 60 == 0 ? "" : " " + seconds % 60 + " s"));
         }
         if (seconds < 2 * 86_400) {
-            return seconds / 3600 + " h" + (seconds % 3600 < 60 ? "" : " " + seconds % 3600 / 60 + " min");
+            return whole(seconds / 3600 + " h" + (seconds % 3600 < 60 ? "" : " " + seconds % 3600 / 60 + " min"));
         }
-        return seconds / 86_400 + " days";
+        return whole(seconds / 86_400 + " days");
     }
 
     /// How long ago something was.
     static String ago(Instant at, Instant now) {
         long seconds = Duration.between(at, now).toSeconds();
-        return seconds < 2 ? "just now" : span(seconds) + " ago";
+        return whole(seconds < 2 ? "just now" : span(seconds) + " ago");
+    }
+
+    /// No line is broken within.
+    static String whole(String text) {
+        return text.replace(' ', '\u00a0');
     }
 
     /// Four significant digits.
