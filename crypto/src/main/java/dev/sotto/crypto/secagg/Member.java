@@ -130,7 +130,7 @@ public final class Member {
                 throw Roster.coordinator(Refusal.FORKED_LOG, "a round was opened on another log than this member's");
             }
             message = directory.verify(primitives, envelope, state.chain().head());
-            requireOrder(state, message);
+            state.chain().requireOrder(message);
         } catch (PeerMisbehaved fault) {
             return new Transition(state, List.of(new MemberOutput.Refused(fault)));
         }
@@ -167,40 +167,9 @@ public final class Member {
         return !(refused instanceof RoundOpened) && reason != Refusal.POLICY;
     }
 
-    /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
-    private static void requireOrder(MemberState state, Message message) throws PeerMisbehaved {
-        boolean opens = message instanceof RoundOpened;
-        if (opens == state.chain().open()) {
-            throw Roster.coordinator(
-                    Refusal.UNEXPECTED_MESSAGE,
-                    message.type().wireName() + (opens ? " while an attempt is open" : " while no attempt is open"));
-        }
-        if (message instanceof RoundOpened opened
-                && !opened.previous().equals(state.chain().head())) {
-            throw Roster.coordinator(Refusal.FORKED_LOG, "C_prev is not this member's");
-        }
-        if (message instanceof RoundOpened opened && !state.chain().isNext(opened)) {
-            throw Roster.coordinator(
-                    Refusal.OTHER_ROUND,
-                    "opened round " + opened.round() + " attempt " + opened.attempt() + " after round "
-                            + state.chain().round() + " attempt "
-                            + state.chain().attempt());
-        }
-    }
-
-    /// Nothing between a round's opening and its end may be skipped, or the end would rest on nothing: also those
-    /// who take no part watch for it.
-    private static Optional<PeerMisbehaved> skipped(Chain before, MessageType type) {
-        return type == before.expected()
-                ? Optional.empty()
-                : Optional.of(Roster.coordinator(
-                        Refusal.UNEXPECTED_MESSAGE,
-                        type.wireName() + " came where " + before.expected().wireName() + " was due"));
-    }
-
     private Transition attempt(MemberState state, Chain chain, Message message, List<Envelope> dealt)
             throws PeerMisbehaved {
-        Optional<PeerMisbehaved> skipped = skipped(state.chain(), message.type());
+        Optional<PeerMisbehaved> skipped = state.chain().skipped(message.type());
         if (state instanceof MemberState.Bystander bystander) {
             return new Transition(
                     new MemberState.Bystander(
@@ -594,7 +563,7 @@ public final class Member {
         }
         Optional<PeerMisbehaved> fault =
                 state instanceof MemberState.Bystander bystander ? bystander.fault() : Optional.empty();
-        Optional<PeerMisbehaved> skipped = skipped(state.chain(), message.type());
+        Optional<PeerMisbehaved> skipped = state.chain().skipped(message.type());
         List<MemberOutput> outputs = new ArrayList<>();
         skipped.ifPresent(found -> outputs.add(new MemberOutput.Refused(found)));
         fault.or(() -> skipped).ifPresent(found -> outputs.addAll(dispute(chain, chain.last(), found)));
