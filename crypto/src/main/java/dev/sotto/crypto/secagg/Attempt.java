@@ -1,6 +1,9 @@
 package dev.sotto.crypto.secagg;
 
+import dev.sotto.crypto.mask.RoundContext;
+import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Primitives;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -8,6 +11,7 @@ import dev.sotto.schemas.Message;
 import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.UnmaskRequested;
@@ -102,6 +106,36 @@ public record Attempt(Opened opened, List<Said> said) {
     /// @throws PeerMisbehaved blaming the coordinator
     public Unmasking unmasking(Primitives primitives, Directory members, Survivors survivors) throws PeerMisbehaved {
         return Unmasking.verify(primitives, members, survivors, need(UnmaskRequested.class), t(UnmaskRequested.class));
+    }
+
+    /// The seed of the coordinator's round key, as the end of the attempt sealed it to a member: the caller's to close.
+    /// Nothing if it was not sealed to it, or under another delivery key.
+    public Optional<Secret> roundSeed(Primitives primitives, String member, Secret deliverySeed) {
+        List<SealedBox> boxes = closed().map(RoundClosed::roundSeeds)
+                .or(() -> aborted().map(RoundAborted::roundSeeds))
+                .orElse(List.of());
+        return said(UnmaskRequested.class)
+                .flatMap(request -> roundSeed(primitives, opened.context(), request.t(), boxes, member, deliverySeed));
+    }
+
+    /// As above, at T4.
+    static Optional<Secret> roundSeed(
+            Primitives primitives,
+            RoundContext context,
+            Bytes t4,
+            List<SealedBox> boxes,
+            String member,
+            Secret deliverySeed) {
+        for (SealedBox box : boxes) {
+            if (box.organisation().equals(member)) {
+                try {
+                    return Optional.of(primitives.open(deliverySeed, context.closedInfo(t4, member), box.box()));
+                } catch (BoxRefused e) {
+                    return Optional.empty();
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     private <M extends Message> M need(Class<M> kind) {

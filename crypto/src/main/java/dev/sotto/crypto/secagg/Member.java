@@ -3,7 +3,6 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.crypto.fixedpoint.NotFinite;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.crypto.mask.RoundContext.Kind;
-import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Encapsulation;
 import dev.sotto.crypto.primitive.InsecureSecretAccess;
@@ -30,7 +29,6 @@ import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
-import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.SharesRouted;
@@ -551,16 +549,7 @@ public final class Member {
         // T4 is the head before RoundClosed, also for those who sat the attempt out.
         Bytes t4 = state.chain().head();
         RoundContext context = new RoundContext(directory.federation(), chain.round(), chain.attempt());
-        Optional<Secret> seed = Optional.empty();
-        for (SealedBox box : message.roundSeeds()) {
-            if (box.organisation().equals(me)) {
-                try {
-                    seed = Optional.of(primitives.open(deliverySeed, context.closedInfo(t4, me), box.box()));
-                } catch (BoxRefused e) {
-                    seed = Optional.empty();
-                }
-            }
-        }
+        Optional<Secret> seed = Attempt.roundSeed(primitives, context, t4, message.roundSeeds(), me, deliverySeed);
         Optional<PeerMisbehaved> fault =
                 state instanceof MemberState.Bystander bystander ? bystander.fault() : Optional.empty();
         Optional<PeerMisbehaved> skipped = state.chain().skipped(message.type());

@@ -7,7 +7,6 @@ import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
-import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.Chain;
@@ -29,9 +28,11 @@ import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.home.PrivacyLedger;
 import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.participant.kafka.Logs;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.participant.model.Plans;
+import dev.sotto.participant.model.ServerSide;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -119,7 +120,10 @@ final class Session implements AutoCloseable {
         this.member = member();
         String id = my.membership().organisation();
         this.reader = kafka.reader(PATIENCE);
-        this.logs = new Logs(kafka.reader(PATIENCE), topics, my.events());
+        this.logs = new Logs(
+                kafka.reader(PATIENCE),
+                topics,
+                (topic, e) -> my.events().error("peer", topic + ": a record is refused: " + e.getMessage()));
         this.models = new Models(my, logs);
         this.controls = new Controls(my.home().controls());
         this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
@@ -457,16 +461,9 @@ final class Session implements AutoCloseable {
         if (missing.isPresent()) {
             return missing;
         }
-        ModelHeader header = version.orElseThrow().header();
-        List<VectorLayout> expected = NextLayout.of(
-                layout,
-                optimizer.hasControl(),
-                header,
-                wanted.steps(),
-                wanted.baseLearningRate(),
-                Weighting.of(round.weighting()));
-        if (!round.layout().equals(expected)) {
-            return Optional.of("layout or ranges do not follow from the last round");
+        Optional<String> differs = ServerSide.differs(round, adapter, optimizer, version.orElseThrow());
+        if (differs.isPresent()) {
+            return differs;
         }
         plan = Optional.of(round);
         my.events().phase("opened", round.round(), round.attempt());
@@ -491,7 +488,7 @@ final class Session implements AutoCloseable {
         }
         try {
             ModelVersion found = round.adapterVersion() == 0
-                    ? models.first(layout, optimizer)
+                    ? ServerSide.first(Bytes.fromHex(my.membership().publicSeed()), layout, optimizer)
                     : models.download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
             if (!found.digest(my.membership().federation()).equals(round.adapterDigest())) {
                 return Optional.of("version 0 is not the one that follows from the public seed");
@@ -714,11 +711,11 @@ final class Session implements AutoCloseable {
                 unmasking,
                 seed,
                 said,
-                logs.chunks(unmasking.survivors().ids(), round, sample, opened),
+                logs.chunks(unmasking.survivors().ids(), round, sample, opened, Instant.MAX),
                 sample,
                 before,
                 next,
-                (adapter, decoded, state, number) -> optimizer.step(adapter, decoded, state, number, members),
+                ServerSide.step(optimizer, members),
                 closed.message());
     }
 

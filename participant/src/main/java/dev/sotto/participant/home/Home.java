@@ -107,6 +107,11 @@ public record Home(Path path) {
         return path.resolve("models");
     }
 
+    /// What failed in audits, with what shows it.
+    public Path evidence() {
+        return path.resolve("evidence");
+    }
+
     /// Plain updates, if they are kept.
     public Path plain() {
         return path.resolve("plain");
