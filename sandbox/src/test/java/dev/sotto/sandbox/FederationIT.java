@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.Demo;
@@ -47,6 +48,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -111,6 +114,7 @@ class FederationIT {
             brokerHoldsNothingPlain(plan, outcome.federation(), wire.captured());
             ownTopicsOnly(plan, outcome.federation());
             enrolmentIsForTheInvited(outcome.federation());
+            anyoneAudits(outcome.federation());
 
             Report report = demo.report(outcome, Duration.ZERO);
             assertThat(report.aggregation().maxErrorVsPlaintext()).isPositive();
@@ -586,6 +590,64 @@ class FederationIT {
                     .isInstanceOf(ExecutionException.class)
                     .hasCauseInstanceOf(TopicAuthorizationException.class);
         }
+    }
+
+    /// A member replays all rounds from the log, somebody who is no member the bundle of it; of what was deleted both
+    /// say that it is not there.
+    private void anyoneAudits(Federation federation) throws Exception {
+        Path home = federation.home("bank");
+        Path bundle = folder.resolve("rounds.sotto");
+        List<String> audit = List.of("audit", "--all", "--home", home.toString());
+        List<String> said = federation.run(
+                "audit",
+                Stream.concat(audit.stream(), Stream.of("--export", bundle.toString()))
+                        .toList());
+        assertThat(said)
+                .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
+                .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
+                .contains("53 checks hold, 0 failed, 0 could not be made.")
+                .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
+        Bytes coordinator = Bytes.of(Base64.getDecoder()
+                .decode(JSON.readTree(home.resolve("federation.json").toFile())
+                        .path("coordinatorIdentityKey")
+                        .asText()));
+        JsonNode outside = JSON.readTree(federation
+                .run(
+                        "audit-bundle",
+                        List.of(
+                                "audit",
+                                "bundle",
+                                bundle.toString(),
+                                "--coordinator",
+                                Enc.sha256(coordinator).hex(),
+                                "--output",
+                                "json"))
+                .getLast());
+        assertThat(outside.path("outcome").asText()).isEqualTo("passed");
+        assertThat(outside.path("checks")).hasSize(53);
+
+        String updates = new dev.sotto.schemas.Topics(Federation.ID).updates("bank");
+        try (Admin broker = Admin.create(Topics.settings(
+                federation.bootstrap(),
+                federation.folder().resolve("broker.pem"),
+                federation.folder().resolve("ca.pem")))) {
+            Map<TopicPartition, RecordsToDelete> all = new HashMap<>();
+            for (var partition : Objects.requireNonNull(broker.describeTopics(List.of(updates))
+                            .allTopicNames()
+                            .get()
+                            .get(updates))
+                    .partitions()) {
+                all.put(new TopicPartition(updates, partition.partition()), RecordsToDelete.beforeOffset(-1));
+            }
+            broker.deleteRecords(all).all().get();
+        }
+        assertThatThrownBy(() -> federation.run("audit-deleted", audit))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("exit code 3");
+        assertThat(Files.readAllLines(folder.resolve("demo/logs/audit-deleted.log")))
+                .anyMatch(line -> line.startsWith("not checked  chunks")
+                        && line.endsWith("the log no longer holds all chunks of bank"))
+                .noneMatch(line -> line.startsWith("FAILED"));
     }
 
     /// One invite, one organisation, one coordinator.
