@@ -7,8 +7,10 @@ import dev.sotto.coordinator.settings.InvalidSettings;
 import dev.sotto.coordinator.settings.Settings;
 import io.quarkus.runtime.Quarkus;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,6 +33,11 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--dir", required = true, description = "The federation's folder, made by init.")
     private Path dir = Path.of("");
 
+    @Option(
+            names = "--replica",
+            description = "This process's name among the replicas, [A-Za-z0-9._-]; default: the host's name.")
+    private String replica = "";
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -41,10 +48,26 @@ final class RunCommand implements Callable<Integer> {
         requireFree(settings.url().getPort());
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
-        configure(folder, settings, kafka);
+        configure(folder, settings);
+        System.setProperty(Coordinator.REPLICA, name());
         AtomicInteger exitCode = new AtomicInteger();
         Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
         return exitCode.get();
+    }
+
+    private String name() throws InvalidSettings {
+        String name = replica;
+        if (name.isEmpty()) {
+            try {
+                name = InetAddress.getLocalHost().getHostName();
+            } catch (UnknownHostException e) {
+                throw new InvalidSettings("this host has no name; --replica must give one");
+            }
+        }
+        if (!name.matches("[A-Za-z0-9._-]{1,249}")) {
+            throw new InvalidSettings("--replica is '" + name + "', must be 1 to 249 of [A-Za-z0-9._-]");
+        }
+        return name;
     }
 
     private static void requireFree(int port) throws InvalidSettings {
@@ -77,11 +100,8 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// What differs from one federation to the next, as Quarkus wants to hear it.
-    private static void configure(Folder folder, Settings settings, KafkaClients kafka) throws IOException {
+    private static void configure(Folder folder, Settings settings) throws IOException {
         System.setProperty(Coordinator.FOLDER, folder.path().toString());
-        kafka.connection().forEach((key, value) -> System.setProperty("kafka." + key, value));
-        System.setProperty(
-                "mp.messaging.incoming.inboxes.assign-seek", settings.topics().registry() + ":0:0");
         System.setProperty(
                 "quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
         System.setProperty("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());

@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,6 +44,9 @@ final class DemoCommand implements Callable<Integer> {
 
     @Option(names = "--rounds", defaultValue = "5", description = "Rounds (default ${DEFAULT-VALUE}).")
     private int rounds;
+
+    @Option(names = "--cohort", description = "How many are drawn for each round, at least 3 (default: all take part).")
+    private OptionalInt cohort = OptionalInt.empty();
 
     @Option(names = "--steps", defaultValue = "12", description = "Local steps a round (default ${DEFAULT-VALUE}).")
     private int steps;
@@ -190,6 +194,10 @@ final class DemoCommand implements Callable<Integer> {
         if (!(learningRate > 0 && learningRate <= 1)) {
             throw Failure.invalid("--learning-rate is " + learningRate + ", must be more than 0 and at most 1");
         }
+        if (cohort.isPresent() && (cohort.getAsInt() < 3 || cohort.getAsInt() > names.size())) {
+            throw Failure.invalid(
+                    "--cohort is " + cohort.getAsInt() + ", must be 3 to " + names.size() + ", the organisations");
+        }
         Path checkpoint = base.orElse(artefacts.demoBase()).toAbsolutePath().normalize();
         if (!Files.exists(checkpoint.resolve("config.json"))) {
             throw Failure.invalid("--base " + checkpoint + " is no checkpoint: it has no config.json");
@@ -197,6 +205,7 @@ final class DemoCommand implements Callable<Integer> {
         return new DemoPlan(
                 names,
                 rounds,
+                cohort,
                 steps,
                 algorithm,
                 seed,

@@ -35,7 +35,8 @@ import java.util.regex.Pattern;
 /// @param url               where members enrol
 /// @param partitions        of `models` and of each `updates` topic
 /// @param replicationFactor of every topic
-/// @param membersAtLeast    how many mutually approved members a round needs; then all of them take part
+/// @param membersAtLeast    how many mutually approved members a round needs
+/// @param cohort            how many of them are drawn for each round; empty if all of them take part
 /// @param rounds            after which the federation is done
 /// @param aggregation       of secure aggregation
 /// @param deadlines         per phase
@@ -52,6 +53,7 @@ public record Settings(
         int partitions,
         short replicationFactor,
         int membersAtLeast,
+        OptionalInt cohort,
         long rounds,
         Aggregation aggregation,
         Deadlines deadlines,
@@ -119,6 +121,10 @@ public record Settings(
         short replication = (short) top.integer("replicationFactor", 1, 7, 3);
         Section members = top.section("members");
         int atLeast = (int) members.integer("atLeast", 3, 255);
+        OptionalInt cohort = optional(members, "cohort", 3);
+        if (cohort.isPresent() && cohort.getAsInt() > atLeast) {
+            throw members.bad("cohort", String.valueOf(cohort.getAsInt()), "at most members.atLeast, " + atLeast);
+        }
         members.done();
         long rounds = top.integer("rounds", 1, 100_000);
         Aggregation aggregation = aggregation(top.section("aggregation"));
@@ -147,6 +153,7 @@ public record Settings(
                 partitions,
                 replication,
                 atLeast,
+                cohort,
                 rounds,
                 aggregation,
                 deadlines,

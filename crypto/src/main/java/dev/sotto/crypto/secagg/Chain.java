@@ -16,23 +16,25 @@ import java.util.Optional;
 /// @param attempt of the last attempt, 0 at first
 /// @param closed  whether the last attempt was closed, rather than aborted
 /// @param open    whether it has not ended
+/// @param closing T5 of the last closed round, of which sampled cohorts are drawn; 32 zero bytes before one
 /// @param last    the last message: evidence against a coordinator that told others something else
-public record Chain(Bytes head, long round, long attempt, boolean closed, boolean open, Optional<Envelope> last) {
+public record Chain(
+        Bytes head, long round, long attempt, boolean closed, boolean open, Bytes closing, Optional<Envelope> last) {
     /// Before any message.
-    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false, Optional.empty());
+    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false, Bytes.zeros(32), Optional.empty());
 
     /// The chain after a verified envelope.
     Chain next(Envelope envelope) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
         boolean ends = envelope.type() == MessageType.ROUND_CLOSED || envelope.type() == MessageType.ROUND_ABORTED;
-        boolean nowClosed = ends ? envelope.type() == MessageType.ROUND_CLOSED : closed;
-        return new Chain(t, round, attempt, nowClosed, !ends, Optional.of(envelope));
+        boolean closes = envelope.type() == MessageType.ROUND_CLOSED;
+        return new Chain(t, round, attempt, ends ? closes : closed, !ends, closes ? t : closing, Optional.of(envelope));
     }
 
     /// The chain after a verified `RoundOpened`.
     Chain next(Envelope envelope, RoundOpened opened) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
-        return new Chain(t, opened.round(), opened.attempt(), closed, true, Optional.of(envelope));
+        return new Chain(t, opened.round(), opened.attempt(), closed, true, closing, Optional.of(envelope));
     }
 
     /// The message that may come next while an attempt is open, besides `RoundAborted`.

@@ -140,7 +140,7 @@ public final class Member {
         }
         try {
             return switch (message) {
-                case RoundOpened opened -> opened(chain, opened);
+                case RoundOpened opened -> opened(state.chain(), chain, opened);
                 case RoundClosed closed -> closed(state, chain, closed);
                 case RoundAborted aborted -> aborted(state, chain, aborted);
                 default -> attempt(state, chain, message, dealt);
@@ -162,7 +162,7 @@ public final class Member {
     /// Whether a refusal shows that the coordinator broke a rule: what a member's own policy forbids, the others may
     /// do without it.
     private static boolean isProof(Message refused, Refusal reason) {
-        return !(refused instanceof RoundOpened) && reason != Refusal.POLICY;
+        return refused instanceof RoundOpened ? reason == Refusal.OTHER_COHORT : reason != Refusal.POLICY;
     }
 
     private Transition attempt(MemberState state, Chain chain, Message message, List<Envelope> dealt)
@@ -211,20 +211,28 @@ public final class Member {
     }
 
     /// Step 1 and 2.
-    private Transition opened(Chain chain, RoundOpened message) throws PeerMisbehaved {
+    private Transition opened(Chain before, Chain chain, RoundOpened message) throws PeerMisbehaved {
+        Optional<PeerMisbehaved> unfair =
+                SampledCohort.fault(before, message).map(what -> Roster.coordinator(Refusal.OTHER_COHORT, what));
         if (!message.cohort().contains(me)) {
-            return new Transition(new MemberState.Bystander(chain, "not in the cohort"), List.of());
+            String why = message.candidates().contains(me) ? "not drawn into the cohort" : "not in the cohort";
+            return new Transition(
+                    new MemberState.Bystander(chain, why, unfair),
+                    unfair.<MemberOutput>map(MemberOutput.Refused::new).stream().toList());
         }
-        List<Envelope> before = journal.signed(message.round(), message.attempt());
-        if (!before.isEmpty()) {
+        if (unfair.isPresent()) {
+            throw unfair.get();
+        }
+        List<Envelope> signed = journal.signed(message.round(), message.attempt());
+        if (!signed.isEmpty()) {
             List<MemberOutput> outputs = new ArrayList<>();
-            before.forEach(envelope -> outputs.add(new MemberOutput.Publish(envelope)));
-            if (before.stream().anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST)) {
+            signed.forEach(envelope -> outputs.add(new MemberOutput.Publish(envelope)));
+            if (signed.stream().anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST)) {
                 outputs.add(new MemberOutput.SendSpool());
             }
             return new Transition(
                     new MemberState.Bystander(
-                            chain, "restarted: the secrets of this attempt are gone", faultBefore(before)),
+                            chain, "restarted: the secrets of this attempt are gone", faultBefore(signed)),
                     outputs);
         }
         for (String organisation : message.cohort()) {

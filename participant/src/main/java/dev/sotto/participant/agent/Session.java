@@ -48,7 +48,6 @@ import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
-import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.privacy.DpSgd;
 import dev.sotto.training.privacy.Noise;
@@ -82,6 +81,11 @@ final class Session implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final int DETAIL = 200;
 
+    /// A round that has closed without this organisation.
+    ///
+    /// @param since no chunk of the version that it made is older
+    private record Behind(RoundOpened opened, RoundClosed closed, Instant since) {}
+
     private final Organisation my;
     private final Topics topics;
     private final ExecutorService trainer;
@@ -99,6 +103,8 @@ final class Session implements AutoCloseable {
     private MemberState state = new MemberState.Idle(Chain.START);
     private Optional<ModelVersion> version = Optional.empty();
     private Optional<RoundOpened> plan = Optional.empty();
+    private Optional<RoundOpened> current = Optional.empty();
+    private Optional<Behind> behind = Optional.empty();
     private Instant opened = Instant.EPOCH;
     private List<String> survivors = List.of();
     private final Disputes disputes = new Disputes();
@@ -180,6 +186,7 @@ final class Session implements AutoCloseable {
                 take(record, true);
             }
             trained();
+            catchUp();
             tellPeers();
             lift();
         }
@@ -315,6 +322,7 @@ final class Session implements AutoCloseable {
             switch (Message.parse(envelope.type(), envelope.payload())) {
                 case RoundOpened round -> {
                     survivors = List.of();
+                    current = Optional.of(round);
                     disputes.opened(round);
                     if (!my.journal().signed(chain.round(), chain.attempt()).isEmpty()) {
                         taken.add(opened);
@@ -431,19 +439,16 @@ final class Session implements AutoCloseable {
             return forbidden;
         }
         ServerOptimizer optimizer;
-        LoraConfig lora;
-        LoraMode mode;
+        VectorLayout layout;
         try {
             optimizer = ServerOptimizer.of(wanted.algorithm());
-            lora = Plans.lora(wanted);
-            mode = LoraMode.of(wanted.loraMode());
+            layout = adapter(wanted, optimizer);
         } catch (IllegalArgumentException e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
-        if (mode == LoraMode.ROLORA && optimizer.hasControl()) {
+        if (LoraMode.of(wanted.loraMode()) == LoraMode.ROLORA && optimizer.hasControl()) {
             return Optional.of("LoRA mode rolora does not go with algorithm " + wanted.algorithm());
         }
-        VectorLayout adapter = Layouts.adapter(mode, lora, my.training().config());
         if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
             return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
                     + "; fedprox needs one above 0, every other algorithm 0");
@@ -456,7 +461,6 @@ final class Session implements AutoCloseable {
         if (overspent.isPresent()) {
             return overspent;
         }
-        VectorLayout layout = new VectorLayout(LocalUpdate.ADAPTER, optimizer.weighted(), adapter.tensors());
         Optional<String> missing = fetch(round, layout, optimizer);
         if (missing.isPresent()) {
             return missing;
@@ -468,6 +472,17 @@ final class Session implements AutoCloseable {
         plan = Optional.of(round);
         my.events().phase("opened", round.round(), round.attempt());
         return Optional.empty();
+    }
+
+    /// What an adapter is by such a plan, ranges open.
+    ///
+    /// @throws IllegalArgumentException if the plan cannot be followed
+    private VectorLayout adapter(TrainingPlan wanted, ServerOptimizer optimizer) {
+        VectorLayout adapter = Layouts.adapter(
+                LoraMode.of(wanted.loraMode()),
+                Plans.lora(wanted),
+                my.training().config());
+        return new VectorLayout(LocalUpdate.ADAPTER, optimizer.weighted(), adapter.tensors());
     }
 
     private Optional<String> overspent(RoundOpened round) {
@@ -646,8 +661,14 @@ final class Session implements AutoCloseable {
 
     private void closed(MemberOutput.Closed closed) throws IOException {
         Chain chain = state.chain();
+        behind = Optional.empty();
         if (closed.unmasking().isEmpty() || plan.isEmpty()) {
             closed.roundSeed().ifPresent(Secret::close);
+            if (my.journal()
+                    .signed(chain.round(), chain.attempt(), MessageType.DISPUTED)
+                    .isEmpty()) {
+                behind = current.map(round -> new Behind(round, closed.message(), opened));
+            }
             return;
         }
         my.events().phase("closed", chain.round(), chain.attempt());
@@ -661,20 +682,7 @@ final class Session implements AutoCloseable {
             if (sample.isPresent()) {
                 recompute(closed, closed.unmasking().get(), sample.get(), before, next, round);
             }
-            version = Optional.of(next);
-            write(next, round, sample.isPresent());
-            ObjectNode event = my.events()
-                    .event("phase")
-                    .put("phase", "verified")
-                    .put("round", chain.round())
-                    .put("attempt", chain.attempt())
-                    .put("version", next.version())
-                    .put("digest", digest.hex())
-                    .put("recomputed", policy.verify());
-            next.header()
-                    .made()
-                    .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
-            my.events().tell(event);
+            has(next, round, "verified", policy.verify());
         } catch (PeerMisbehaved e) {
             // refuses() declines a round that starts from it.
             my.events().error("not-verified", text(e));
@@ -685,6 +693,50 @@ final class Session implements AutoCloseable {
             closed.roundSeed().ifPresent(Secret::close);
         }
         my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", controlBytes + logs.bytes()));
+    }
+
+    /// Who took no part in a round gets the version that the others made too. Its digest is signed; nothing of it
+    /// is recomputed here.
+    private void catchUp() throws IOException {
+        if (behind.isEmpty()) {
+            return;
+        }
+        RoundOpened round = behind.get().opened();
+        RoundClosed closed = behind.get().closed();
+        Instant since = behind.get().since();
+        behind = Optional.empty();
+        if (isHere(closed.version(), closed.modelDigest())) {
+            return;
+        }
+        try {
+            VectorLayout layout =
+                    adapter(round.plan(), ServerOptimizer.of(round.plan().algorithm()));
+            has(
+                    models.download(closed.version(), closed.modelDigest(), layout, since),
+                    round,
+                    "received",
+                    Policy.NEVER);
+        } catch (IllegalArgumentException | MalformedMessage e) {
+            my.events().error("not-received", text(e));
+        }
+    }
+
+    /// @param recomputed how much of it, in the policy's words
+    private void has(ModelVersion next, RoundOpened round, String phase, String recomputed) throws IOException {
+        version = Optional.of(next);
+        write(next, round, !recomputed.equals(Policy.NEVER));
+        ObjectNode event = my.events()
+                .event("phase")
+                .put("phase", phase)
+                .put("round", round.round())
+                .put("attempt", round.attempt())
+                .put("version", next.version())
+                .put("digest", next.digest(my.membership().federation()).hex())
+                .put("recomputed", recomputed);
+        next.header()
+                .made()
+                .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
+        my.events().tell(event);
     }
 
     private void recompute(

@@ -87,6 +87,11 @@ public record Home(Path path) {
         return path.resolve("policy.yaml");
     }
 
+    /// What it trains, and how.
+    public Path settings() {
+        return path.resolve("participant.yaml");
+    }
+
     /// What trainings have cost of the records' privacy.
     public Path privacy() {
         return path.resolve("privacy.json");
