@@ -212,8 +212,8 @@ public final class Member {
 
     /// Step 1 and 2.
     private Transition opened(Chain before, Chain chain, RoundOpened message) throws PeerMisbehaved {
-        Optional<PeerMisbehaved> unfair =
-                SampledCohort.fault(before, message).map(what -> Roster.coordinator(Refusal.OTHER_COHORT, what));
+        Optional<PeerMisbehaved> unfair = SampledCohort.fault(before.closing(), message)
+                .map(what -> Roster.coordinator(Refusal.OTHER_COHORT, what));
         if (!message.cohort().contains(me)) {
             String why = message.candidates().contains(me) ? "not drawn into the cohort" : "not in the cohort";
             return new Transition(

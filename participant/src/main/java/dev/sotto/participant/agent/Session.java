@@ -465,7 +465,7 @@ final class Session implements AutoCloseable {
         if (missing.isPresent()) {
             return missing;
         }
-        Optional<String> differs = ServerSide.differs(round, adapter, optimizer, version.orElseThrow());
+        Optional<String> differs = ServerSide.differs(round, layout, optimizer, version.orElseThrow());
         if (differs.isPresent()) {
             return differs;
         }

@@ -20,6 +20,7 @@ import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.crypto.secagg.Roster;
 import dev.sotto.crypto.secagg.Routed;
 import dev.sotto.crypto.secagg.Sample;
+import dev.sotto.crypto.secagg.SampledCohort;
 import dev.sotto.crypto.secagg.Survivors;
 import dev.sotto.crypto.secagg.UnmaskedSum;
 import dev.sotto.crypto.secagg.Unmasker;
@@ -60,7 +61,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.LongPredicate;
-import org.jspecify.annotations.Nullable;
 
 /// Replays rounds from a log, and says of every check what it showed: that it holds, that it does not, with the signed
 /// messages that show it, or that what it needs is not there. Nothing is believed but the anchor's key: members' keys
@@ -352,27 +352,14 @@ public final class Audit {
 
         private Registry parameters() throws Stop {
             Registry registry = registries.get(opened.registryHead());
-            Optional<RoundClosed> before = before().flatMap(Attempt::closed);
-            @Nullable String wrong = null;
-            if (registry == null) {
-                wrong = "names registry head " + opened.registryHead().hex() + ", which the registry does not have";
-            } else if (!registry.members().keySet().containsAll(opened.cohort())) {
-                wrong = "its cohort holds others than the members at its registry head";
-            } else if (opened.adapterVersion()
-                    != before.map(RoundClosed::version).orElse(0L)) {
-                wrong = "starts from version " + opened.adapterVersion() + ", not from the last one";
-            } else if (before.isPresent() && !before.get().modelDigest().equals(opened.adapterDigest())) {
-                wrong = "starts from another version " + opened.adapterVersion() + " than the last round made";
-            } else {
-                wrong = Parameters.infeasible(opened, ANYONE).orElse(null);
-            }
-            if (wrong == null) {
-                wrong = unknown();
-            }
-            if (wrong != null || registry == null) {
+            Optional<String> wrong = registry == null
+                    ? Optional.of(
+                            "names registry head " + opened.registryHead().hex() + ", which the registry does not have")
+                    : wrong(registry);
+            if (wrong.isPresent()) {
                 throw failed(
                         Check.PARAMETERS,
-                        Objects.requireNonNull(wrong),
+                        wrong.get(),
                         new Evidence(
                                 Topics.COORDINATOR, Refusal.INFEASIBLE_PARAMETERS.name(), said(RoundOpened.class)));
             }
@@ -382,19 +369,38 @@ public final class Audit {
                             + opened.minSurvivors() + " survivors; "
                             + opened.plan().algorithm() + " on version "
                             + opened.adapterVersion());
-            return registry;
+            return Objects.requireNonNull(registry);
         }
 
-        private @Nullable String unknown() {
+        private Optional<String> wrong(Registry registry) {
+            Optional<Attempt> before = before();
+            Optional<RoundClosed> made = before.flatMap(Attempt::closed);
+            if (!registry.members().keySet().containsAll(opened.cohort())) {
+                return Optional.of("its cohort holds others than the members at its registry head");
+            }
+            if (opened.adapterVersion() != made.map(RoundClosed::version).orElse(0L)) {
+                return Optional.of("starts from version " + opened.adapterVersion() + ", not from the last one");
+            }
+            if (made.isPresent() && !made.get().modelDigest().equals(opened.adapterDigest())) {
+                return Optional.of(
+                        "starts from another version " + opened.adapterVersion() + " than the last round made");
+            }
+            Bytes t5 = before.map(last -> last.transcripts().getLast()).orElse(Bytes.zeros(Enc.HASH));
+            return Parameters.infeasible(opened, ANYONE)
+                    .or(() -> SampledCohort.fault(t5, opened))
+                    .or(this::unknown);
+        }
+
+        private Optional<String> unknown() {
+            if (opened.layout().size() < 2) {
+                return Optional.of("its layout has no vector but the scalars");
+            }
             try {
                 primitives.checkKemKey(opened.roundKey());
-                if (opened.layout().size() < 2) {
-                    return "its layout has no vector but the scalars";
-                }
                 var _ = ServerOptimizer.of(opened.plan().algorithm());
-                return null;
+                return Optional.empty();
             } catch (InvalidKey | IllegalArgumentException e) {
-                return String.valueOf(e.getMessage());
+                return Optional.of(String.valueOf(e.getMessage()));
             }
         }
 

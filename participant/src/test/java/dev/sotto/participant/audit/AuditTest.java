@@ -2,9 +2,11 @@ package dev.sotto.participant.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.crypto.model.ModelCipher;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.DirectorState;
+import dev.sotto.crypto.secagg.SampledCohort;
 import dev.sotto.participant.audit.Finding.Outcome;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Disputed;
@@ -14,6 +16,7 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.ModelKeys;
+import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
@@ -231,6 +234,48 @@ class AuditTest {
         failed(audit(), Check.PARAMETERS, "coordinator");
     }
 
+    /// Everybody can draw a cohort again. Members take no part in one that was chosen, so it is aborted.
+    @Test
+    void coordinatorThatChoosesTheCohort_isBlamed() {
+        Bytes head = federation.state.chain().head();
+        List<String> drawn =
+                SampledCohort.of(SampledCohort.seed(federation.state.chain().closing(), 2), federation.ids, 3);
+        List<String> chosen = new ArrayList<>(federation.ids);
+        chosen.remove(drawn.getFirst());
+        RoundOpened opened = sampled(federation.opened(), chosen, federation.ids);
+        federation.control.add(federation.coordinator.sign(opened, head));
+        federation.control.add(federation.coordinator.sign(
+                new RoundAborted("TOO_FEW", "", List.of(), List.of(), Optional.empty()),
+                RoundContext.transcript("RoundOpened", head, opened.encode())));
+        assertThat(failed(audit(), Check.PARAMETERS, "coordinator").detail()).contains("the seed draws " + drawn);
+    }
+
+    private static RoundOpened sampled(RoundOpened o, List<String> cohort, List<String> candidates) {
+        return new RoundOpened(
+                o.round(),
+                o.attempt(),
+                o.nonce(),
+                cohort,
+                candidates,
+                o.threshold(),
+                0,
+                o.maxColluders(),
+                o.minSurvivors(),
+                o.ringBits(),
+                o.layout(),
+                o.weightCap(),
+                o.weighting(),
+                o.deadlines(),
+                o.baseModelDigest(),
+                o.adapterVersion(),
+                o.adapterDigest(),
+                o.plan(),
+                o.keyId(),
+                o.roundKey(),
+                o.registryHead(),
+                o.previous());
+    }
+
     @Test
     void coordinatorThatChoosesVersion0_isBlamed() {
         Audit.Anchor anchor = federation.anchor();
@@ -273,6 +318,7 @@ class AuditTest {
                 o.attempt(),
                 o.nonce(),
                 o.cohort(),
+                o.candidates(),
                 threshold,
                 o.maxDropouts(),
                 o.maxColluders(),

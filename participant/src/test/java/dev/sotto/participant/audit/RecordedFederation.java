@@ -97,6 +97,8 @@ final class RecordedFederation implements Log {
     final Directory directory;
     /// A member says nothing more in a round after this.
     final Map<String, MessageType> dies = new HashMap<>();
+    /// Whom the coordinator says that it drew the cohort from.
+    List<String> candidates = List.of();
     /// What the coordinator opens instead.
     UnaryOperator<RoundOpened> terms = UnaryOperator.identity();
     /// The phase in which the coordinator aborts.
@@ -300,6 +302,7 @@ final class RecordedFederation implements Log {
                 attempt,
                 nonce,
                 ids,
+                candidates,
                 3,
                 1,
                 1,
@@ -456,7 +459,7 @@ final class RecordedFederation implements Log {
                 state.silent(),
                 Map.of(),
                 Map.of(),
-                state.cohort(),
+                state.eligible(),
                 state.leftOut());
         for (String id : ids) {
             Files.deleteIfExists(folder.resolve(id).resolve("confirmed.log"));
