@@ -353,6 +353,11 @@ class FederationIT {
             assertThat(declined.path("organisation").asText()).isEqualTo("bank");
             assertThat(declined.path("reason").asText()).isEqualTo("POLICY");
             assertThat(declined.path("detail").asText()).contains("steps 4").contains("mostSteps 3");
+            JsonNode bank = statusOf(federation, "bank");
+            assertThat(bank.at("/rounds/0/outcome").asText()).isEqualTo("declined");
+            assertThat(bank.path("refused"))
+                    .anyMatch(refused -> refused.path("reason").asText().equals("POLICY")
+                            && refused.path("detail").asText().contains("mostSteps 3"));
 
             assertThat(tampering.written()).isGreaterThan(300);
             for (JsonNode round : outcome.status().path("rounds")) {
@@ -554,7 +559,7 @@ class FederationIT {
 
     private static String type(String topic, byte[] value) {
         String last = topic.substring(topic.lastIndexOf('.') + 1);
-        if (!topic.startsWith("sotto.") || last.equals("models") || last.equals("leader")) {
+        if (!topic.startsWith("sotto.") || Set.of("models", "leader", "invites").contains(last)) {
             return last;
         }
         try {
@@ -642,6 +647,11 @@ class FederationIT {
         assertThat(outside.path("outcome").asText()).isEqualTo("passed");
         assertThat(outside.path("checks")).hasSize(53);
 
+        JsonNode status = statusOf(federation, "bank");
+        assertThat(status.at("/rounds/0/outcome").asText()).isEqualTo("verified");
+        assertThat(status.at("/adapter/version").asInt()).isEqualTo(3);
+        assertThat(status.path("certificateDays").asInt()).isPositive();
+
         String updates = new dev.sotto.schemas.Topics(Federation.ID).updates("bank");
         try (Admin broker = Admin.create(Topics.settings(
                 federation.bootstrap(),
@@ -664,6 +674,19 @@ class FederationIT {
                 .anyMatch(line -> line.startsWith("not checked  chunks")
                         && line.endsWith("the log no longer holds all chunks of bank"))
                 .noneMatch(line -> line.startsWith("FAILED"));
+    }
+
+    private static JsonNode statusOf(Federation federation, String organisation) throws Exception {
+        return JSON.readTree(federation
+                .run(
+                        "status-" + organisation,
+                        List.of(
+                                "status",
+                                "--home",
+                                federation.home(organisation).toString(),
+                                "--output",
+                                "json"))
+                .getLast());
     }
 
     /// One invite, one organisation, one coordinator.

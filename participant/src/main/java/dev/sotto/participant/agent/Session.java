@@ -387,10 +387,15 @@ final class Session implements AutoCloseable {
                                     refused.fault().who() + ": "
                                             + refused.fault().getMessage());
                 case MemberOutput.Closed closed -> closed(closed);
-                case MemberOutput.Aborted aborted -> {
-                    my.events().phase("aborted", chain.round(), chain.attempt());
-                    my.events().error(aborted.reason(), aborted.detail());
-                }
+                case MemberOutput.Aborted aborted ->
+                    my.events()
+                            .tell(my.events()
+                                    .event("phase")
+                                    .put("phase", "aborted")
+                                    .put("round", chain.round())
+                                    .put("attempt", chain.attempt())
+                                    .put("reason", aborted.reason())
+                                    .put("detail", aborted.detail()));
             }
         }
         if (state instanceof MemberState.Bystander bystander
