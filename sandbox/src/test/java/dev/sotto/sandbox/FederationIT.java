@@ -32,12 +32,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -51,6 +53,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -117,6 +121,7 @@ class FederationIT {
             brokerHoldsNothingPlain(plan, outcome.federation(), wire.captured());
             ownTopicsOnly(plan, outcome.federation());
             enrolmentIsForTheInvited(outcome.federation());
+            anyoneAudits(outcome.federation());
 
             Report report = demo.report(outcome, Duration.ZERO);
             assertThat(report.aggregation().maxErrorVsPlaintext()).isPositive();
@@ -365,6 +370,11 @@ class FederationIT {
             assertThat(declined.path("organisation").asText()).isEqualTo("bank");
             assertThat(declined.path("reason").asText()).isEqualTo("POLICY");
             assertThat(declined.path("detail").asText()).contains("steps 4").contains("mostSteps 3");
+            JsonNode bank = statusOf(federation, "bank");
+            assertThat(bank.at("/rounds/0/outcome").asText()).isEqualTo("declined");
+            assertThat(bank.path("refused"))
+                    .anyMatch(refused -> refused.path("reason").asText().equals("POLICY")
+                            && refused.path("detail").asText().contains("mostSteps 3"));
 
             assertThat(tampering.written()).isGreaterThan(300);
             for (JsonNode round : outcome.status().path("rounds")) {
@@ -579,7 +589,7 @@ class FederationIT {
 
     private static String type(String topic, byte[] value) {
         String last = topic.substring(topic.lastIndexOf('.') + 1);
-        if (!topic.startsWith("sotto.") || last.equals("models") || last.equals("leader")) {
+        if (!topic.startsWith("sotto.") || Set.of("models", "leader", "invites").contains(last)) {
             return last;
         }
         try {
@@ -631,6 +641,84 @@ class FederationIT {
                     .isInstanceOf(ExecutionException.class)
                     .hasCauseInstanceOf(TopicAuthorizationException.class);
         }
+    }
+
+    /// A member replays all rounds from the log, somebody who is no member the bundle of it; of what was deleted both
+    /// say that it is not there.
+    private void anyoneAudits(Federation federation) throws Exception {
+        Path home = federation.home("bank");
+        Path bundle = folder.resolve("rounds.sotto");
+        List<String> audit = List.of("audit", "--all", "--home", home.toString());
+        List<String> said = federation.run(
+                "audit",
+                Stream.concat(audit.stream(), Stream.of("--export", bundle.toString()))
+                        .toList());
+        assertThat(said)
+                .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
+                .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
+                .contains("53 checks hold, 0 failed, 0 could not be made.")
+                .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
+        byte[] coordinator = Base64.getDecoder()
+                .decode(JSON.readTree(home.resolve("federation.json").toFile())
+                        .path("coordinatorIdentityKey")
+                        .asText());
+        JsonNode outside = JSON.readTree(federation
+                .run(
+                        "audit-bundle",
+                        List.of(
+                                "audit",
+                                "bundle",
+                                bundle.toString(),
+                                "--coordinator",
+                                HexFormat.of()
+                                        .formatHex(MessageDigest.getInstance("SHA-256")
+                                                .digest(coordinator)),
+                                "--output",
+                                "json"))
+                .getLast());
+        assertThat(outside.path("outcome").asText()).isEqualTo("passed");
+        assertThat(outside.path("checks")).hasSize(53);
+
+        JsonNode status = statusOf(federation, "bank");
+        assertThat(status.at("/rounds/0/outcome").asText()).isEqualTo("verified");
+        assertThat(status.at("/adapter/version").asInt()).isEqualTo(3);
+        assertThat(status.path("certificateDays").asInt()).isPositive();
+
+        String updates = new dev.sotto.schemas.Topics(Federation.ID).updates("bank");
+        try (Admin broker = Admin.create(Topics.settings(
+                federation.bootstrap(),
+                federation.folder().resolve("broker.pem"),
+                federation.folder().resolve("ca.pem")))) {
+            Map<TopicPartition, RecordsToDelete> all = new HashMap<>();
+            for (var partition : Objects.requireNonNull(broker.describeTopics(List.of(updates))
+                            .allTopicNames()
+                            .get()
+                            .get(updates))
+                    .partitions()) {
+                all.put(new TopicPartition(updates, partition.partition()), RecordsToDelete.beforeOffset(-1));
+            }
+            broker.deleteRecords(all).all().get();
+        }
+        assertThatThrownBy(() -> federation.run("audit-deleted", audit))
+                .isInstanceOf(Failure.class)
+                .hasMessageContaining("exit code 3");
+        assertThat(Files.readAllLines(folder.resolve("demo/logs/audit-deleted.log")))
+                .anyMatch(line -> line.startsWith("not checked  chunks")
+                        && line.endsWith("the log no longer holds all chunks of bank"))
+                .noneMatch(line -> line.startsWith("FAILED"));
+    }
+
+    private static JsonNode statusOf(Federation federation, String organisation) throws Exception {
+        return JSON.readTree(federation
+                .run(
+                        "status-" + organisation,
+                        List.of(
+                                "status",
+                                "--home",
+                                federation.home(organisation).toString(),
+                                "--output",
+                                "json"))
+                .getLast());
     }
 
     /// One invite, one organisation, one coordinator.

@@ -3,6 +3,7 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 import java.util.Optional;
@@ -59,5 +60,34 @@ public record Chain(
                 && (closed
                         ? opened.round() == round + 1 && opened.attempt() == 1
                         : opened.round() == round && opened.attempt() == attempt + 1);
+    }
+
+    /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
+    void requireOrder(Message message) throws PeerMisbehaved {
+        boolean opens = message instanceof RoundOpened;
+        if (opens == open) {
+            throw Roster.coordinator(
+                    Refusal.UNEXPECTED_MESSAGE,
+                    message.type().wireName() + (opens ? " while an attempt is open" : " while no attempt is open"));
+        }
+        if (message instanceof RoundOpened opened && !opened.previous().equals(head)) {
+            throw Roster.coordinator(Refusal.FORKED_LOG, "C_prev is not the end of this log");
+        }
+        if (message instanceof RoundOpened opened && !isNext(opened)) {
+            throw Roster.coordinator(
+                    Refusal.OTHER_ROUND,
+                    "opened round " + opened.round() + " attempt " + opened.attempt() + " after round " + round
+                            + " attempt " + attempt);
+        }
+    }
+
+    /// Nothing between a round's opening and its end may be skipped, or the end would rest on nothing: also those
+    /// who take no part watch for it.
+    Optional<PeerMisbehaved> skipped(MessageType type) {
+        return type == expected()
+                ? Optional.empty()
+                : Optional.of(Roster.coordinator(
+                        Refusal.UNEXPECTED_MESSAGE,
+                        type.wireName() + " came where " + expected().wireName() + " was due"));
     }
 }

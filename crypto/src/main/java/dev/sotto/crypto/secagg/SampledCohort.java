@@ -34,15 +34,13 @@ public final class SampledCohort {
     /// What is wrong with a cohort; nothing if it is what its seed draws, or if everybody takes part. Whether the
     /// candidates are all that approve each other it does not tell: ADR 9.
     ///
-    /// @param chain before the message
-    static Optional<String> fault(Chain chain, RoundOpened opened) {
+    /// @param t5 the transcript hash of the last closed round before it, 32 zero bytes if there is none
+    public static Optional<String> fault(Bytes t5, RoundOpened opened) {
         if (opened.candidates().isEmpty()) {
             return Optional.empty();
         }
         List<String> drawn = of(
-                seed(chain.closing(), opened.round()),
-                opened.candidates(),
-                opened.cohort().size());
+                seed(t5, opened.round()), opened.candidates(), opened.cohort().size());
         return drawn.equals(opened.cohort())
                 ? Optional.empty()
                 : Optional.of("the cohort is " + opened.cohort() + ", the seed draws " + drawn);

@@ -116,7 +116,7 @@ class MemberReadTest {
     @Test
     void roundOpened_otherPrevious_isAForkedLog() {
         read(with(opened, 0, 1, federation.ids, opened.roundKey(), Bytes.utf8("another log, of 32 bytes length.")));
-        assertRefused(Refusal.FORKED_LOG, "coordinator", "C_prev is not this member's");
+        assertRefused(Refusal.FORKED_LOG, "coordinator", "C_prev is not the end of this log");
     }
 
     // whether it takes part

@@ -3,12 +3,10 @@ package dev.sotto.participant.agent;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
-import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
-import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.Chain;
@@ -30,9 +28,11 @@ import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.home.PrivacyLedger;
 import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.participant.kafka.Logs;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.participant.model.Plans;
+import dev.sotto.participant.model.ServerSide;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -126,7 +126,10 @@ final class Session implements AutoCloseable {
         this.member = member();
         String id = my.membership().organisation();
         this.reader = kafka.reader(PATIENCE);
-        this.logs = new Logs(kafka.reader(PATIENCE), topics, my.events());
+        this.logs = new Logs(
+                kafka.reader(PATIENCE),
+                topics,
+                (topic, e) -> my.events().error("peer", topic + ": a record is refused: " + e.getMessage()));
         this.models = new Models(my, logs);
         this.controls = new Controls(my.home().controls());
         this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
@@ -384,10 +387,15 @@ final class Session implements AutoCloseable {
                                     refused.fault().who() + ": "
                                             + refused.fault().getMessage());
                 case MemberOutput.Closed closed -> closed(closed);
-                case MemberOutput.Aborted aborted -> {
-                    my.events().phase("aborted", chain.round(), chain.attempt());
-                    my.events().error(aborted.reason(), aborted.detail());
-                }
+                case MemberOutput.Aborted aborted ->
+                    my.events()
+                            .tell(my.events()
+                                    .event("phase")
+                                    .put("phase", "aborted")
+                                    .put("round", chain.round())
+                                    .put("attempt", chain.attempt())
+                                    .put("reason", aborted.reason())
+                                    .put("detail", aborted.detail()));
             }
         }
         if (state instanceof MemberState.Bystander bystander
@@ -463,17 +471,9 @@ final class Session implements AutoCloseable {
         if (missing.isPresent()) {
             return missing;
         }
-        ModelHeader header = version.orElseThrow().header();
-        List<VectorLayout> expected = NextLayout.of(
-                layout,
-                optimizer.hasControl(),
-                header,
-                wanted.steps(),
-                wanted.baseLearningRate(),
-                Weighting.of(round.weighting()),
-                Rows.of(wanted));
-        if (!round.layout().equals(expected)) {
-            return Optional.of("layout or ranges do not follow from the last round");
+        Optional<String> differs = ServerSide.differs(round, layout, optimizer, version.orElseThrow());
+        if (differs.isPresent()) {
+            return differs;
         }
         plan = Optional.of(round);
         my.events().phase("opened", round.round(), round.attempt());
@@ -509,7 +509,7 @@ final class Session implements AutoCloseable {
         }
         try {
             ModelVersion found = round.adapterVersion() == 0
-                    ? models.first(layout, optimizer)
+                    ? ServerSide.first(Bytes.fromHex(my.membership().publicSeed()), layout, optimizer)
                     : models.download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
             if (!found.digest(my.membership().federation()).equals(round.adapterDigest())) {
                 return Optional.of("version 0 is not the one that follows from the public seed");
@@ -771,11 +771,11 @@ final class Session implements AutoCloseable {
                 unmasking,
                 seed,
                 said,
-                logs.chunks(unmasking.survivors().ids(), round, sample, opened),
+                logs.chunks(unmasking.survivors().ids(), round, sample, opened, Instant.MAX),
                 sample,
                 before,
                 next,
-                (adapter, decoded, state, number) -> optimizer.step(adapter, decoded, state, number, members),
+                ServerSide.step(optimizer, members),
                 closed.message());
     }
 

@@ -5,6 +5,7 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.agent.Agent;
 import dev.sotto.participant.agent.Events;
 import dev.sotto.participant.agent.LocalTraining;
+import dev.sotto.participant.agent.StatusFile;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Policy;
@@ -82,7 +83,6 @@ final class RunCommand implements Callable<Integer> {
         ModelOptions options = options(own);
         Randomness randomness = Randomness.secure();
         long order = seed.orElseGet(() -> randomness.bytes(Long.BYTES).view().getLong());
-        Events told = new Events(spec.commandLine().getOut(), events, Clock.systemUTC());
         try (var _ = own.lock();
                 Agent agent = new Agent(
                         own,
@@ -91,10 +91,15 @@ final class RunCommand implements Callable<Integer> {
                         keepPlain,
                         new BouncyCastlePrimitives(),
                         randomness,
-                        told)) {
+                        told(own))) {
             agent.run();
         }
         return 0;
+    }
+
+    private Events told(Home own) throws IOException {
+        Clock clock = Clock.systemUTC();
+        return new Events(spec.commandLine().getOut(), events, clock, new StatusFile(own, clock));
     }
 
     /// The command line's, completed from `participant.yaml`.
