@@ -50,7 +50,11 @@ public final class Certificates {
     }
 
     private static boolean isOpen(String path) {
-        return path.equals("/enrolment") || path.equals("/q/health") || path.startsWith("/q/health/");
+        // /certificate looks at the certificate itself.
+        return path.equals("/enrolment")
+                || path.equals("/certificate")
+                || path.equals("/q/health")
+                || path.startsWith("/q/health/");
     }
 
     private static boolean isForViewers(String path) {
@@ -61,7 +65,7 @@ public final class Certificates {
     }
 
     /// Of a certificate that this federation's CA issued: others do not get through the handshake.
-    private static String subject(@org.jspecify.annotations.Nullable SSLSession session) {
+    static String subject(@org.jspecify.annotations.Nullable SSLSession session) {
         try {
             Certificate[] chain = session == null ? new Certificate[0] : session.getPeerCertificates();
             return chain.length > 0 && chain[0] instanceof X509Certificate certificate
