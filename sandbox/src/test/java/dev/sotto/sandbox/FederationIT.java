@@ -394,6 +394,16 @@ class FederationIT {
             assertThat(JSON.readTree(federation.run("renew", renewal).getLast()).path("renewed").asBoolean())
                     .isTrue();
             assertThat(federation.home("bank").resolve("tls.pem")).binaryContent().isNotEqualTo(before);
+            JsonNode health = JSON.readTree(federation
+                    .run(
+                            "doctor",
+                            List.of("doctor", "--home", federation.home("bank").toString(), "--output", "json"))
+                    .getLast());
+            for (String check : List.of("certificate", "clock", "coordinator", "broker", "registry", "topics")) {
+                assertThat(health.path("findings"))
+                        .anyMatch(finding -> finding.path("check").asText().equals(check)
+                                && finding.path("level").asText().equals("ok"));
+            }
             mayRead(federation, "bank", new dev.sotto.schemas.Topics(Federation.ID).control());
 
             federation.run(

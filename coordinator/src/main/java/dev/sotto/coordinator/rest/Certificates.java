@@ -9,6 +9,9 @@ import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Set;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -22,6 +25,7 @@ public final class Certificates {
     private static final int FIRST = 1000;
 
     private final ObjectMapper json;
+    private final Clock clock = Clock.systemUTC();
 
     /// For CDI.
     public Certificates(ObjectMapper json) {
@@ -36,6 +40,9 @@ public final class Certificates {
         HttpServerRequest request = context.request();
         String path = context.normalizedPath();
         String subject = subject(request.sslSession());
+        // Members compare their clocks with it.
+        context.response()
+                .putHeader("Date", DateTimeFormatter.RFC_1123_DATE_TIME.format(clock.instant().atZone(ZoneOffset.UTC)));
         if (isOpen(path) || subject.equals(ADMIN)) {
             context.next();
         } else if (!isForViewers(path) || !READING.contains(request.method())) {

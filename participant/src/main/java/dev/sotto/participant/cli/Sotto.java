@@ -23,6 +23,7 @@ import picocli.CommandLine.Command;
         subcommands = {
             EnrollCommand.class,
             CertCommand.class,
+            DoctorCommand.class,
             PeersCommand.class,
             PolicyCommand.class,
             PrivacyCommand.class,
