@@ -355,6 +355,9 @@ class FederationIT {
             assertThat(declined.path("detail").asText()).contains("steps 4").contains("mostSteps 3");
             JsonNode bank = statusOf(federation, "bank");
             assertThat(bank.at("/rounds/0/outcome").asText()).isEqualTo("declined");
+            assertThat(bank.at("/rounds/0/detail").asText())
+                    .contains("mostSteps 3")
+                    .contains("received version 2");
             assertThat(bank.path("refused"))
                     .anyMatch(refused -> refused.path("reason").asText().equals("POLICY")
                             && refused.path("detail").asText().contains("mostSteps 3"));

@@ -52,6 +52,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -144,69 +145,67 @@ public final class Audit {
 
     // ---- the federation ----
 
+    /// A record that the coordinator signed, whatever of its envelope is not signed.
+    private record Said(MessageType type, Bytes transcript, Bytes payload) {
+        static Said of(Envelope envelope) {
+            return new Said(envelope.type(), envelope.transcript(), envelope.payload());
+        }
+    }
+
     private boolean registry() {
         Registry registry = Registry.START;
         registries.put(registry.head(), registry);
-        int entries = 0;
+        Map<Said, Envelope> folded = new LinkedHashMap<>();
+        int ignored = 0;
         for (Envelope entry : log.registry()) {
-            try {
-                registry = registry.next(primitives, coordinator, entry);
-                registries.put(registry.head(), registry);
-                entries++;
-            } catch (PeerMisbehaved e) {
-                tell(
-                        Check.REGISTRY,
-                        Outcome.FAILED,
-                        "entry " + (entries + 1) + ": " + e.getMessage(),
-                        Optional.of(evidence(e, List.of(entry))));
-                return false;
+            if (entry.type() != MessageType.REGISTRY_ENTRY || !isSigned(coordinator, entry)) {
+                ignored++;
+            } else if (!folded.containsKey(Said.of(entry))) {
+                try {
+                    registry = registry.next(primitives, coordinator, entry);
+                    registries.put(registry.head(), registry);
+                    folded.put(Said.of(entry), entry);
+                } catch (PeerMisbehaved e) {
+                    tell(
+                            Check.REGISTRY,
+                            Outcome.FAILED,
+                            "after " + folded.size() + " entries: " + e.getMessage(),
+                            Optional.of(gap(e, entry, folded.values())));
+                    return false;
+                }
             }
         }
         tell(
                 Check.REGISTRY,
                 Outcome.PASSED,
-                entries + " entries signed and chained; " + registry.members().size() + " members, "
-                        + registry.revoked().size() + " revoked",
+                folded.size() + " entries signed and chained; "
+                        + registry.members().size() + " members, "
+                        + registry.revoked().size() + " revoked" + ignored(ignored),
                 Optional.empty());
         return true;
     }
 
     private void control() {
-        Set<Envelope> folded = new HashSet<>();
+        Map<Said, Envelope> folded = new LinkedHashMap<>();
         int ignored = 0;
         for (Envelope envelope : log.control()) {
-            if (folded.contains(envelope)) {
-                continue;
-            }
-            try {
-                Message message = coordinator.verify(primitives, envelope, envelope.transcript());
-                if (message instanceof ModelKeys sealed) {
-                    if (envelope.transcript().equals(sealed.modelDigest())) {
-                        keys.remember(sealed);
-                    }
-                    continue;
-                }
-            } catch (PeerMisbehaved e) {
-                // Not the coordinator's: whoever may write to the broker can put it there.
+            if (envelope.type() == MessageType.REGISTRY_ENTRY || !isSigned(coordinator, envelope)) {
+                // Whoever may write to the broker can put it there.
                 ignored++;
-                continue;
-            }
-            try {
-                control = control.next(primitives, coordinator, envelope);
-                folded.add(envelope);
-            } catch (PeerMisbehaved e) {
-                List<Envelope> shown = new ArrayList<>(List.of(envelope));
-                folded.stream()
-                        .filter(before -> before.transcript().equals(envelope.transcript()))
-                        .forEach(shown::add);
-                control.chain().last().filter(before -> !shown.contains(before)).ifPresent(shown::add);
-                tell(
-                        Check.CONTROL,
-                        Outcome.FAILED,
-                        "after " + folded.size() + " messages: " + e.getMessage()
-                                + "; a message is missing or was changed there, and what follows is not audited",
-                        Optional.of(evidence(e, shown)));
-                return;
+            } else if (envelope.type() == MessageType.MODEL_KEYS) {
+                remember(envelope);
+            } else if (!folded.containsKey(Said.of(envelope))) {
+                try {
+                    control = control.next(primitives, coordinator, envelope);
+                    folded.put(Said.of(envelope), envelope);
+                } catch (PeerMisbehaved e) {
+                    tell(
+                            Check.CONTROL,
+                            Outcome.FAILED,
+                            "after " + folded.size() + " messages: " + e.getMessage() + "; what follows is not audited",
+                            Optional.of(gap(e, envelope, folded.values())));
+                    return;
+                }
             }
         }
         Optional<Bytes> lost = anchor.verified()
@@ -220,7 +219,7 @@ public final class Audit {
                     "this organisation has verified a version with digest "
                             + lost.get().hex() + " when it was made; no round in control made it: the log was cut",
                     Optional.of(new Evidence(
-                            Topics.COORDINATOR,
+                            Evidence.KEEPER,
                             Refusal.FORKED_LOG.name(),
                             control.chain().last().stream().toList())));
             return;
@@ -233,12 +232,54 @@ public final class Audit {
                 Check.CONTROL,
                 Outcome.PASSED,
                 folded.size() + " messages of " + control.attempts().size() + " attempts signed and chained" + open
-                        + (ignored == 0 ? "" : "; " + ignored + " records are not the coordinator's and say nothing"),
+                        + ignored(ignored),
                 Optional.empty());
     }
 
     private void tell(Check check, Outcome outcome, String detail, Optional<Evidence> evidence) {
         told.accept(new Finding(Optional.empty(), check, outcome, detail, evidence));
+    }
+
+    private static String ignored(int records) {
+        return records == 0 ? "" : "; " + records + " records are not the coordinator's and say nothing";
+    }
+
+    private void remember(Envelope envelope) {
+        try {
+            ModelKeys sealed = ModelKeys.parse(envelope.payload());
+            if (envelope.transcript().equals(sealed.modelDigest())) {
+                keys.remember(sealed);
+            }
+        } catch (MalformedMessage e) {
+            throw new IllegalStateException("it was parsed when it was verified", e);
+        }
+    }
+
+    private boolean isSigned(Directory directory, Envelope envelope) {
+        try {
+            var _ = directory.verify(primitives, envelope, envelope.transcript());
+            return true;
+        } catch (PeerMisbehaved e) {
+            return false;
+        }
+    }
+
+    /// A signed message that does not continue the log. It proves something against the coordinator if it signed
+    /// another over the same transcript, or this one out of turn; else a message is missing or out of order.
+    private static Evidence gap(PeerMisbehaved fault, Envelope envelope, Collection<Envelope> folded) {
+        List<Envelope> same = folded.stream()
+                .filter(before -> before.transcript().equals(envelope.transcript()))
+                .toList();
+        if (!same.isEmpty()) {
+            return new Evidence(Topics.COORDINATOR, Refusal.EQUIVOCATION.name(), List.of(same.getFirst(), envelope));
+        }
+        if (fault.reason() != Refusal.OTHER_TRANSCRIPT) {
+            return evidence(fault, List.of(envelope));
+        }
+        List<Envelope> shown = new ArrayList<>();
+        folded.stream().reduce((earlier, later) -> later).ifPresent(shown::add);
+        shown.add(envelope);
+        return new Evidence(Evidence.KEEPER, fault.reason().name(), shown);
     }
 
     private static Evidence evidence(PeerMisbehaved fault, List<Envelope> messages) {
@@ -475,15 +516,6 @@ public final class Audit {
                 }
             }
             pass(Check.ONCE, first.size() + " messages of members, none of them twice");
-        }
-
-        private boolean isSigned(Directory members, Envelope envelope) {
-            try {
-                var _ = members.verify(primitives, envelope, envelope.transcript());
-                return true;
-            } catch (PeerMisbehaved e) {
-                return false;
-            }
         }
 
         private Routed shares(Directory members, Roster roster) throws Stop {

@@ -101,6 +101,9 @@ class BundleTest {
                     .contains("rounds.sotto")
                     .doesNotContain("rounds.sotto.new");
         }
+        byte[] bytes = Files.readAllBytes(file);
+        export(true);
+        assertThat(Files.readAllBytes(file)).as("the same again").isEqualTo(bytes);
     }
 
     @Test
