@@ -629,7 +629,7 @@ class FederationIT {
         assertThat(said)
                 .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
                 .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
-                .contains("53 checks hold, 0 failed, 0 could not be made.")
+                .contains("3 rounds: 53 checks hold, 0 failed, 0 could not be made.")
                 .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
         Bytes coordinator = Bytes.of(Base64.getDecoder()
                 .decode(JSON.readTree(home.resolve("federation.json").toFile())

@@ -130,14 +130,16 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
         };
     }
 
-    /// An agent that starts again tells the attempts of the log again that it sat out. Who took no part gets the
-    /// version all the same.
+    /// An agent that starts again tells the attempts of the log again that it sat out. Who declines is left out, and
+    /// gets the version all the same.
     private List<Round> with(Round ended) {
         List<Round> all = new ArrayList<>();
         Round now = ended;
         for (Round before : rounds) {
             if (before.round != ended.round || before.attempt != ended.attempt) {
                 all.add(before);
+            } else if (ended.outcome.equals("left-out") && before.outcome.equals("declined")) {
+                now = before;
             } else if (ended.outcome.equals("received")) {
                 String detail = before.detail.isEmpty() ? ended.detail : before.detail + "; received " + ended.detail;
                 now = before.outcome.equals("received")

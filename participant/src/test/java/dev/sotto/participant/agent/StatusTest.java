@@ -114,6 +114,7 @@ class StatusTest {
     void roundThatWasDeclined_staysSoWhenItsVersionIsReceived() throws Exception {
         events.error("POLICY", "steps 4");
         events.phase("declined", 1, 1);
+        ends("left-out", 1, events.event("phase").put("detail", "POLICY"));
         ends("received", 1, events.event("phase").put("version", 2).put("recomputed", "never"));
         assertThat(read().rounds())
                 .containsExactly(new Status.Round(
