@@ -372,6 +372,21 @@ class FederationIT {
             assertThat(refusals).contains("BAD_SIGNATURE", "OTHER_TRANSCRIPT", "POLICY");
             refusals.remove("POLICY"); // The bank's own.
             assertThat(refusals).isSubsetOf(HARMLESS);
+            JsonNode audit = JSON.readTree(federation
+                    .run(
+                            "audit",
+                            List.of(
+                                    "audit",
+                                    "--all",
+                                    "--output",
+                                    "json",
+                                    "--home",
+                                    federation.home("hospital").toString()))
+                    .getLast());
+            assertThat(audit.path("outcome").asText()).isEqualTo("passed");
+            assertThat(audit.at("/checks/1/detail").asText())
+                    .contains(" of 2 attempts signed and chained; ")
+                    .contains(" records are not the coordinator's and say nothing");
 
             federation.run(
                     "revoke",
@@ -616,16 +631,13 @@ class FederationIT {
         }
     }
 
-    /// A member replays all rounds from the log, somebody who is no member the bundle of it; of what was deleted both
-    /// say that it is not there.
+    /// A member replays all rounds from the log, somebody who is no member the bundle of it. Of what was deleted
+    /// it says that it is not there.
     private void anyoneAudits(Federation federation) throws Exception {
         Path home = federation.home("bank");
         Path bundle = folder.resolve("rounds.sotto");
-        List<String> audit = List.of("audit", "--all", "--home", home.toString());
         List<String> said = federation.run(
-                "audit",
-                Stream.concat(audit.stream(), Stream.of("--export", bundle.toString()))
-                        .toList());
+                "audit", List.of("audit", "--all", "--export", bundle.toString(), "--home", home.toString()));
         assertThat(said)
                 .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
                 .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
@@ -670,7 +682,7 @@ class FederationIT {
             }
             broker.deleteRecords(all).all().get();
         }
-        assertThatThrownBy(() -> federation.run("audit-deleted", audit))
+        assertThatThrownBy(() -> federation.run("audit-deleted", List.of("audit", "1", "--home", home.toString())))
                 .isInstanceOf(Failure.class)
                 .hasMessageContaining("exit code 3");
         assertThat(Files.readAllLines(folder.resolve("demo/logs/audit-deleted.log")))
