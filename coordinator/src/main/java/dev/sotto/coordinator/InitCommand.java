@@ -103,6 +103,7 @@ final class InitCommand implements Callable<Integer> {
         hosts.addAll(brokerHosts);
         secret(folder.broker(), authority.issueWithKey("broker", Use.SERVER, hosts, now));
         secret(folder.admin(), authority.issueWithKey("admin", Use.CLIENT, List.of(), now));
+        secret(folder.viewer(), authority.issueWithKey("viewer", Use.CLIENT, List.of(), now));
     }
 
     private static void secret(Path file, String content) throws IOException {

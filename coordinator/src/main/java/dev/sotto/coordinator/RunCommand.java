@@ -14,6 +14,8 @@ import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.admin.Admin;
@@ -48,8 +50,7 @@ final class RunCommand implements Callable<Integer> {
         requireFree(settings.url().getPort());
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
-        configure(folder, settings);
-        System.setProperty(Coordinator.REPLICA, name());
+        configuration(folder, settings, name()).forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
         Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
         return exitCode.get();
@@ -100,15 +101,17 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// What differs from one federation to the next, as Quarkus wants to hear it.
-    private static void configure(Folder folder, Settings settings) throws IOException {
-        System.setProperty(Coordinator.FOLDER, folder.path().toString());
-        System.setProperty(
-                "quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
-        System.setProperty("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
-        System.setProperty("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
-        System.setProperty("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+    static Map<String, String> configuration(Folder folder, Settings settings, String replica) throws IOException {
         if (!Files.isReadable(folder.tls())) {
             throw new IOException(folder.tls() + " may not be read");
         }
+        Map<String, String> all = new TreeMap<>();
+        all.put(Coordinator.FOLDER, folder.path().toString());
+        all.put(Coordinator.REPLICA, replica);
+        all.put("quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
+        all.put("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
+        all.put("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
+        all.put("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+        return all;
     }
 }

@@ -3,6 +3,7 @@ package dev.sotto.coordinator;
 import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Office;
+import dev.sotto.coordinator.director.Overview;
 import dev.sotto.coordinator.director.RoundDirector;
 import dev.sotto.coordinator.director.Secrets;
 import dev.sotto.coordinator.enrolment.Enrolment;
@@ -31,6 +32,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -49,6 +51,7 @@ public class Service {
     private static final Logger LOG = Logger.getLogger(Service.class);
     private static final int STOP_SECONDS = 8;
 
+    private final Path folder;
     private final Settings settings;
     private final CertificateAuthority authority;
     private final Secrets secrets;
@@ -69,7 +72,8 @@ public class Service {
             @ConfigProperty(name = Coordinator.FOLDER) String folder,
             @ConfigProperty(name = Coordinator.REPLICA) String replica)
             throws IOException, InvalidSettings {
-        Folder files = new Folder(Path.of(folder));
+        this.folder = Path.of(folder);
+        Folder files = new Folder(this.folder);
         this.settings = Settings.read(files.settings());
         this.authority = CertificateAuthority.load(
                 Files.readString(files.ca()), Files.readString(files.caKey()), new SecureRandom());
@@ -138,6 +142,18 @@ public class Service {
         return office.present().isPresent();
     }
 
+    /// What there is to see, if this replica directs.
+    public Optional<Overview> overview() {
+        return office.present()
+                .map(Term::director)
+                .map(director -> new Overview(director.board(), director.members(), director.isReady()));
+    }
+
+    /// Where its settings and secrets are.
+    public Path folder() {
+        return folder;
+    }
+
     /// What the operator decided.
     public Settings settings() {
         return settings;
@@ -160,13 +176,6 @@ public class Service {
     /// @throws NotDirecting if this replica stands by
     public Enrolment enrolment() {
         return office.term().enrolment();
-    }
-
-    /// The rounds.
-    ///
-    /// @throws NotDirecting if this replica stands by
-    public RoundDirector director() {
-        return office.term().director();
     }
 
     /// The Ed25519 key by which members know this coordinator.

@@ -98,7 +98,8 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mode",
             defaultValue = "lora",
-            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+            description =
+                    "What is shared of an adapter: lora, ffa, rolora, fed-sb or mixed (default ${DEFAULT-VALUE}).")
     private String mode = "lora";
 
     @Option(names = "--output-dir", description = "Folder for everything (default target/demo of this repository).")
@@ -223,7 +224,7 @@ final class DemoCommand implements Callable<Integer> {
                         dataset.endsWith(".yaml")
                                 ? Path.of(dataset).toAbsolutePath().toString()
                                 : dataset,
-                        oneOf("--mode", mode, List.of("lora", "ffa", "rolora", "fed-sb"))));
+                        oneOf("--mode", mode, List.of("lora", "ffa", "rolora", "fed-sb", "mixed"))));
     }
 
     private static String oneOf(String option, String value, List<String> allowed) throws Failure {

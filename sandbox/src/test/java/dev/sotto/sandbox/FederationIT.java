@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.Demo;
@@ -25,17 +24,22 @@ import dev.sotto.schemas.UpdateChunk;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -324,7 +328,13 @@ class FederationIT {
 
     @Test
     void memberThatRefuses_isShownToTheOperator_tamperingIsRefused_andTheRevokedMayDoNothing() throws Exception {
-        DemoPlan plan = plan(2, 4);
+        DemoPlan plan = plan(
+                2,
+                OptionalInt.empty(),
+                4,
+                "fedavg",
+                List.of(),
+                new DemoPlan.Learning("sft", "alpaca", "default", "mixed"));
         try (Supervisor supervisor = supervisor(plan)) {
             Tampering tampering = new Tampering("hospital");
             Demo.Outcome outcome = demo(plan, supervisor)
@@ -333,6 +343,9 @@ class FederationIT {
                                 Path policy = federation.home("bank").resolve("policy.yaml");
                                 String strict = Files.readString(policy).replace("mostSteps: 10000", "mostSteps: 3");
                                 Files.writeString(policy, strict);
+                                Path smaller = federation.home("insurer").resolve("policy.yaml");
+                                String four = Files.readString(smaller).replace("mostRank: 64", "mostRank: 4");
+                                Files.writeString(smaller, four);
                                 Files.writeString(
                                         federation.home("ministry").resolve("policy.yaml"),
                                         "\nprivacy: {clipNorm: 1, noiseMultiplier: 1, delta: 1.0e-5, mostEpsilon: 8}\n",
@@ -348,6 +361,10 @@ class FederationIT {
                             && training.path("noiseMultiplier").asDouble() == 1);
             assertThat(Files.getPosixFilePermissions(ledger)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
             assertThat(federation.home("hospital").resolve("privacy.json")).doesNotExist();
+
+            // Half of the federation's rank 8, and no more: the rest of the insurer's update is zeros.
+            assertThat(moved(federation, "insurer")).isBetween(0.4, 0.5);
+            assertThat(moved(federation, "hospital")).isGreaterThan(0.9);
 
             JsonNode declined = outcome.status().at("/declined/0");
             assertThat(declined.path("organisation").asText()).isEqualTo("bank");
@@ -388,6 +405,15 @@ class FederationIT {
                     .contains(" of 2 attempts signed and chained; ")
                     .contains(" records are not the coordinator's and say nothing");
 
+            // A running agent takes the new one; what is revoked is the member, whichever certificate it shows.
+            byte[] before = Files.readAllBytes(federation.home("bank").resolve("tls.pem"));
+            List<String> renewal =
+                    List.of("cert", "renew", "--home", federation.home("bank").toString(), "--output", "json");
+            assertThat(JSON.readTree(federation.run("renew", renewal).getLast()).path("renewed").asBoolean())
+                    .isTrue();
+            assertThat(federation.home("bank").resolve("tls.pem")).binaryContent().isNotEqualTo(before);
+            mayRead(federation, "bank", new dev.sotto.schemas.Topics(Federation.ID).control());
+
             federation.run(
                     "revoke",
                     List.of(
@@ -407,6 +433,19 @@ class FederationIT {
             mayNotRead(federation, "bank", topics.control());
             mayNotRead(federation, "bank", topics.models());
         }
+    }
+
+    /// The share of the adapter that an organisation's last update moved.
+    private static double moved(Federation federation, String organisation) throws IOException {
+        List<Path> updates = files(federation.home(organisation).resolve("plain"), ".f32");
+        FloatBuffer update = ByteBuffer.wrap(Files.readAllBytes(updates.getLast()))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asFloatBuffer();
+        int moved = 0;
+        while (update.hasRemaining()) {
+            moved += update.get() == 0 ? 0 : 1;
+        }
+        return (double) moved / update.capacity();
     }
 
     /// Why records were refused, as the organisations and the coordinator say.
@@ -604,6 +643,17 @@ class FederationIT {
         mayNotRead(federation, organisation, "__transaction_state");
     }
 
+    private static void mayRead(Federation federation, String organisation, String topic) {
+        Path home = federation.home(organisation);
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                Topics.settings(federation.bootstrap(), home.resolve("tls.pem"), home.resolve("ca.pem")),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            TopicPartition partition = new TopicPartition(topic, 0);
+            assertThat(consumer.beginningOffsets(List.of(partition))).containsKey(partition);
+        }
+    }
+
     private static void mayNotRead(Federation federation, String organisation, String topic) {
         Path home = federation.home(organisation);
         try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
@@ -643,10 +693,10 @@ class FederationIT {
                 .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
                 .contains("3 rounds: 53 checks hold, 0 failed, 0 could not be made.")
                 .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
-        Bytes coordinator = Bytes.of(Base64.getDecoder()
+        byte[] coordinator = Base64.getDecoder()
                 .decode(JSON.readTree(home.resolve("federation.json").toFile())
                         .path("coordinatorIdentityKey")
-                        .asText()));
+                        .asText());
         JsonNode outside = JSON.readTree(federation
                 .run(
                         "audit-bundle",
@@ -655,7 +705,9 @@ class FederationIT {
                                 "bundle",
                                 bundle.toString(),
                                 "--coordinator",
-                                Enc.sha256(coordinator).hex(),
+                                HexFormat.of()
+                                        .formatHex(MessageDigest.getInstance("SHA-256")
+                                                .digest(coordinator)),
                                 "--output",
                                 "json"))
                 .getLast());

@@ -1,5 +1,6 @@
 package dev.sotto.schemas;
 
+import java.util.Set;
 import java.util.regex.Pattern;
 
 /// The names of a federation's topics: `sotto.<federation>.<topic>`.
@@ -8,9 +9,11 @@ import java.util.regex.Pattern;
 public record Topics(String federation) {
     private static final Pattern ID = Pattern.compile("[a-z0-9-]{1,63}");
 
-    /// The id under which the coordinator signs; no organisation may have it, nor `broker` and `admin`,
+    /// The id under which the coordinator signs; no organisation may have it, nor `broker`, `admin` and `viewer`,
     /// which are principals.
     public static final String COORDINATOR = "coordinator";
+
+    private static final Set<String> OTHERS = Set.of("broker", "admin", "viewer");
 
     /// Checks the limits.
     ///
@@ -28,7 +31,7 @@ public record Topics(String federation) {
 
     /// Whether an organisation may be called that: an id, and not the name of another principal.
     public static boolean isOrganisation(String id) {
-        return isId(id) && !id.equals(COORDINATOR) && !id.equals("broker") && !id.equals("admin");
+        return isId(id) && !id.equals(COORDINATOR) && !OTHERS.contains(id);
     }
 
     /// Who is a member, for ever; written by the coordinator.

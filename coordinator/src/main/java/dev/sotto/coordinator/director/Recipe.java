@@ -2,6 +2,7 @@ package dev.sotto.coordinator.director;
 
 import dev.sotto.algorithms.Schedule;
 import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
@@ -77,7 +78,8 @@ final class Recipe {
                         version.header(),
                         plan.steps(),
                         plan.baseLearningRate(),
-                        a.weighting()),
+                        a.weighting(),
+                        Rows.of(plan)),
                 a.weightCap(),
                 a.weighting().wireName(),
                 settings.deadlines(),

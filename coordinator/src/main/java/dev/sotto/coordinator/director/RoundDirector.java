@@ -187,9 +187,14 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     public void append(RegistryEntry entry) {
         on(() -> {
             Envelope envelope = secrets.identity().sign(entry, registry.head());
-            enter(envelope);
+            RegistryEntry.Enrolled before = registry.members().get(entry.organisation());
+            enter(envelope, now());
             write(topics.registry(), entry.organisation(), envelope.encode());
-            if (entry instanceof RegistryEntry.Enrolled enrolled) {
+            if (entry instanceof RegistryEntry.Enrolled enrolled
+                    && before != null
+                    && before.generation() == enrolled.generation()) {
+                LOG.infof("%s has a new certificate", enrolled.organisation());
+            } else if (entry instanceof RegistryEntry.Enrolled enrolled) {
                 inboxes.follow(enrolled.organisation());
                 LOG.infof("%s enrolled, generation %d", enrolled.organisation(), enrolled.generation());
             } else {
@@ -207,6 +212,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     /// What an operator sees.
     public Board board() {
         return board;
+    }
+
+    /// Who is and was a member.
+    public List<Member> members() {
+        return Member.of(registry, board);
     }
 
     private final class Heard implements Inboxes.Listener {
@@ -244,7 +254,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
         @Override
         public void received(String organisation, long bytes) {
-            board.bytesUp(organisation, bytes);
+            board.bytesUp(bytes);
         }
 
         @Override
@@ -321,7 +331,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private void fold() throws MalformedMessage {
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
-            enter(Envelope.decode(Bytes.of(record.value())));
+            enter(Envelope.decode(Bytes.of(record.value())), Instant.ofEpochMilli(record.timestamp()));
         }
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.control(), 1)) {
             Envelope envelope = Envelope.decode(Bytes.of(record.value()));
@@ -393,7 +403,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         }
     }
 
-    private void enter(Envelope envelope) {
+    private void enter(Envelope envelope, Instant at) {
         Directory own = Registry.START.directory(
                 settings.federation(), secrets.identity().key());
         try {
@@ -401,6 +411,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             registries.put(registry.head(), registry);
             if (Message.parse(envelope.type(), envelope.payload()) instanceof RegistryEntry.Enrolled enrolled) {
                 generations.put(enrolled.organisation(), enrolled.generation());
+                board.enrolled(enrolled.organisation(), at);
             }
         } catch (PeerMisbehaved | MalformedMessage e) {
             throw new IllegalStateException("the registry is not what this coordinator wrote: " + e.getMessage(), e);
@@ -438,7 +449,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         state = next.state();
         if (message != null) {
             next.outputs().forEach(RoundDirector::requireFolded);
-            board.decided(message, at);
+            board.decided(message, state.chain().head(), at);
             if (opening != null) {
                 opened = at;
             }
@@ -456,7 +467,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                 case Output.Publish publish -> say(publish.envelope());
                 case Output.Refused refused -> refused(refused.fault());
                 case Output.Judged judged -> judged(judged);
-                case Output.Disputed disputed -> disputed(disputed);
+                case Output.Disputed disputed -> disputed(disputed, input);
                 case Output.Unmask unmask -> unmask(unmask.unmasking(), unmask.unmasker());
             }
         }
@@ -536,6 +547,9 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private void refused(PeerMisbehaved fault) {
         // What comes late, or again after a restart, is no news.
         boolean late = fault.reason() == Refusal.OTHER_TRANSCRIPT || fault.reason() == Refusal.UNEXPECTED_MESSAGE;
+        if (!late) {
+            board.refused(fault.who(), fault.reason().name());
+        }
         LOG.logf(
                 late ? Logger.Level.DEBUG : Logger.Level.WARN,
                 "%s: refused: %s: %s",
@@ -556,8 +570,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         LOG.warnf("%s: %s lied and is left out of this round", what, judged.liar());
     }
 
-    private void disputed(Output.Disputed disputed) {
-        board.disputed(new Board.Disputed(disputed.member(), disputed.reason()));
+    private void disputed(Output.Disputed disputed, Input input) {
+        if (input instanceof Input.Received received) {
+            board.disputed(
+                    disputed.member(), disputed.reason(), received.envelope().transcript());
+        }
         LOG.warnf("%s has published evidence against this coordinator: %s", disputed.member(), disputed.reason());
     }
 
@@ -633,6 +650,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             LOG.warnf("%s: a message in the name of %s is refused", organisation, envelope.sender());
             return;
         }
+        board.heard(organisation, at);
         if (envelope.type() == MessageType.PEERS_APPROVED) {
             approved(envelope);
         } else if (envelope.type() == MessageType.SURVIVORS_LIFTED || envelope.type() == MessageType.DISPUTED) {
@@ -641,11 +659,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         } else if (state.phase() instanceof Phase.Judging && !at.isBefore(opened)) {
             step(new Input.Received(envelope), now());
         } else if (state.chain().open() && !at.isBefore(opened)) {
-            board.bytesUp(organisation, record.value().length);
+            board.bytesUp(record.value().length);
             int silent = state.silent().size();
             follow(envelope);
             step(new Input.Received(envelope), now());
-            board.seen(organisation, envelope.type(), at);
+            board.seen(organisation, envelope.type());
             if (state.silent().size() > silent) {
                 declined(organisation, envelope);
             }

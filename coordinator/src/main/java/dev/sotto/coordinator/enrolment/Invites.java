@@ -94,7 +94,7 @@ public final class Invites {
     public synchronized Bytes create(String organisation, Duration valid) {
         if (!Topics.isOrganisation(organisation)) {
             throw new IllegalArgumentException("organisation '" + organisation
-                    + "' must match [a-z0-9-]{1,63} and not be coordinator, broker or admin");
+                    + "' must match [a-z0-9-]{1,63} and not be coordinator, broker, admin or viewer");
         }
         Bytes token = randomness.bytes(32);
         keep(organisation, new Kept(Enc.sha256(token), clock.instant().plus(valid), 0, false));

@@ -5,10 +5,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.coordinator.Service;
 import dev.sotto.coordinator.director.Board;
+import dev.sotto.coordinator.director.Member;
+import dev.sotto.coordinator.director.NotDirecting;
+import dev.sotto.coordinator.director.Overview;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.enrolment.Refused;
 import dev.sotto.crypto.primitive.Enc;
-import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.schemas.Bytes;
 import io.smallrye.common.annotation.Blocking;
 import jakarta.ws.rs.Consumes;
@@ -21,14 +23,12 @@ import jakarta.ws.rs.core.MediaType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// `/admin/…`: what an operator of the consortium does. [AdminOnly] guards it.
+/// `/admin/…`: what an operator of the consortium does. [Certificates] guards it.
 @Path("/admin")
 @Blocking
 @Produces(MediaType.APPLICATION_JSON)
@@ -42,19 +42,6 @@ public class AdminResource {
     public AdminResource(Service service) {
         this.service = service;
     }
-
-    /// A member, or one that was.
-    ///
-    /// @param state       `active` or `revoked`
-    /// @param fingerprint SHA-256 of the identity key
-    /// @param lastSeen    when it last said something in a round
-    public record Member(
-            String organisation,
-            String state,
-            @Nullable String principal,
-            @Nullable String fingerprint,
-            @Nullable Instant lastSeen,
-            @Nullable String reason) {}
 
     /// All that goes on.
     public record Status(
@@ -114,22 +101,15 @@ public class AdminResource {
         }
     }
 
+    private Overview seen() {
+        return service.overview().orElseThrow(NotDirecting::new);
+    }
+
     /// Who is and was a member.
     @GET
     @Path("/members")
     public List<Member> members() {
-        Registry registry = service.director().registry();
-        List<Member> members = new ArrayList<>();
-        registry.members()
-                .forEach((id, member) -> members.add(new Member(
-                        id,
-                        "active",
-                        member.principal(),
-                        Enc.sha256(member.identityKey()).hex(),
-                        service.director().board().lastSeen(id).orElse(null),
-                        null)));
-        registry.revoked().forEach((id, reason) -> members.add(new Member(id, "revoked", null, null, null, reason)));
-        return members;
+        return seen().members();
     }
 
     /// Ends a membership: `{reason}`.
@@ -148,7 +128,7 @@ public class AdminResource {
     @GET
     @Path("/status")
     public Status status() {
-        Board.Rounds rounds = service.director().board().rounds();
+        Board.Rounds rounds = seen().board().rounds();
         return new Status(
                 service.settings().federation(),
                 members(),

@@ -53,6 +53,11 @@ public record Folder(Path path) {
         return path.resolve("admin.pem");
     }
 
+    /// The TLS key and chain of those who may look, PEM.
+    public Path viewer() {
+        return path.resolve("viewer.pem");
+    }
+
     /// The coordinator's Ed25519 seed.
     public Path identity() {
         return path.resolve("coordinator-identity.key");

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.algorithms.ClientStep;
 import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
@@ -92,7 +93,7 @@ public record Settings(
 
     /// What `sotto layout` wrote.
     ///
-    /// @param mode            what is shared of the adapter: `lora`, `ffa`, `rolora` or `fed-sb`
+    /// @param mode            what is shared of the adapter: `lora`, `ffa`, `rolora`, `fed-sb` or `mixed`
     /// @param baseModelDigest of the checkpoint that every member must have
     /// @param layout          the vector `adapter`, ranges open
     public record Adapter(
@@ -273,7 +274,11 @@ public record Settings(
     private static Adapter adapter(Path file, ServerOptimizer optimizer) throws IOException, InvalidSettings {
         Section top = new Section(file.toString(), tree(file, new ObjectMapper()));
         String digest = top.text("baseModelDigest", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
-        String mode = choice(top, "mode", List.of("lora", "ffa", "rolora", "fed-sb"));
+        String mode = choice(top, "mode", List.of("lora", "ffa", "rolora", "fed-sb", Rows.MODE));
+        if (mode.equals(Rows.MODE) && optimizer.hasControl()) {
+            throw new InvalidSettings(
+                    file + ": mode is mixed, must be another one with algorithm scaffold, whose c has all rows");
+        }
         if (mode.equals("rolora") && optimizer.hasControl()) {
             throw new InvalidSettings(file
                     + ": mode is rolora, must be another one with algorithm scaffold, whose c moves in every round");

@@ -92,7 +92,7 @@ class InvitesTest {
 
     @Test
     void names_ofPrincipalsAndPaths_areRefused() {
-        for (String name : new String[] {"coordinator", "broker", "admin", "../acme", "Acme", ""}) {
+        for (String name : new String[] {"coordinator", "broker", "admin", "viewer", "../acme", "Acme", ""}) {
             assertThatThrownBy(() -> at(NOW).create(name, Duration.ofHours(1)))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("'" + name + "'");

@@ -154,8 +154,14 @@ final class Session implements AutoCloseable {
                 Runtime.getRuntime().availableProcessors());
     }
 
-    /// Takes part until the thread is interrupted.
-    void run() throws IOException, InvalidFile, InterruptedException {
+    /// Whether a session is to end.
+    @FunctionalInterface
+    interface Over {
+        boolean now() throws IOException;
+    }
+
+    /// Takes part until the thread is interrupted, or `over` says so between two attempts.
+    void run(Over over) throws IOException, InvalidFile, InterruptedException {
         tellPeers();
         List<ConsumerRecord<byte[], byte[]>> history = logs.control();
         int open = openAttempt(history);
@@ -189,6 +195,9 @@ final class Session implements AutoCloseable {
             catchUp();
             tellPeers();
             lift();
+            if (state instanceof MemberState.Idle && over.now()) {
+                return;
+            }
         }
         throw new InterruptedException();
     }
@@ -450,8 +459,9 @@ final class Session implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
-        if (LoraMode.of(wanted.loraMode()) == LoraMode.ROLORA && optimizer.hasControl()) {
-            return Optional.of("LoRA mode rolora does not go with algorithm " + wanted.algorithm());
+        LoraMode mode = LoraMode.of(wanted.loraMode());
+        if ((mode == LoraMode.ROLORA || mode == LoraMode.MIXED) && optimizer.hasControl()) {
+            return Optional.of("LoRA mode " + wanted.loraMode() + " does not go with algorithm " + wanted.algorithm());
         }
         if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
             return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
@@ -541,11 +551,12 @@ final class Session implements AutoCloseable {
         Bytes publicSeed = Bytes.fromHex(my.membership().publicSeed());
         Optional<float[]> ownControl = controls.own(start.adapter().length);
         Optional<DpSgd> privacy = privacy(round);
+        int rank = policy.rank(round.plan());
         my.events().phase("training", round.round(), round.attempt());
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round, publicSeed, start, ownControl, privacy, step -> {
+                        return my.training().train(round, publicSeed, start, rank, ownControl, privacy, step -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")
@@ -624,7 +635,8 @@ final class Session implements AutoCloseable {
                 weight,
                 told ? result.meanLoss() : 0,
                 my.training().examples(),
-                told ? result.tokens() : 0);
+                told ? result.tokens() : 0,
+                policy.rank(round.plan()));
         step(new MemberInput.Trained(update, spool()));
     }
 

@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
@@ -138,10 +139,13 @@ public record Home(Path path) {
         return path.resolve("plain");
     }
 
-    /// When the TLS certificate ends; nothing if there is none yet.
+    /// When a certificate is valid.
+    public record Validity(Instant begins, Instant ends) {}
+
+    /// When the TLS certificate is valid; nothing if there is none yet.
     ///
     /// @throws InvalidFile if the file holds no certificate
-    public Optional<Instant> certificateEnds() throws IOException, InvalidFile {
+    public Optional<Validity> certificate() throws IOException, InvalidFile {
         if (!Files.exists(tls())) {
             return Optional.empty();
         }
@@ -153,7 +157,9 @@ public record Home(Path path) {
                     .generateCertificate(new ByteArrayInputStream(
                             pem.substring(Math.max(0, begin)).getBytes(StandardCharsets.US_ASCII)));
             if (own instanceof X509Certificate certificate) {
-                return Optional.of(certificate.getNotAfter().toInstant());
+                return Optional.of(new Validity(
+                        certificate.getNotBefore().toInstant(),
+                        certificate.getNotAfter().toInstant()));
             }
         } catch (CertificateException e) {
             // Said below.
@@ -213,6 +219,15 @@ public record Home(Path path) {
             channel.force(true);
         }
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        forceEntry(file);
+    }
+
+    /// That a file was made or renamed holds after a power cut, too.
+    public static void forceEntry(Path file) throws IOException {
+        Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file is in a folder");
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
     }
 
     /// Writes a record as JSON that only its owner may read.

@@ -1,5 +1,6 @@
 package dev.sotto.participant.home;
 
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.schemas.RoundOpened;
@@ -26,7 +27,7 @@ import java.util.Optional;
 /// @param largestShare   of this organisation in a sum, by last round's weights
 /// @param baseModels     digests; none: the one given to `sotto run`
 /// @param targetModules  that may get an adapter
-/// @param mostRank       of the adapter
+/// @param mostRank       of the adapter; of this organisation's part of it where members may have different ranks
 /// @param fewestSteps    of local training
 /// @param mostSteps      of local training
 /// @param fewestExamples of this organisation
@@ -87,6 +88,7 @@ public record Policy(
             # Digests of base models that may be trained; empty: the one that `sotto run --base` names.
             baseModels: []
             targetModules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
+            # With LoRA mode mixed this organisation trains so many rows of a larger adapter.
             mostRank: 64
 
             # One step on one example is that example's gradient.
@@ -193,7 +195,7 @@ public record Policy(
         if (!weightings.contains(round.weighting())) {
             return Optional.of("weighting " + round.weighting() + " is not in weightings " + weightings);
         }
-        if (plan.loraRank() > mostRank) {
+        if (plan.loraRank() > mostRank && Rows.of(plan) == 0) {
             return Optional.of("rank " + plan.loraRank() + " is more than mostRank " + mostRank);
         }
         for (String module : plan.targetModules()) {
@@ -225,6 +227,11 @@ public record Policy(
             return Optional.of("it is outside openingHours " + openingHours);
         }
         return Optional.empty();
+    }
+
+    /// Of this organisation's part of a round's adapter: where members may have different ranks, at most `mostRank`.
+    public int rank(TrainingPlan plan) {
+        return Math.min(plan.loraRank(), mostRank);
     }
 
     /// What is recomputed of a closed round, if anything.

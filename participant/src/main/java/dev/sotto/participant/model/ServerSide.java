@@ -1,6 +1,7 @@
 package dev.sotto.participant.model;
 
 import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
@@ -41,7 +42,8 @@ public final class ServerSide {
                 before.header(),
                 round.plan().steps(),
                 round.plan().baseLearningRate(),
-                Weighting.of(round.weighting()));
+                Weighting.of(round.weighting()),
+                Rows.of(round.plan()));
         if (!round.layout().equals(expected) || tensors.size() != before.adapter().length) {
             return Optional.of("layout or ranges do not follow from version " + before.version());
         }

@@ -374,7 +374,10 @@ public record Experiment(
         private static LoraMode mode(YamlFile section, LoraMode otherwise) throws InvalidFile {
             return LoraMode.of(section.oneOf(
                     "mode",
-                    Arrays.stream(LoraMode.values()).map(LoraMode::wireName).toList(),
+                    Arrays.stream(LoraMode.values())
+                            .filter(mode -> mode != LoraMode.MIXED) // Members of an experiment have one rank.
+                            .map(LoraMode::wireName)
+                            .toList(),
                     Optional.of(otherwise.wireName())));
         }
 

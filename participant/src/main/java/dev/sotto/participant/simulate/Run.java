@@ -140,6 +140,7 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
             LocalUpdate update = LocalUpdate.of(
                     shared,
                     version,
+                    experiment.lora().rank(),
                     algorithm.rule().optimizer(),
                     algorithm.mu(),
                     Optional.of(Objects.requireNonNullElseGet(

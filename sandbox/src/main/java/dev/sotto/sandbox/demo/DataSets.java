@@ -98,10 +98,10 @@ public record DataSets(Map<String, Path> files, Map<String, Integer> lines, Path
         }
         for (String name : names) {
             if (!name.matches("[a-z0-9-]{1,63}")
-                    || List.of("coordinator", "broker", "admin").contains(name)) {
+                    || List.of("coordinator", "broker", "admin", "viewer").contains(name)) {
                 throw Failure.invalid(
                         folder.resolve(name + ".jsonl")
-                                + ": an organisation's name must match [a-z0-9-]{1,63} and not be coordinator, broker or admin");
+                                + ": an organisation's name must match [a-z0-9-]{1,63} and not be coordinator, broker, admin or viewer");
             }
         }
         if (names.size() < 3 || names.size() > 16) {

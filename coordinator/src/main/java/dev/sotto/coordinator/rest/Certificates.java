@@ -1,0 +1,91 @@
+package dev.sotto.coordinator.rest;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.quarkus.vertx.http.runtime.filters.Filters;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.RoutingContext;
+import jakarta.enterprise.event.Observes;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
+import java.util.Set;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
+
+/// Who may ask for what, by the certificate shown: anybody enrols and asks for health, `CN=viewer` reads the
+/// dashboard and the metrics, `CN=admin` does everything. What is not listed here is the administrator's.
+public final class Certificates {
+    private static final String ADMIN = "CN=admin";
+    private static final String VIEWER = "CN=viewer";
+    private static final Set<HttpMethod> READING = Set.of(HttpMethod.GET, HttpMethod.HEAD);
+    private static final int FIRST = 1000;
+
+    private final ObjectMapper json;
+
+    /// For CDI.
+    public Certificates(ObjectMapper json) {
+        this.json = json;
+    }
+
+    void guard(@Observes Filters filters) {
+        filters.register(this::guard, FIRST);
+    }
+
+    private void guard(RoutingContext context) {
+        HttpServerRequest request = context.request();
+        String path = context.normalizedPath();
+        String subject = subject(request.sslSession());
+        if (isOpen(path) || subject.equals(ADMIN)) {
+            context.next();
+        } else if (!isForViewers(path) || !READING.contains(request.method())) {
+            refuse(context, "needs the certificate CN=admin of this federation (admin.pem of its folder)");
+        } else if (subject.equals(VIEWER)) {
+            context.next();
+        } else {
+            refuse(
+                    context,
+                    "needs the certificate CN=viewer or CN=admin of this federation (viewer.pem, admin.pem of its folder)");
+        }
+    }
+
+    private static boolean isOpen(String path) {
+        // /certificate looks at the certificate itself.
+        return path.equals("/enrolment")
+                || path.equals("/certificate")
+                || path.equals("/q/health")
+                || path.startsWith("/q/health/");
+    }
+
+    private static boolean isForViewers(String path) {
+        return path.equals("/")
+                || path.equals("/dashboard")
+                || path.startsWith("/dashboard/")
+                || path.equals("/q/metrics");
+    }
+
+    /// Of a certificate that this federation's CA issued: others do not get through the handshake.
+    static String subject(@org.jspecify.annotations.Nullable SSLSession session) {
+        try {
+            Certificate[] chain = session == null ? new Certificate[0] : session.getPeerCertificates();
+            return chain.length > 0 && chain[0] instanceof X509Certificate certificate
+                    ? certificate.getSubjectX500Principal().getName()
+                    : "";
+        } catch (SSLPeerUnverifiedException e) {
+            return "";
+        }
+    }
+
+    private void refuse(RoutingContext context, String detail) {
+        try {
+            String body = json.writeValueAsString(new Problem("Forbidden", 403, detail));
+            context.response()
+                    .setStatusCode(403)
+                    .putHeader("Content-Type", "application/problem+json")
+                    .end(body)
+                    .onFailure(context::fail);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a problem is JSON", e);
+        }
+    }
+}

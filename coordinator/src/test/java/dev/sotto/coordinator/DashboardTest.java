@@ -1,0 +1,163 @@
+package dev.sotto.coordinator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.coordinator.director.BoardScript;
+import dev.sotto.coordinator.settings.Folder;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import jakarta.inject.Inject;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/// The coordinator's HTTPS as it is, TLS and all; only Kafka is not there, and the board is told what to show.
+@QuarkusTest
+@QuarkusTestResource(Https.class)
+@Timeout(60)
+class DashboardTest {
+    private static final String HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>";
+
+    @Inject
+    Service service;
+
+    private String url = "";
+    private Folder folder = new Folder(Path.of(""));
+
+    @BeforeEach
+    void find() {
+        url = service.settings().url().toString();
+        folder = new Folder(service.folder());
+    }
+
+    @Test
+    void page_showsWhatTheBoardHas_escaped() throws Exception {
+        BoardScript script = new BoardScript(service.overview().orElseThrow().board(), Instant.now())
+                .round(0, 2.5, "acme", "bank", "city")
+                .opened(1, 1, "acme", "bank", "city")
+                .declined("city", 1, 1, "POLICY", HOSTILE)
+                .disputed("bank", HOSTILE);
+        assertThat(script.now()).isNotNull();
+
+        HttpResponse<String> answer = get(Https.client(folder, folder.viewer()), "/dashboard");
+        assertThat(answer.statusCode()).isEqualTo(200);
+        assertThat(answer.headers().firstValue("Content-Type")).hasValue("text/html;charset=UTF-8");
+        assertThat(answer.body())
+                .contains("<title>north · Sotto</title>")
+                .contains("Round 1, attempt 1: keys, 0 of 2 done.")
+                .contains("Mean loss, round 0: 2.500.")
+                .contains("<td class=\"out\"><span class=\"spoken\">declined</span></td>")
+                .contains("&lt;script&gt;alert(1)&lt;/script&gt;")
+                .doesNotContain("<script>alert", "<img");
+        // Nothing that the policy would refuse, and nothing from elsewhere.
+        assertThat(answer.body()).doesNotContain("style=", "onclick=", "http://", "https://");
+
+        HttpResponse<Stream<String>> events = Https.client(folder, folder.viewer())
+                .send(request("/dashboard/events").build(), HttpResponse.BodyHandlers.ofLines());
+        assertThat(events.headers().firstValue("Content-Type").orElse("")).startsWith("text/event-stream");
+        try (Stream<String> lines = events.body()) {
+            assertThat(lines.takeWhile(line -> !line.isEmpty()))
+                    .allMatch(line -> line.startsWith("data:"))
+                    .anyMatch(line -> line.contains("Round 1, attempt 1: keys, 0 of 2 done."))
+                    .anyMatch(line -> line.contains("&lt;script&gt;"))
+                    .noneMatch(line -> line.contains("<script"));
+        }
+    }
+
+    @Test
+    void everyAnswer_forbidsWhatAPageDoesNotNeed() throws Exception {
+        HttpClient viewer = Https.client(folder, folder.viewer());
+        for (String path :
+                List.of("/dashboard", "/dashboard/dashboard.js", "/q/metrics", "/q/health/live", "/nothing")) {
+            HttpResponse<String> answer = get(viewer, path);
+            assertThat(answer.headers().map())
+                    .as(path)
+                    .containsEntry(
+                            "content-security-policy",
+                            List.of(
+                                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                                            + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"))
+                    .containsEntry("x-content-type-options", List.of("nosniff"))
+                    .containsEntry("referrer-policy", List.of("no-referrer"))
+                    .containsEntry("cache-control", List.of("no-store"));
+        }
+    }
+
+    @Test
+    void certificates_decideWhoMayAskForWhat() throws Exception {
+        HttpClient anybody = Https.client(folder, null);
+        HttpClient broker = Https.client(folder, folder.broker());
+        HttpClient viewer = Https.client(folder, folder.viewer());
+        HttpClient admin = Https.client(folder, folder.admin());
+        for (String path : List.of("/", "/dashboard", "/dashboard/events", "/dashboard/dashboard.css", "/q/metrics")) {
+            assertThat(status(anybody, path)).as(path).isEqualTo(403);
+            assertThat(status(broker, path)).as("another member's " + path).isEqualTo(403);
+        }
+        for (String path : List.of("/dashboard", "/dashboard/dashboard.css", "/q/metrics")) {
+            assertThat(status(viewer, path)).as(path).isEqualTo(200);
+            assertThat(status(admin, path)).as(path).isEqualTo(200);
+        }
+        for (String path : List.of(
+                "/admin/status",
+                "//admin/status",
+                "/dashboard/../admin/status",
+                "/dashboard/%2e%2e/admin/status",
+                "/q/health/../../admin/status",
+                "/enrolment;/../admin/status",
+                "/q/info",
+                "/nothing")) {
+            assertThat(status(anybody, path)).as(path).isEqualTo(403);
+            assertThat(status(viewer, path)).as(path).isEqualTo(403);
+        }
+        assertThat(status(admin, "/admin/status")).isEqualTo(200);
+        assertThat(status(anybody, "/q/health/live")).isEqualTo(200);
+        assertThat(get(viewer, "/").headers().firstValue("Location")).hasValue(url + "/dashboard");
+    }
+
+    @Test
+    void viewer_mayOnlyRead() throws Exception {
+        HttpClient viewer = Https.client(folder, folder.viewer());
+        for (String method : List.of("POST", "PUT", "DELETE")) {
+            HttpResponse<String> answer = viewer.send(
+                    request("/dashboard")
+                            .method(method, HttpRequest.BodyPublishers.ofString("{}"))
+                            .build(),
+                    HttpResponse.BodyHandlers.ofString());
+            assertThat(answer.statusCode()).as(method).isEqualTo(403);
+        }
+        HttpResponse<String> invite = viewer.send(
+                request("/admin/invites")
+                        .header("Content-Type", "application/json")
+                        .POST(HttpRequest.BodyPublishers.ofString("{\"organisation\":\"mallory\"}"))
+                        .build(),
+                HttpResponse.BodyHandlers.ofString());
+        assertThat(invite.statusCode()).isEqualTo(403);
+        assertThat(new ObjectMapper().readTree(invite.body()).path("detail").asText())
+                .isEqualTo("needs the certificate CN=admin of this federation (admin.pem of its folder)");
+    }
+
+    private int status(HttpClient client, String path) throws Exception {
+        HttpResponse<InputStream> answer =
+                client.send(request(path).build(), HttpResponse.BodyHandlers.ofInputStream());
+        answer.body().close();
+        return answer.statusCode();
+    }
+
+    private HttpResponse<String> get(HttpClient client, String path) throws Exception {
+        return client.send(request(path).build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    private HttpRequest.Builder request(String path) {
+        return HttpRequest.newBuilder(URI.create(url + path));
+    }
+}
