@@ -9,6 +9,7 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.participant.agent.DiskFuzz;
 import dev.sotto.participant.agent.Versions;
+import dev.sotto.participant.audit.BundleFuzz;
 import dev.sotto.participant.enrolment.Invite;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
@@ -57,6 +58,7 @@ public final class FuzzTest extends FuzzTargets {
                                 Bytes.utf8(Settings.TEMPLATE),
                                 Bytes.utf8(Settings.TEMPLATE.replaceAll("(?m)^# (\\w+: )", "$1"))),
                         FuzzTest::settings),
+                new FuzzTarget("bundle", 200, List.of(BundleFuzz.seed(folder("bundle"))), BundleFuzz::bundle),
                 new FuzzTarget("home", 150, homes(), FuzzTest::home),
                 new FuzzTarget(
                         "journal", 100, DiskFuzz.journals(), input -> DiskFuzz.journal(folder("journal"), input)),

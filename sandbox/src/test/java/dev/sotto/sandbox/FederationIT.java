@@ -372,6 +372,9 @@ class FederationIT {
             assertThat(declined.path("detail").asText()).contains("steps 4").contains("mostSteps 3");
             JsonNode bank = statusOf(federation, "bank");
             assertThat(bank.at("/rounds/0/outcome").asText()).isEqualTo("declined");
+            assertThat(bank.at("/rounds/0/detail").asText())
+                    .contains("mostSteps 3")
+                    .contains("received version 2");
             assertThat(bank.path("refused"))
                     .anyMatch(refused -> refused.path("reason").asText().equals("POLICY")
                             && refused.path("detail").asText().contains("mostSteps 3"));
@@ -386,14 +389,33 @@ class FederationIT {
             assertThat(refusals).contains("BAD_SIGNATURE", "OTHER_TRANSCRIPT", "POLICY");
             refusals.remove("POLICY"); // The bank's own.
             assertThat(refusals).isSubsetOf(HARMLESS);
+            JsonNode audit = JSON.readTree(federation
+                    .run(
+                            "audit",
+                            List.of(
+                                    "audit",
+                                    "--all",
+                                    "--output",
+                                    "json",
+                                    "--home",
+                                    federation.home("hospital").toString()))
+                    .getLast());
+            assertThat(audit.path("outcome").asText()).isEqualTo("passed");
+            assertThat(audit.at("/checks/1/detail").asText())
+                    .contains(" of 2 attempts signed and chained; ")
+                    .contains(" records are not the coordinator's and say nothing");
 
             // A running agent takes the new one; what is revoked is the member, whichever certificate it shows.
             byte[] before = Files.readAllBytes(federation.home("bank").resolve("tls.pem"));
             List<String> renewal =
                     List.of("cert", "renew", "--home", federation.home("bank").toString(), "--output", "json");
-            assertThat(JSON.readTree(federation.run("renew", renewal).getLast()).path("renewed").asBoolean())
+            assertThat(JSON.readTree(federation.run("renew", renewal).getLast())
+                            .path("renewed")
+                            .asBoolean())
                     .isTrue();
-            assertThat(federation.home("bank").resolve("tls.pem")).binaryContent().isNotEqualTo(before);
+            assertThat(federation.home("bank").resolve("tls.pem"))
+                    .binaryContent()
+                    .isNotEqualTo(before);
             JsonNode health = JSON.readTree(federation
                     .run(
                             "doctor",
@@ -673,20 +695,17 @@ class FederationIT {
         }
     }
 
-    /// A member replays all rounds from the log, somebody who is no member the bundle of it; of what was deleted both
-    /// say that it is not there.
+    /// A member replays all rounds from the log, somebody who is no member the bundle of it. Of what was deleted
+    /// it says that it is not there.
     private void anyoneAudits(Federation federation) throws Exception {
         Path home = federation.home("bank");
         Path bundle = folder.resolve("rounds.sotto");
-        List<String> audit = List.of("audit", "--all", "--home", home.toString());
         List<String> said = federation.run(
-                "audit",
-                Stream.concat(audit.stream(), Stream.of("--export", bundle.toString()))
-                        .toList());
+                "audit", List.of("audit", "--all", "--export", bundle.toString(), "--home", home.toString()));
         assertThat(said)
                 .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
                 .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
-                .contains("53 checks hold, 0 failed, 0 could not be made.")
+                .contains("3 rounds: 53 checks hold, 0 failed, 0 could not be made.")
                 .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
         byte[] coordinator = Base64.getDecoder()
                 .decode(JSON.readTree(home.resolve("federation.json").toFile())
@@ -729,7 +748,7 @@ class FederationIT {
             }
             broker.deleteRecords(all).all().get();
         }
-        assertThatThrownBy(() -> federation.run("audit-deleted", audit))
+        assertThatThrownBy(() -> federation.run("audit-deleted", List.of("audit", "1", "--home", home.toString())))
                 .isInstanceOf(Failure.class)
                 .hasMessageContaining("exit code 3");
         assertThat(Files.readAllLines(folder.resolve("demo/logs/audit-deleted.log")))

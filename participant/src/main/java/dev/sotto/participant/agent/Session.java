@@ -393,8 +393,7 @@ final class Session implements AutoCloseable {
                     my.events()
                             .error(
                                     refused.fault().reason().name(),
-                                    refused.fault().who() + ": "
-                                            + refused.fault().getMessage());
+                                    String.valueOf(refused.fault().getMessage()));
                 case MemberOutput.Closed closed -> closed(closed);
                 case MemberOutput.Aborted aborted ->
                     my.events()

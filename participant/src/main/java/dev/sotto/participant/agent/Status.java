@@ -26,7 +26,9 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
     public static final Status START =
             new Status("", new Doing("starting", -1, 0, "", 0, 0, 0), List.of(), List.of(), List.of());
 
-    private static final int MOST = 20;
+    private static final int ROUNDS = 20;
+    /// Of one reason: a broker's operator who writes junk must not make the others forgotten.
+    private static final int TROUBLES = 5;
     private static final Set<String> FAILURES = Set.of("broker", "journal", "training", "not-received");
     private static final Set<String> ENDS = Set.of("verified", "received", "declined", "left-out", "aborted");
 
@@ -128,17 +130,28 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
         };
     }
 
-    /// An agent that starts again tells the attempts of the log again that it sat out.
+    /// An agent that starts again tells the attempts of the log again that it sat out. Who declines is left out, and
+    /// gets the version all the same.
     private List<Round> with(Round ended) {
         List<Round> all = new ArrayList<>();
-        all.add(ended);
-        rounds.stream()
-                .filter(one -> one.round != ended.round || one.attempt != ended.attempt)
-                .forEach(all::add);
+        Round now = ended;
+        for (Round before : rounds) {
+            if (before.round != ended.round || before.attempt != ended.attempt) {
+                all.add(before);
+            } else if (ended.outcome.equals("left-out") && before.outcome.equals("declined")) {
+                now = before;
+            } else if (ended.outcome.equals("received")) {
+                String detail = before.detail.isEmpty() ? ended.detail : before.detail + "; received " + ended.detail;
+                now = before.outcome.equals("received")
+                        ? ended
+                        : new Round(ended.round, ended.attempt, before.outcome, ended.at, detail);
+            }
+        }
+        all.add(now);
         all.sort((one, other) -> one.round != other.round
                 ? Long.compare(other.round, one.round)
                 : Long.compare(other.attempt, one.attempt));
-        return all.subList(0, Math.min(all.size(), MOST));
+        return all.subList(0, Math.min(all.size(), ROUNDS));
     }
 
     private Status error(String reason, String detail, String at) {
@@ -155,15 +168,18 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
 
     private static List<Trouble> with(List<Trouble> before, Trouble now) {
         int times = 1;
+        int same = 1;
         List<Trouble> all = new ArrayList<>();
         for (Trouble one : before) {
-            if (one.reason.equals(now.reason) && one.detail.equals(now.detail)) {
+            if (!one.reason.equals(now.reason)) {
+                all.add(one);
+            } else if (one.detail.equals(now.detail)) {
                 times += one.times;
-            } else {
+            } else if (same++ < TROUBLES) {
                 all.add(one);
             }
         }
         all.addFirst(new Trouble(now.reason, now.detail, now.last, times));
-        return all.subList(0, Math.min(all.size(), MOST));
+        return all;
     }
 }

@@ -16,6 +16,7 @@ import dev.sotto.schemas.Topics;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -136,6 +137,9 @@ public final class Bundle implements Log, Keys, AutoCloseable {
         } catch (JsonProcessingException e) {
             zip.close();
             throw new InvalidFile(file, Entries.DESCRIPTION + ": " + e.getOriginalMessage());
+        } catch (ZipException | EOFException e) {
+            zip.close();
+            throw new InvalidFile(file, "is no bundle: " + Entries.DESCRIPTION + ": " + e.getMessage());
         } catch (IOException | InvalidFile e) {
             zip.close();
             throw e;

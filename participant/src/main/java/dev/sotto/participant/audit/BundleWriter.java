@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.LocalDateTime;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -62,7 +63,7 @@ public final class BundleWriter implements Log, Keys, AutoCloseable {
     ///
     /// @param rounds that were audited
     public void finish(Audit.Anchor anchor, Collection<Long> rounds) throws IOException {
-        zip.putNextEntry(new ZipEntry(Entries.DESCRIPTION));
+        zip.putNextEntry(entry(Entries.DESCRIPTION));
         zip.write(Bundle.Description.of(anchor, rounds).json());
         zip.closeEntry();
         zip.close();
@@ -129,7 +130,7 @@ public final class BundleWriter implements Log, Keys, AutoCloseable {
     private Optional<Secret> key(String name, Optional<Secret> key) {
         if (withKeys && key.isPresent() && written.add(name)) {
             write(() -> {
-                zip.putNextEntry(new ZipEntry(name));
+                zip.putNextEntry(entry(name));
                 zip.write(key.get().expose(InsecureSecretAccess.get()));
                 zip.closeEntry();
             });
@@ -142,7 +143,7 @@ public final class BundleWriter implements Log, Keys, AutoCloseable {
         if (!written.add(name)) {
             return all;
         }
-        write(() -> zip.putNextEntry(new ZipEntry(name)));
+        write(() -> zip.putNextEntry(entry(name)));
         return new Iterator<>() {
             @Override
             public boolean hasNext() {
@@ -162,6 +163,13 @@ public final class BundleWriter implements Log, Keys, AutoCloseable {
                 return one;
             }
         };
+    }
+
+    /// Without the time, so that the same audit makes the same file.
+    static ZipEntry entry(String name) {
+        ZipEntry entry = new ZipEntry(name);
+        entry.setTimeLocal(LocalDateTime.of(1980, 1, 1, 0, 0));
+        return entry;
     }
 
     @FunctionalInterface

@@ -28,10 +28,13 @@ public record Finding(Optional<Place> place, Check check, Outcome outcome, Strin
 
     /// What shows that a check failed.
     ///
-    /// @param who      broke a rule: an organisation, or `coordinator`
+    /// @param who      is at fault: an organisation, `coordinator`, or [#KEEPER]
     /// @param reason   which rule: the name of a refusal
     /// @param messages that show it, as signed
     public record Evidence(String who, String reason, List<Envelope> messages) {
+        /// Whoever keeps the log, where no signature tells who is at fault.
+        public static final String KEEPER = "keeper of the log";
+
         /// Copies the list.
         public Evidence {
             messages = List.copyOf(messages);

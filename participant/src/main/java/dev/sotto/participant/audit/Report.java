@@ -13,6 +13,9 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Locale;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /// All findings of an audit.
 ///
@@ -36,6 +39,14 @@ public final class Report {
         return findings.stream().filter(finding -> finding.outcome() == outcome).count();
     }
 
+    /// The rounds that were looked at, ascending.
+    public SortedSet<Long> rounds() {
+        return findings.stream()
+                .flatMap(finding -> finding.place().stream())
+                .map(Finding.Place::round)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
     /// FAILED if one did, else UNCHECKED if one was, else PASSED.
     public Outcome outcome() {
         return count(Outcome.FAILED) > 0
@@ -46,6 +57,8 @@ public final class Report {
     /// As one object, without the signed messages.
     public ObjectNode json() {
         ObjectNode json = head();
+        ArrayNode rounds = json.putArray("rounds");
+        rounds().forEach(rounds::add);
         ArrayNode checks = json.putArray("checks");
         findings.forEach(finding -> put(checks.addObject(), finding));
         return json.put("outcome", name(outcome()));

@@ -253,8 +253,9 @@ final class AuditCommand implements Callable<Integer> {
                 exported.ifPresent(file -> json.put("bundle", file.toString()));
                 out.println(json);
             } else {
-                out.println(report.count(Outcome.PASSED) + " checks hold, " + report.count(Outcome.FAILED) + " failed, "
-                        + report.count(Outcome.UNCHECKED) + " could not be made.");
+                out.println(report.rounds().size() + " rounds: " + report.count(Outcome.PASSED) + " checks hold, "
+                        + report.count(Outcome.FAILED) + " failed, " + report.count(Outcome.UNCHECKED)
+                        + " could not be made.");
                 if (failed) {
                     out.println("What failed, and what shows it: " + evidence);
                 }

@@ -110,6 +110,17 @@ class StatusTest {
                 .isEqualTo(new Status.Round(2, 1, "not-verified", "2026-03-01T10:00:00Z", "another result"));
     }
 
+    @Test
+    void roundThatWasDeclined_staysSoWhenItsVersionIsReceived() throws Exception {
+        events.error("POLICY", "steps 4");
+        events.phase("declined", 1, 1);
+        ends("left-out", 1, events.event("phase").put("detail", "POLICY"));
+        ends("received", 1, events.event("phase").put("version", 2).put("recomputed", "never"));
+        assertThat(read().rounds())
+                .containsExactly(new Status.Round(
+                        1, 1, "declined", "2026-03-01T10:00:00Z", "steps 4; received version 2, recomputed: never"));
+    }
+
     /// The next agent goes on from it, and what the log tells it again is there once.
     @Test
     void status_outlivesTheAgentAndIsBounded() throws Exception {
@@ -133,8 +144,9 @@ class StatusTest {
         assertThat(status.rounds()).extracting(Status.Round::round).isSortedAccordingTo((one, other) ->
                 (int) (other - one));
         assertThat(status.rounds().getFirst().detail()).isEqualTo("TOO_FEW: 2 members");
-        assertThat(status.refused()).hasSize(20);
-        assertThat(status.refused().getFirst().detail()).isEqualTo("record 49");
+        assertThat(status.refused())
+                .extracting(Status.Trouble::detail)
+                .containsExactly("record 49", "record 48", "record 47", "record 46", "record 45");
     }
 
     @Test

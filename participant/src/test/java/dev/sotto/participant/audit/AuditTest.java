@@ -223,7 +223,7 @@ class AuditTest {
                 told.revealed().subList(0, 2)));
         List<Finding> findings = audit();
         failed(findings, Check.SEEDS, "coordinator");
-        assertThat(of(1, Check.STEP, findings).detail()).isEqualTo("rests on seeds");
+        assertThat(of(1, Check.STEP, findings).detail()).isEqualTo("rests on sum");
     }
 
     @Test
@@ -385,7 +385,7 @@ class AuditTest {
         int sealed = indexes(MessageType.SURVIVORS_SEALED).getLast();
         federation.control.remove(sealed);
         List<Finding> findings = audit();
-        Finding control = failed(findings, Check.CONTROL, "coordinator");
+        Finding control = failed(findings, Check.CONTROL, Finding.Evidence.KEEPER);
         assertThat(control.detail()).contains("after 9 messages").contains("another transcript");
         assertThat(of(0, findings).values()).allMatch(finding -> finding.outcome() == Outcome.PASSED);
         assertThat(of(1, findings)).isEmpty();
@@ -406,7 +406,7 @@ class AuditTest {
         assertThat(audit(seen, federation, federation.keys("bank")))
                 .allMatch(finding -> finding.outcome() == Outcome.PASSED);
         federation.control.removeLast();
-        failed(audit(seen, federation, federation.keys("bank")), Check.CONTROL, "coordinator");
+        failed(audit(seen, federation, federation.keys("bank")), Check.CONTROL, Finding.Evidence.KEEPER);
         List<Finding> asked = new ArrayList<>();
         new Audit(RecordedFederation.PRIMITIVES, anchor, federation, federation.keys("bank"), asked::add, 1)
                 .run(round -> round == 1, Set.of(1L));
@@ -417,7 +417,7 @@ class AuditTest {
     void controlInAnotherOrder_fails() {
         int sealed = indexes(MessageType.ROSTER_SEALED).getLast();
         Collections.swap(federation.control, sealed, sealed + 1);
-        failed(audit(), Check.CONTROL, "coordinator");
+        failed(audit(), Check.CONTROL, Finding.Evidence.KEEPER);
     }
 
     /// Two messages over one transcript are the proof.
@@ -430,16 +430,34 @@ class AuditTest {
                         SurvivorsSealed.parse(real.payload()).survivors().subList(0, 3)),
                 real.transcript());
         federation.control.set(sealed, other);
-        failed(audit(), Check.CONTROL, "coordinator");
+        failed(audit(), Check.CONTROL, Finding.Evidence.KEEPER);
         federation.control.add(sealed, real);
         Finding both = failed(audit(), Check.CONTROL, "coordinator");
         assertThat(both.evidence().orElseThrow().messages()).contains(real, other);
     }
 
+    /// What the coordinator did sign, put where it does not belong, frames it of nothing.
+    @Test
+    void signedRecords_copiedElsewhere_changeNothing() {
+        federation.control.add(3, federation.registryLog.getFirst());
+        federation.control.add(federation.control.get(1));
+        federation.registryLog.add(federation.control.get(1));
+        federation.registryLog.add(federation.registryLog.getFirst());
+        assertThat(audit()).allMatch(finding -> finding.outcome() == Outcome.PASSED);
+    }
+
+    @Test
+    void coordinatorThatSpeaksOutOfTurn_isBlamed() {
+        federation.control.add(federation.coordinator.sign(
+                new RoundAborted("TOO_FEW", "", List.of(), List.of(), Optional.empty()),
+                federation.state.chain().head()));
+        assertThat(failed(audit(), Check.CONTROL, "coordinator").detail()).contains("while no attempt is open");
+    }
+
     @Test
     void registryWithAnEntryRemoved_fails() {
         federation.registryLog.remove(1);
-        failed(audit(), Check.REGISTRY, "coordinator");
+        failed(audit(), Check.REGISTRY, Finding.Evidence.KEEPER);
     }
 
     @Test
@@ -502,6 +520,19 @@ class AuditTest {
                 .inboxOf("bank")
                 .add(federation.node("bank").identity.sign(new Disputed("FORKED_LOG", List.of(real.encode())), t));
         unchecked(audit(), Check.DISPUTES, "bank (FORKED_LOG)");
+        // What the coordinator signed somewhere else frames it of nothing.
+        federation.inboxOf("bank").removeLast();
+        federation
+                .inboxOf("bank")
+                .add(federation
+                        .node("bank")
+                        .identity
+                        .sign(
+                                new Disputed(
+                                        "FORKED_LOG",
+                                        List.of(federation.registryLog.get(1).encode())),
+                                t));
+        unchecked(audit(), Check.DISPUTES, "bank (FORKED_LOG)");
         Envelope other = federation.coordinator.sign(
                 new SurvivorsSealed(
                         SurvivorsSealed.parse(real.payload()).survivors().subList(0, 2)),
@@ -523,7 +554,10 @@ class AuditTest {
         unchecked(findings, Check.CHUNKS, "no longer holds all chunks of hospital");
         assertThat(of(1, findings).keySet()).isEqualTo(CLOSED);
         assertThat(of(1, Check.SUM, findings).detail()).isEqualTo("rests on chunks");
-        assertThat(of(1, Check.CONFIRMATIONS, findings).outcome()).isEqualTo(Outcome.PASSED);
+        assertThat(of(1, Check.STEP, findings).detail()).isEqualTo("rests on sum");
+        for (Check check : List.of(Check.CONFIRMATIONS, Check.START, Check.RANGES, Check.MODEL)) {
+            assertThat(of(1, check, findings).outcome()).isEqualTo(Outcome.PASSED);
+        }
         assertThat(of(0, findings).values()).allMatch(finding -> finding.outcome() == Outcome.PASSED);
     }
 
