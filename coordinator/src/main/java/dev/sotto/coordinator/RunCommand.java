@@ -33,6 +33,20 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--dir", required = true, description = "The federation's folder, made by init.")
     private Path dir = Path.of("");
 
+    @Option(
+            names = "--log-format",
+            defaultValue = "text",
+            description = "Of the lines on standard error: text, or json, an object a line (default ${DEFAULT-VALUE}).")
+    private LogFormat logFormat = LogFormat.text;
+
+    /// How lines of the log look. In lower case, as they are given.
+    enum LogFormat {
+        /// For people.
+        text,
+        /// For programs.
+        json
+    }
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -43,7 +57,7 @@ final class RunCommand implements Callable<Integer> {
         requireFree(settings.url().getPort());
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
-        configuration(folder, settings, kafka).forEach(System::setProperty);
+        configuration(folder, settings, kafka, logFormat).forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
         Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
         return exitCode.get();
@@ -79,7 +93,8 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// What differs from one federation to the next, as Quarkus wants to hear it.
-    static Map<String, String> configuration(Folder folder, Settings settings, KafkaClients kafka) throws IOException {
+    static Map<String, String> configuration(Folder folder, Settings settings, KafkaClients kafka, LogFormat logFormat)
+            throws IOException {
         if (!Files.isReadable(folder.tls())) {
             throw new IOException(folder.tls() + " may not be read");
         }
@@ -91,6 +106,8 @@ final class RunCommand implements Callable<Integer> {
         all.put("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
         all.put("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
         all.put("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+        all.put("quarkus.log.console.json.enabled", String.valueOf(logFormat == LogFormat.json));
+        all.put("quarkus.log.console.json.additional-field.federation.value", settings.federation());
         return all;
     }
 }

@@ -147,6 +147,32 @@ class DashboardTest {
         assertThat(service.invites().list()).isEmpty();
     }
 
+    /// A page elsewhere can make a browser that has the administrator's certificate send a form or plain text, no more.
+    @Test
+    void whatAnyPageMaySend_changesNothing() throws Exception {
+        for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")) {
+            for (String path : List.of("/admin/invites", "/admin/members/acme/revoke")) {
+                HttpResponse<String> answer = Https.client(folder, folder.admin())
+                        .send(
+                                request(path)
+                                        .header("Content-Type", type)
+                                        .POST(HttpRequest.BodyPublishers.ofString("{\"organisation\":\"mallory\"}"))
+                                        .build(),
+                                HttpResponse.BodyHandlers.ofString());
+                assertThat(answer.statusCode()).as(type + " to " + path).isEqualTo(415);
+            }
+        }
+        HttpResponse<String> preflight = Https.client(folder, null)
+                .send(
+                        request("/admin/invites")
+                                .header("Origin", "https://elsewhere.example")
+                                .method("OPTIONS", HttpRequest.BodyPublishers.noBody())
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+        assertThat(preflight.statusCode()).isEqualTo(403);
+        assertThat(service.invites().list()).isEmpty();
+    }
+
     private int status(HttpClient client, String path) throws Exception {
         HttpResponse<InputStream> answer =
                 client.send(request(path).build(), HttpResponse.BodyHandlers.ofInputStream());

@@ -28,7 +28,8 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 
-/// A federation's folder, made as an operator makes it, for the coordinator under test; and clients for it.
+/// A federation's folder, made as an operator makes it, for the coordinator under test, which logs JSON; and clients
+/// for it.
 public final class Https implements QuarkusTestResourceLifecycleManager {
     private Path home = Path.of("");
 
@@ -62,7 +63,8 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
             }
             Settings settings = Settings.read(folder.settings());
             KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
-            Map<String, String> all = new HashMap<>(RunCommand.configuration(folder, settings, kafka));
+            Map<String, String> all =
+                    new HashMap<>(RunCommand.configuration(folder, settings, kafka, RunCommand.LogFormat.json));
             all.put("quarkus.http.test-ssl-port", String.valueOf(port));
             return all;
         } catch (Exception e) {

@@ -301,7 +301,7 @@ class DashboardIT {
         return new DemoPlan(
                 DemoPlan.names(4),
                 3,
-                8,
+                5,
                 "fedavg",
                 7,
                 Artefacts.ofThisBuild().demoBase(),

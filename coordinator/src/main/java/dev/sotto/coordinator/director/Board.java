@@ -64,10 +64,10 @@ public final class Board {
 
     /// The open attempt.
     ///
-    /// @param phases       seconds of those that are over, by phase
-    /// @param minSurvivors fewest members in a sum
-    /// @param bytesUp      of all members' messages and chunks
-    /// @param bytesDown    of everything the coordinator wrote, times the members that read it
+    /// @param phases    seconds of those that are over, by phase
+    /// @param fewest    members that every phase needs
+    /// @param bytesUp   of all members' messages and chunks
+    /// @param bytesDown of everything the coordinator wrote, times the members that read it
     public record Current(
             long round,
             long attempt,
@@ -76,7 +76,7 @@ public final class Board {
             @Nullable Instant phaseEndsAt,
             Map<String, Double> phases,
             List<Place> cohort,
-            int minSurvivors,
+            int fewest,
             long bytesUp,
             long bytesDown) {}
 
@@ -272,7 +272,7 @@ public final class Board {
                     standings.entrySet().stream()
                             .map(entry -> place(entry.getKey(), entry.getValue()))
                             .toList(),
-                    opened.minSurvivors(),
+                    Math.max(opened.threshold(), opened.minSurvivors()),
                     up,
                     down * opened.cohort().size());
         }
