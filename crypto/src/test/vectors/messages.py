@@ -42,12 +42,18 @@ def opening(attempt, previous, **changed):
     """The fields of RoundOpened."""
     nonce = fixed(f"nonce {attempt}")
     fields = {
-        "round": ROUND, "attempt": attempt, "nonce": nonce, "cohort": IDS, "threshold": THRESHOLD, "maxDropouts": 1, "maxColluders": 1,
+        "round": ROUND, "attempt": attempt, "nonce": nonce, "cohort": IDS, "candidates": [], "threshold": THRESHOLD, "maxDropouts": 1, "maxColluders": 1,
         "minSurvivors": 3, "ringBits": BITS, "layout": LAYOUT, "weightCap": CAP, "weighting": "classes",
         "baseModelDigest": fixed("base"), "adapterVersion": 0, "adapterDigest": fixed("adapter 0"), "keyId": fixed("keyId"),
         "roundKey": p.xwing_key(round_seed(attempt)), "registryHead": fixed("registry"), "previous": previous,
     }
     return wire.round_opened(fields | changed)
+
+
+def tickets(candidates):
+    """In the order in which the cohort of round 0 is drawn."""
+    seed = h(enc("sotto/1/cohort", bytes(32), ROUND))
+    return sorted(candidates, key=lambda u: h(enc(seed, u)))
 
 
 def round_seed(attempt):
@@ -272,6 +278,9 @@ member("opened: the cohort is not ascending", "RoundOpened", opened(cohort=IDS[:
 member("opened: the cohort names org-b twice", "RoundOpened", opened(cohort=["org-a", "org-b", "org-b", "org-d"]), "MALFORMED", **refused)
 member("opened: ringBits 20", "RoundOpened", opened(ringBits=20), "MALFORMED", **refused)
 member("opened: an organisation that is not approved", "RoundOpened", opened(cohort=IDS + [OUTSIDER], threshold=4), "UNAPPROVED_ORGANISATION")
+member("opened: candidates that lack a member of the cohort", "RoundOpened", opened(candidates=IDS[:3]), "MALFORMED", **refused)
+member("opened: a cohort that its seed does not draw", "RoundOpened",
+       opened(candidates=IDS + [OUTSIDER], cohort=sorted(tickets(IDS + [OUTSIDER])[1:])), "OTHER_COHORT")
 member("opened: 2t = n", "RoundOpened", opened(threshold=2), "INFEASIBLE_PARAMETERS")
 member("opened: 2t <= n + c", "RoundOpened", opened(maxColluders=2), "INFEASIBLE_PARAMETERS")
 member("opened: t > n - maxDropouts", "RoundOpened", opened(threshold=4), "INFEASIBLE_PARAMETERS")

@@ -61,7 +61,7 @@ def round_opened(o):
             + repeated(10, o["layout"]) + uint(11, o["weightCap"]) + data(12, o["weighting"])
             + message(13, b"".join(uint(i, 10) for i in range(1, 6))) + data(14, o["baseModelDigest"]) + uint(15, o["adapterVersion"])
             + data(16, o["adapterDigest"]) + message(17, PLAN) + data(18, o["keyId"]) + data(19, o["roundKey"])
-            + data(20, o["registryHead"]) + data(21, o["previous"]))
+            + data(20, o["registryHead"]) + data(21, o["previous"]) + repeated(22, o["candidates"]))
 
 
 def keys_advertised(channel, mask, previous):

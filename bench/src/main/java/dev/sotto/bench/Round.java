@@ -278,6 +278,7 @@ final class Round {
                 1,
                 nonce,
                 List.copyOf(nodes.keySet()),
+                List.of(),
                 threshold,
                 members - Math.max(threshold, minSurvivors),
                 colluders,

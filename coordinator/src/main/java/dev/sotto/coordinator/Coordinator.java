@@ -21,6 +21,9 @@ public final class Coordinator {
     /// The configuration property with the federation's folder.
     static final String FOLDER = "sotto.folder";
 
+    /// The configuration property with this replica's name.
+    static final String REPLICA = "sotto.replica";
+
     private Coordinator() {}
 
     /// Runs a command and exits.

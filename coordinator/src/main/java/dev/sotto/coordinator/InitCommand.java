@@ -120,9 +120,11 @@ final class InitCommand implements Callable<Integer> {
                 replicationFactor: 3
                 partitions: 4
 
-                # A round needs that many members that have approved each other; then all of them take part.
+                # A round needs that many members that have approved each other; then all of them take part, unless
+                # a cohort of some of them is to be drawn for each round.
                 members:
                   atLeast: 4
+                  # cohort: 3
                 rounds: 20
 
                 aggregation:

@@ -7,8 +7,10 @@ import dev.sotto.coordinator.settings.InvalidSettings;
 import dev.sotto.coordinator.settings.Settings;
 import io.quarkus.runtime.Quarkus;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.net.UnknownHostException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -47,6 +49,11 @@ final class RunCommand implements Callable<Integer> {
         json
     }
 
+    @Option(
+            names = "--replica",
+            description = "This process's name among the replicas, [A-Za-z0-9._-]; default: the host's name.")
+    private String replica = "";
+
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -57,10 +64,25 @@ final class RunCommand implements Callable<Integer> {
         requireFree(settings.url().getPort());
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
-        configuration(folder, settings, kafka, logFormat).forEach(System::setProperty);
+        configuration(folder, settings, name(), logFormat).forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
         Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
         return exitCode.get();
+    }
+
+    private String name() throws InvalidSettings {
+        String name = replica;
+        if (name.isEmpty()) {
+            try {
+                name = InetAddress.getLocalHost().getHostName();
+            } catch (UnknownHostException e) {
+                throw new InvalidSettings("this host has no name; --replica must give one");
+            }
+        }
+        if (!name.matches("[A-Za-z0-9._-]{1,249}")) {
+            throw new InvalidSettings("--replica is '" + name + "', must be 1 to 249 of [A-Za-z0-9._-]");
+        }
+        return name;
     }
 
     private static void requireFree(int port) throws InvalidSettings {
@@ -93,15 +115,14 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// What differs from one federation to the next, as Quarkus wants to hear it.
-    static Map<String, String> configuration(Folder folder, Settings settings, KafkaClients kafka, LogFormat logFormat)
+    static Map<String, String> configuration(Folder folder, Settings settings, String replica, LogFormat logFormat)
             throws IOException {
         if (!Files.isReadable(folder.tls())) {
             throw new IOException(folder.tls() + " may not be read");
         }
         Map<String, String> all = new TreeMap<>();
         all.put(Coordinator.FOLDER, folder.path().toString());
-        kafka.connection().forEach((key, value) -> all.put("kafka." + key, value));
-        all.put("mp.messaging.incoming.inboxes.assign-seek", settings.topics().registry() + ":0:0");
+        all.put(Coordinator.REPLICA, replica);
         all.put("quarkus.http.ssl-port", String.valueOf(settings.url().getPort()));
         all.put("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
         all.put("quarkus.tls.key-store.pem.0.key", folder.tls().toString());

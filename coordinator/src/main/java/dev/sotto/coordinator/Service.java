@@ -1,13 +1,17 @@
 package dev.sotto.coordinator;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
-import dev.sotto.coordinator.director.Inboxes;
+import dev.sotto.coordinator.director.NotDirecting;
+import dev.sotto.coordinator.director.Office;
+import dev.sotto.coordinator.director.Overview;
 import dev.sotto.coordinator.director.RoundDirector;
 import dev.sotto.coordinator.director.Secrets;
 import dev.sotto.coordinator.enrolment.Enrolment;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.kafka.Access;
 import dev.sotto.coordinator.kafka.KafkaClients;
+import dev.sotto.coordinator.kafka.Lease;
+import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
 import dev.sotto.coordinator.settings.Settings;
@@ -16,72 +20,133 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Topics;
 import io.quarkus.runtime.Quarkus;
 import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.common.errors.InvalidProducerEpochException;
-import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
-/// One coordinator process: everything that its folder and Kafka give it, put together once.
+/// One coordinator process, a replica of the coordinator: everything that its folder and Kafka give it, put together
+/// once. It directs, or stands by until it has to.
 @ApplicationScoped
 public class Service {
     private static final Logger LOG = Logger.getLogger(Service.class);
+    private static final int STOP_SECONDS = 8;
 
     private final Path folder;
     private final Settings settings;
     private final CertificateAuthority authority;
-    private final Invites invites;
-    private final Admin admin;
     private final Secrets secrets;
-    private final RoundDirector director;
-    private final Enrolment enrolment;
-    private final Inboxes inboxes;
+    private final Primitives primitives = new BouncyCastlePrimitives();
+    private final Clock clock = Clock.systemUTC();
+    private final KafkaClients kafka;
+    private final Admin admin;
+    private final ExecutorService terms =
+            Executors.newSingleThreadExecutor(Thread.ofPlatform().name("terms").factory());
+    private final Office<Term> office;
+    private final Lease lease;
 
     /// Reads the folder.
     ///
-    /// @param folder given with `--dir`
-    public Service(@ConfigProperty(name = Coordinator.FOLDER) String folder, Inboxes inboxes)
+    /// @param folder  given with `--dir`
+    /// @param replica given with `--replica`
+    public Service(
+            @ConfigProperty(name = Coordinator.FOLDER) String folder,
+            @ConfigProperty(name = Coordinator.REPLICA) String replica)
             throws IOException, InvalidSettings {
         this.folder = Path.of(folder);
         Folder files = new Folder(this.folder);
-        Primitives primitives = new BouncyCastlePrimitives();
-        Clock clock = Clock.systemUTC();
         this.settings = Settings.read(files.settings());
         this.authority = CertificateAuthority.load(
                 Files.readString(files.ca()), Files.readString(files.caKey()), new SecureRandom());
-        this.invites = new Invites(files.invites(), clock, Randomness.secure());
         this.secrets = new Secrets(
                 new Identity(
                         primitives, settings.federation(), Topics.COORDINATOR, Folder.readSecret(files.identity())),
                 Folder.readSecret(files.roundSecret()));
-        KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), files.tls(), files.ca());
+        this.kafka = new KafkaClients(settings.bootstrapServers(), files.tls(), files.ca());
         this.admin = kafka.admin();
-        this.director =
-                new RoundDirector(settings, kafka, secrets, primitives, Randomness.secure(), clock, Service::end);
-        this.enrolment = new Enrolment(
-                settings.federation(), primitives, authority, invites, new Access(admin, settings), director, clock);
-        this.inboxes = inboxes;
+        this.office = new Office<>(terms, this::begin, this::resign, cause -> end(replica, cause));
+        this.lease = new Lease(
+                kafka.member(settings.topics().leaderGroup(), replica),
+                settings.topics().leader(),
+                office);
     }
 
-    /// Folds the logs and begins.
+    /// Waits to direct.
     public void start() {
-        director.start();
-        inboxes.giveTo(director);
-        director.registry().members().keySet().forEach(this::follow);
+        lease.start();
     }
 
-    /// Reads what a new member says.
-    public void follow(String organisation) {
-        inboxes.follow(settings.topics(), organisation);
+    private void resign() {
+        lease.resign();
+    }
+
+    private Term begin(Consumer<Throwable> failed) throws MalformedMessage {
+        Topics topics = settings.topics();
+        // First: only then do the logs end (an earlier writer's open transaction is over).
+        Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
+        RoundDirector director =
+                new RoundDirector(settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, failed);
+        Invites invites = new Invites(
+                (organisation, invite) -> keep(writer, organisation, invite, failed), clock, Randomness.secure());
+        Enrolment enrolment = new Enrolment(
+                settings.federation(), primitives, authority, invites, new Access(admin, settings), director, clock);
+        Term term = new Term(writer, director, invites, enrolment);
+        try {
+            for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
+                invites.take(new String(record.key(), StandardCharsets.US_ASCII), Bytes.of(record.value()));
+            }
+            director.start();
+            return term;
+        } catch (MalformedMessage | RuntimeException e) {
+            term.close();
+            throw e;
+        }
+    }
+
+    private void keep(Writer writer, String organisation, Bytes invite, Consumer<Throwable> failed) {
+        try {
+            var _ = writer.write(List.of(new Writer.Entry(settings.topics().invites(), 0, organisation, invite)));
+        } catch (KafkaException e) {
+            failed.accept(e);
+            throw new NotDirecting(e);
+        }
+    }
+
+    /// Whether the other replicas know this one, and, if it directs, time passes.
+    public boolean isReady() {
+        return lease.isJoined()
+                && office.present().map(term -> term.director().isReady()).orElse(true);
+    }
+
+    /// Whether this replica directs.
+    public boolean isDirecting() {
+        return office.present().isPresent();
+    }
+
+    /// What there is to see, if this replica directs.
+    public Optional<Overview> overview() {
+        return office.present()
+                .map(Term::director)
+                .map(director -> new Overview(director.board(), director.members(), director.isReady()));
     }
 
     /// Where its settings and secrets are.
@@ -100,18 +165,17 @@ public class Service {
     }
 
     /// Who may enrol.
+    ///
+    /// @throws NotDirecting if this replica stands by
     public Invites invites() {
-        return invites;
+        return office.term().invites();
     }
 
     /// How they do.
+    ///
+    /// @throws NotDirecting if this replica stands by
     public Enrolment enrolment() {
-        return enrolment;
-    }
-
-    /// The rounds.
-    public RoundDirector director() {
-        return director;
+        return office.term().enrolment();
     }
 
     /// The Ed25519 key by which members know this coordinator.
@@ -120,15 +184,21 @@ public class Service {
     }
 
     @PreDestroy
-    void stop() {
-        director.close();
+    void stop() throws InterruptedException {
+        office.close();
+        terms.shutdown();
+        boolean _ = terms.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
+        lease.close();
         admin.close();
         secrets.close();
     }
 
-    private static void end(Throwable cause) {
-        if (cause instanceof ProducerFencedException || cause instanceof InvalidProducerEpochException) {
-            LOG.error("another coordinator of this federation has taken over; this one ends");
+    private static void end(String replica, Throwable cause) {
+        if (cause instanceof FencedInstanceIdException) {
+            LOG.errorf(
+                    "another process has this replica's name, %s, and takes its place; this one ends"
+                            + " (--replica gives each its own)",
+                    replica);
         } else {
             LOG.error("the coordinator cannot go on and ends; started again it continues from the logs", cause);
         }

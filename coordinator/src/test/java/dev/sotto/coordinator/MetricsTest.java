@@ -27,7 +27,8 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/// What `/q/metrics` shows, what docs/metrics.md says that it shows, and what the chart's dashboard and alerts ask for.
+/// What `/q/metrics` shows, what docs/metrics.md says that it shows, and what the chart's dashboard and alerts ask
+/// for.
 @QuarkusTest
 @QuarkusTestResource(Https.class)
 @Timeout(60)
@@ -83,7 +84,7 @@ class MetricsTest {
 
     @Test
     void figures_areTheBoards() throws Exception {
-        BoardScript script = new BoardScript(service.director().board(), Instant.now())
+        BoardScript script = new BoardScript(service.overview().orElseThrow().board(), Instant.now())
                 .opened(7, 1, "acme", "bank", "city")
                 .refused("bank", "BAD_SIGNATURE")
                 .aborted("TOO_FEW", "2, need 3")

@@ -66,6 +66,8 @@ class ChartsTest {
                 Arguments.of(Chart.COORDINATOR, coordinator, NONE),
                 Arguments.of(Chart.COORDINATOR, coordinator, Map.of("replicas", 0, "logFormat", "json")),
                 Arguments.of(
+                        Chart.COORDINATOR, coordinator, Map.of("replicas", 3, "podDisruptionBudget.enabled", true)),
+                Arguments.of(
                         Chart.COORDINATOR, coordinator, Map.of("ingress.enabled", true, "ingress.className", "nginx")),
                 Arguments.of(
                         Chart.COORDINATOR,
@@ -149,7 +151,7 @@ class ChartsTest {
         assertThat(pod.getHostNetwork()).isNull();
         assertThat(pod.getHostPID()).isNull();
         assertThat(pod.getHostIPC()).isNull();
-        List<String> provided = new ArrayList<>(List.of("home", "invites"));
+        List<String> provided = new ArrayList<>(List.of("home"));
         for (Volume volume : pod.getVolumes()) {
             provided.add(volume.getName());
             assertThat(Stream.of(
@@ -284,7 +286,7 @@ class ChartsTest {
     /// Chart, a value, what it is set to, and a word of the message.
     static List<Arguments> refused() {
         return List.of(
-                Arguments.of(Chart.COORDINATOR, "replicas", 2, "replicas"),
+                Arguments.of(Chart.COORDINATOR, "replicas", 6, "replicas"),
                 Arguments.of(Chart.COORDINATOR, "secretName", "", "secretName"),
                 Arguments.of(Chart.COORDINATOR, "image.repository", "", "repository"),
                 Arguments.of(Chart.COORDINATOR, "image.tag", "a b", "tag"),
@@ -508,6 +510,22 @@ class ChartsTest {
         assertThat(policy.getSpec().getEgress())
                 .noneSatisfy(rule -> assertThat(rule.getTo()).isEmpty());
         return policy.getSpec().getEgress();
+    }
+
+    @Test
+    void replicas_keepTheirNames_andOneAtATimeMayBeEvicted() throws Exception {
+        List<HasMetadata> objects = Chart.COORDINATOR.objects(
+                Chart.COORDINATOR.least(), Map.of("replicas", 3, "podDisruptionBudget.enabled", true));
+        StatefulSet set = Chart.only(objects, StatefulSet.class);
+        assertThat(set.getSpec().getReplicas()).isEqualTo(3);
+        // A standby waits for no other pod, and nothing of it must outlive it.
+        assertThat(set.getSpec().getPodManagementPolicy()).isEqualTo("Parallel");
+        assertThat(set.getSpec().getVolumeClaimTemplates()).isEmpty();
+        assertThat(Chart.only(objects, PodDisruptionBudget.class)
+                        .getSpec()
+                        .getMaxUnavailable()
+                        .getIntVal())
+                .isOne();
     }
 
     @Test

@@ -16,6 +16,7 @@ import dev.sotto.participant.home.Lift;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.home.Settings;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.fuzz.FuzzTarget;
 import dev.sotto.schemas.fuzz.FuzzTargets;
@@ -49,6 +50,13 @@ public final class FuzzTest extends FuzzTargets {
         return List.of(
                 new FuzzTarget("invite", 500, List.of(invite()), FuzzTest::invite),
                 new FuzzTarget("policy", 100, List.of(Bytes.utf8(Policy.TEMPLATE)), FuzzTest::policy),
+                new FuzzTarget(
+                        "settings",
+                        100,
+                        List.of(
+                                Bytes.utf8(Settings.TEMPLATE),
+                                Bytes.utf8(Settings.TEMPLATE.replaceAll("(?m)^# (\\w+: )", "$1"))),
+                        FuzzTest::settings),
                 new FuzzTarget("home", 150, homes(), FuzzTest::home),
                 new FuzzTarget(
                         "journal", 100, DiskFuzz.journals(), input -> DiskFuzz.journal(folder("journal"), input)),
@@ -114,6 +122,12 @@ public final class FuzzTest extends FuzzTargets {
     private static boolean policy(byte[] input) throws Exception {
         Path file = scratch("policy.yaml", input);
         return reads(file, () -> assertThat(Policy.read(file).smallestCohort()).isBetween(3, 255));
+    }
+
+    private static boolean settings(byte[] input) throws Exception {
+        Path file = scratch("participant.yaml", input);
+        return reads(
+                file, () -> assertThat(Settings.read(file).threads().orElse(1)).isBetween(1, 1024));
     }
 
     /// The first byte chooses the file.

@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -43,6 +44,9 @@ final class DemoCommand implements Callable<Integer> {
 
     @Option(names = "--rounds", defaultValue = "5", description = "Rounds (default ${DEFAULT-VALUE}).")
     private int rounds;
+
+    @Option(names = "--cohort", description = "How many are drawn for each round, at least 3 (default: all take part).")
+    private OptionalInt cohort = OptionalInt.empty();
 
     @Option(names = "--steps", defaultValue = "12", description = "Local steps a round (default ${DEFAULT-VALUE}).")
     private int steps;
@@ -94,7 +98,8 @@ final class DemoCommand implements Callable<Integer> {
     @Option(
             names = "--mode",
             defaultValue = "lora",
-            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+            description =
+                    "What is shared of an adapter: lora, ffa, rolora, fed-sb or mixed (default ${DEFAULT-VALUE}).")
     private String mode = "lora";
 
     @Option(names = "--output-dir", description = "Folder for everything (default target/demo of this repository).")
@@ -190,6 +195,10 @@ final class DemoCommand implements Callable<Integer> {
         if (!(learningRate > 0 && learningRate <= 1)) {
             throw Failure.invalid("--learning-rate is " + learningRate + ", must be more than 0 and at most 1");
         }
+        if (cohort.isPresent() && (cohort.getAsInt() < 3 || cohort.getAsInt() > names.size())) {
+            throw Failure.invalid(
+                    "--cohort is " + cohort.getAsInt() + ", must be 3 to " + names.size() + ", the organisations");
+        }
         Path checkpoint = base.orElse(artefacts.demoBase()).toAbsolutePath().normalize();
         if (!Files.exists(checkpoint.resolve("config.json"))) {
             throw Failure.invalid("--base " + checkpoint + " is no checkpoint: it has no config.json");
@@ -197,6 +206,7 @@ final class DemoCommand implements Callable<Integer> {
         return new DemoPlan(
                 names,
                 rounds,
+                cohort,
                 steps,
                 algorithm,
                 seed,
@@ -214,7 +224,7 @@ final class DemoCommand implements Callable<Integer> {
                         dataset.endsWith(".yaml")
                                 ? Path.of(dataset).toAbsolutePath().toString()
                                 : dataset,
-                        oneOf("--mode", mode, List.of("lora", "ffa", "rolora", "fed-sb"))));
+                        oneOf("--mode", mode, List.of("lora", "ffa", "rolora", "fed-sb", "mixed"))));
     }
 
     private static String oneOf(String option, String value, List<String> allowed) throws Failure {

@@ -1,5 +1,7 @@
 package dev.sotto.sandbox;
 
+import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.exception.NotFoundException;
 import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.broker.BrokerSettings;
 import dev.sotto.sandbox.demo.Artefacts;
@@ -9,12 +11,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.testcontainers.DockerClientFactory;
-import org.testcontainers.images.RemoteDockerImage;
 import org.testcontainers.utility.DockerImageName;
 
 /// Where the tests' brokers run: in containers of `apache/kafka` or of what `SOTTO_KAFKA_IMAGE` names; where
@@ -22,6 +25,7 @@ import org.testcontainers.utility.DockerImageName;
 /// `SOTTO_REQUIRE_CONTAINERS=true` there is no choice.
 final class Brokers {
     private static final String APACHE = "apache/kafka";
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
     private static final Optional<DockerImageName> IMAGE = image();
 
     private Brokers() {}
@@ -75,11 +79,26 @@ final class Brokers {
         if (!DockerClientFactory.instance().isDockerAvailable()) {
             return Optional.of("no container engine answers");
         }
+        DockerClient engine = DockerClientFactory.instance().client();
         try {
-            var _ = new RemoteDockerImage(DockerImageName.parse(image)).get();
+            var _ = engine.inspectImageCmd(image).exec();
             return Optional.empty();
+        } catch (NotFoundException e) {
+            return fetched(engine, image)
+                    ? Optional.empty()
+                    : Optional.of("the engine has no image " + image + " and cannot fetch it");
+        }
+    }
+
+    /// Tried once: Testcontainers would try for many minutes where no registry can be reached.
+    private static boolean fetched(DockerClient engine, String image) {
+        try {
+            return engine.pullImageCmd(image).start().awaitCompletion(PATIENCE.toSeconds(), TimeUnit.SECONDS);
         } catch (RuntimeException e) {
-            return Optional.of("the engine has no image " + image + " and cannot fetch it");
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
         }
     }
 }

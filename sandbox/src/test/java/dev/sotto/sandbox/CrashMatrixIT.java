@@ -16,11 +16,8 @@ import dev.sotto.sandbox.demo.Federation;
 import dev.sotto.sandbox.process.Child;
 import dev.sotto.sandbox.process.Jvm;
 import dev.sotto.sandbox.process.Supervisor;
-import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.RoundAborted;
-import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.SurvivorsSealed;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -35,12 +32,10 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
+import java.util.OptionalInt;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -173,6 +168,7 @@ class CrashMatrixIT {
         DemoPlan plan = new DemoPlan(
                 DemoPlan.names(4),
                 1000,
+                OptionalInt.empty(),
                 2,
                 "fedavg",
                 7,
@@ -220,8 +216,8 @@ class CrashMatrixIT {
                 last = survives(cell, last);
             }
             clean(last, plan.organisations());
-            nothingTwice(following);
-            versionsAreWhole(following, operator);
+            Kept.nothingTwice(following);
+            Kept.versionsAreWhole(following, operator);
             assertThat(begun.status().path("disputed")).isEmpty();
         } finally {
             if (!revived.isEmpty()) {
@@ -385,42 +381,6 @@ class CrashMatrixIT {
                     "a round without a fault is closed"));
         }
         assertThat(survivors).as("survivors of a round without a fault").isEqualTo(organisations.size());
-    }
-
-    private static void nothingTwice(Tail tail) {
-        tail.versions()
-                .forEach((what, versions) -> assertThat(versions)
-                        .as(what + " was said in so many ways")
-                        .isOne());
-    }
-
-    /// One version for each round, in order, and all of it is there.
-    private static void versionsAreWhole(Tail tail, Map<String, Object> operator) throws Exception {
-        List<Long> versions = new ArrayList<>();
-        Set<Long> rounds = new TreeSet<>();
-        for (Seen seen : tail.all(message -> message.type() == MessageType.ROUND_CLOSED)) {
-            if (rounds.add(seen.round())) {
-                versions.add(RoundClosed.parse(seen.envelope().payload()).version());
-            }
-        }
-        for (int i = 0; i < versions.size(); i++) {
-            assertThat(versions.get(i)).as("version of the round number " + i).isEqualTo(i + 1L);
-        }
-        assertThat(rounds).hasSize(versions.size());
-        Map<Long, Set<Integer>> chunks = new TreeMap<>();
-        Map<Long, Integer> counts = new TreeMap<>();
-        String models = new dev.sotto.schemas.Topics(Federation.ID).models();
-        for (ConsumerRecord<byte[], byte[]> record :
-                Objects.requireNonNull(Topics.readAll(operator).get(models))) {
-            ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
-            counts.put(chunk.version(), chunk.count());
-            chunks.computeIfAbsent(chunk.version(), any -> new TreeSet<>()).add(chunk.index());
-        }
-        for (long version : versions) {
-            assertThat(chunks.get(version))
-                    .as("chunks of version " + version)
-                    .hasSize(Objects.requireNonNull(counts.get(version)));
-        }
     }
 
     private Seen await(int from, Predicate<Seen> wanted, String what) throws Exception {

@@ -32,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -301,6 +302,7 @@ class DashboardIT {
         return new DemoPlan(
                 DemoPlan.names(4),
                 3,
+                OptionalInt.empty(),
                 5,
                 "fedavg",
                 7,

@@ -1,5 +1,6 @@
 package dev.sotto.schemas;
 
+import java.util.HashSet;
 import java.util.List;
 
 /// Message 1: the coordinator opens an attempt of a round. All parameters of protocol §2.
@@ -8,6 +9,8 @@ import java.util.List;
 /// @param attempt         from 1
 /// @param nonce           32 fresh bytes
 /// @param cohort          organisation ids, ascending, 3 to 255
+/// @param candidates      whom the cohort was drawn from (protocol §10, "Sampled cohorts"), ascending, at most
+///   10,000; empty if everybody takes part
 /// @param threshold       t
 /// @param maxDropouts     members that may drop out
 /// @param maxColluders    c, in the whole federation
@@ -30,6 +33,7 @@ public record RoundOpened(
         long attempt,
         Bytes nonce,
         List<String> cohort,
+        List<String> candidates,
         int threshold,
         int maxDropouts,
         int maxColluders,
@@ -56,6 +60,10 @@ public record RoundOpened(
         Wire.range(attempt, 1, Long.MAX_VALUE, "attempt");
         Wire.size(nonce, Limits.NONCE, "nonce");
         cohort = Wire.ascending(cohort, 3, Limits.MAX_MEMBERS, "cohort");
+        candidates = Wire.ascending(candidates, 0, Limits.MAX_FEDERATION_MEMBERS, "candidates");
+        if (!candidates.isEmpty() && !new HashSet<>(candidates).containsAll(cohort)) {
+            throw new IllegalArgumentException("candidates lack a member of the cohort");
+        }
         Wire.range(threshold, 1, Limits.MAX_MEMBERS, "threshold");
         Wire.range(maxDropouts, 0, Limits.MAX_MEMBERS, "maxDropouts");
         Wire.range(maxColluders, 0, Limits.MAX_FEDERATION_MEMBERS, "maxColluders");
@@ -78,6 +86,11 @@ public record RoundOpened(
         Wire.size(previous, Limits.HASH, "previous");
     }
 
+    /// Who could have been in the cohort.
+    public List<String> eligible() {
+        return candidates.isEmpty() ? cohort : candidates;
+    }
+
     @Override
     public MessageType type() {
         return MessageType.ROUND_OPENED;
@@ -90,6 +103,7 @@ public record RoundOpened(
                 .setAttempt(attempt)
                 .setNonce(Wire.wire(nonce))
                 .addAllCohort(cohort)
+                .addAllCandidates(candidates)
                 .setThreshold(threshold)
                 .setMaxDropouts(maxDropouts)
                 .setMaxColluders(maxColluders)
@@ -121,6 +135,7 @@ public record RoundOpened(
                 wire.getAttempt(),
                 Wire.bytes(wire.getNonce()),
                 wire.getCohortList(),
+                wire.getCandidatesList(),
                 wire.getThreshold(),
                 wire.getMaxDropouts(),
                 wire.getMaxColluders(),

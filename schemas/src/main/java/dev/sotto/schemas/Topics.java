@@ -54,6 +54,16 @@ public record Topics(String federation) {
         return prefix() + "leader";
     }
 
+    /// Hashes of invites, read by coordinators only.
+    public String invites() {
+        return prefix() + "invites";
+    }
+
+    /// The consumer group that shares the partition of [#leader()]: who has it, directs.
+    public String leaderGroup() {
+        return leader();
+    }
+
     /// What `organisation` says.
     public String inbox(String organisation) {
         return prefix() + "inbox." + organisation;

@@ -116,6 +116,7 @@ public final class FuzzTest extends FuzzTargets {
                         2,
                         hash,
                         ids,
+                        ids,
                         2,
                         0,
                         0,

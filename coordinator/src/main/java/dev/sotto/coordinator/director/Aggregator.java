@@ -76,7 +76,7 @@ final class Aggregator implements AutoCloseable {
     private final Supplier<Consumer<byte[], byte[]>> readers;
     private final BlockingQueue<Runnable> orders = new LinkedBlockingQueue<>();
     private final Thread thread;
-    private final BlockingQueue<Predicate<Consumer<byte[], byte[]>>> finishing = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Predicate<Consumer<byte[], byte[]>>> pending = new LinkedBlockingQueue<>();
     private final Set<TopicPartition> assigned = new HashSet<>();
     private final List<String> added = new ArrayList<>();
     private @Nullable Attempt attempt;
@@ -126,7 +126,7 @@ final class Aggregator implements AutoCloseable {
     CompletableFuture<Summed> finish(
             Survivors survivors, Unmasker unmasker, ModelVersion before, UnmaskedSum.ServerStep step) {
         CompletableFuture<Summed> result = new CompletableFuture<>();
-        finishing.add(reader -> {
+        pending.add(reader -> {
             Attempt now = Objects.requireNonNull(attempt);
             if (!survivors.ids().stream().allMatch(now.sum()::isComplete)) {
                 return false;
@@ -144,9 +144,30 @@ final class Aggregator implements AutoCloseable {
                 result.completeExceptionally(e);
             }
             attempt = null;
+            // Taking a member out has moved the reader; the next attempt begins with its own positions.
+            assigned.clear();
             return true;
         });
         return result;
+    }
+
+    /// Runs `then` when every chunk is read that is in the log now, of all members that are followed.
+    void caughtUp(Runnable then) {
+        orders.add(() -> {
+            Map<TopicPartition, Long> ends = new HashMap<>();
+            pending.add(reader -> {
+                if (ends.isEmpty()) {
+                    ends.putAll(reader.endOffsets(assigned));
+                }
+                boolean behind = ends.entrySet().stream()
+                        .anyMatch(end -> reader.assignment().contains(end.getKey())
+                                && reader.position(end.getKey()) < end.getValue());
+                if (!behind) {
+                    then.run();
+                }
+                return !behind;
+            });
+        });
     }
 
     @Override
@@ -170,7 +191,7 @@ final class Aggregator implements AutoCloseable {
                 if (!assigned.isEmpty()) {
                     reader.poll(POLL).forEach(record -> take(record, MaskedSum::add));
                 }
-                finishing.removeIf(finish -> finish.test(reader));
+                pending.removeIf(finish -> finish.test(reader));
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -1,61 +1,125 @@
 package dev.sotto.coordinator.director;
 
 import dev.sotto.schemas.Topics;
-import io.smallrye.reactive.messaging.annotations.Blocking;
-import io.smallrye.reactive.messaging.kafka.KafkaClientService;
-import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
-import org.eclipse.microprofile.reactive.messaging.Incoming;
+import org.apache.kafka.common.errors.InterruptException;
 import org.jspecify.annotations.Nullable;
 
-/// The channel `inboxes`: what members say, read with `assign`, from each inbox's beginning, so that a
-/// new process sees what the last one saw. An inbox joins when its organisation enrols.
-@ApplicationScoped
-public class Inboxes {
-    /// The channel's name in application.properties.
-    public static final String CHANNEL = "inboxes";
+/// What members say: every inbox from its beginning, so that a new director hears what the last one heard, on a
+/// thread of its own.
+///
+/// Its methods may be called from any thread and return at once.
+final class Inboxes implements AutoCloseable {
+    private static final Duration POLL = Duration.ofMillis(50);
 
-    private final KafkaClientService clients;
-    private final Set<TopicPartition> followed = new HashSet<>();
-    private volatile @Nullable RoundDirector director;
+    /// Who hears.
+    interface Listener {
+        /// A record, in the order of its partition; the next one comes when this returns.
+        void said(ConsumerRecord<byte[], byte[]> record);
 
-    /// For CDI.
-    public Inboxes(KafkaClientService clients) {
-        this.clients = clients;
+        /// Everything has been heard that members had said at the start, or when [Inboxes#catchUp] was called.
+        void heard();
+
+        /// Reading failed for good.
+        void failed(Throwable cause);
     }
 
-    /// Gives every record to `director` from now on.
-    public void giveTo(RoundDirector receiver) {
-        director = receiver;
+    private final Topics topics;
+    private final Supplier<Consumer<byte[], byte[]>> readers;
+    private final Listener listener;
+    private final BlockingQueue<String> joining = new LinkedBlockingQueue<>();
+    private final Thread thread;
+    private final AtomicBoolean behind = new AtomicBoolean(true);
+    private volatile boolean closed;
+
+    Inboxes(Topics topics, Supplier<Consumer<byte[], byte[]>> readers, Listener listener) {
+        this.topics = topics;
+        this.readers = readers;
+        this.listener = listener;
+        this.thread = Thread.ofPlatform().name("inboxes").unstarted(this::run);
     }
 
-    /// Reads an organisation's inbox from its beginning, if it does not already.
-    public synchronized void follow(Topics topics, String organisation) {
-        TopicPartition inbox = new TopicPartition(topics.inbox(organisation), 0);
-        if (followed.add(inbox)) {
-            clients.<byte[], byte[]>getConsumer(CHANNEL)
-                    .runOnPollingThread(consumer -> {
-                        Set<TopicPartition> assigned = new HashSet<>(consumer.assignment());
-                        assigned.add(inbox);
-                        consumer.assign(assigned);
-                        consumer.seekToBeginning(List.of(inbox));
-                    })
-                    .await()
-                    .indefinitely();
+    /// Begins with the inboxes of these organisations.
+    void start(Collection<String> organisations) {
+        joining.addAll(organisations);
+        thread.start();
+    }
+
+    /// Hears an organisation too; one that is heard already is not heard twice.
+    void follow(String organisation) {
+        joining.add(organisation);
+    }
+
+    /// Says when everything is heard that members have said by now.
+    void catchUp() {
+        behind.set(true);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        try {
+            thread.join(TimeUnit.SECONDS.toMillis(2));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
-    /// A batch in order; the next one comes when this returns.
-    @Incoming(CHANNEL)
-    @Blocking
-    public void read(ConsumerRecords<byte[], byte[]> records) {
-        RoundDirector receiver = director;
-        if (receiver != null) {
-            records.forEach(receiver::received);
+    private void run() {
+        Set<TopicPartition> assigned = new HashSet<>();
+        try (var reader = readers.get()) {
+            join(reader, assigned, joining.poll());
+            Map<TopicPartition, Long> ends = new HashMap<>();
+            boolean waited = false;
+            while (!closed) {
+                if (behind.getAndSet(false)) {
+                    ends.putAll(reader.endOffsets(assigned));
+                    waited = true;
+                }
+                if (!assigned.isEmpty()) {
+                    reader.poll(POLL).forEach(listener::said);
+                }
+                ends.keySet().removeIf(inbox -> reader.position(inbox) >= Objects.requireNonNull(ends.get(inbox)));
+                if (waited && ends.isEmpty()) {
+                    waited = false;
+                    listener.heard();
+                }
+                join(
+                        reader,
+                        assigned,
+                        assigned.isEmpty() ? joining.poll(POLL.toMillis(), TimeUnit.MILLISECONDS) : joining.poll());
+            }
+        } catch (InterruptedException | InterruptException e) {
+            Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            if (!closed) {
+                listener.failed(e);
+            }
+        }
+    }
+
+    private void join(Consumer<byte[], byte[]> reader, Set<TopicPartition> assigned, @Nullable String first) {
+        for (String organisation = first; organisation != null; organisation = joining.poll()) {
+            TopicPartition inbox = new TopicPartition(topics.inbox(organisation), 0);
+            if (assigned.add(inbox)) {
+                reader.assign(assigned);
+                reader.seekToBeginning(List.of(inbox));
+            }
         }
     }
 }

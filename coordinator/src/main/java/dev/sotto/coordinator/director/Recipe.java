@@ -2,12 +2,14 @@ package dev.sotto.coordinator.director;
 
 import dev.sotto.algorithms.Schedule;
 import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.model.PublicSeed;
 import dev.sotto.crypto.secagg.Chain;
 import dev.sotto.crypto.secagg.Parameters;
+import dev.sotto.crypto.secagg.SampledCohort;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
@@ -37,19 +39,24 @@ final class Recipe {
 
     /// The message that opens the attempt after `chain`.
     ///
+    /// @param eligible     of whom the cohort is drawn, ascending
     /// @param roundKey     of that attempt and nonce
     /// @param registryHead of the registry from which the cohort was taken
     RoundOpened opened(
             Chain chain,
-            List<String> cohort,
+            List<String> eligible,
             ModelVersion version,
             Bytes nonce,
             Bytes keyId,
             Bytes roundKey,
             Bytes registryHead) {
+        List<String> cohort = settings.cohort().isPresent()
+                ? SampledCohort.next(chain, eligible, settings.cohort().getAsInt())
+                : eligible;
         int n = cohort.size();
         Settings.Aggregation a = settings.aggregation();
-        int colluders = a.maxColluders().orElse(Parameters.defaultMaxColluders(n));
+        // Of the whole federation: colluders do not become fewer because only some are drawn.
+        int colluders = a.maxColluders().orElse(Parameters.defaultMaxColluders(eligible.size()));
         int minSurvivors = a.minSurvivors().orElse(Math.max(3, colluders + 2));
         int threshold = a.threshold().orElse(Parameters.defaultThreshold(n, colluders));
         int maxDropouts = a.maxDropouts().orElse(n - Math.max(threshold, minSurvivors));
@@ -59,6 +66,7 @@ final class Recipe {
                 attempt(chain),
                 nonce,
                 cohort,
+                settings.cohort().isPresent() ? eligible : List.of(),
                 threshold,
                 maxDropouts,
                 colluders,
@@ -70,7 +78,8 @@ final class Recipe {
                         version.header(),
                         plan.steps(),
                         plan.baseLearningRate(),
-                        a.weighting()),
+                        a.weighting(),
+                        Rows.of(plan)),
                 a.weightCap(),
                 a.weighting().wireName(),
                 settings.deadlines(),

@@ -54,25 +54,33 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.KafkaException;
 import org.jboss.logging.Logger;
 
 /// Directs the rounds of a federation. Everything it knows is a fold over Kafka: `registry`, what it
 /// decided (`leader`), what it said (`control`), the inboxes, and `models`. Killed at any point, it goes
 /// on where the logs end.
 ///
+/// No deadline passes (`ends` of the phase) before it has heard what members said while nobody directed, or while it
+/// was held up itself: an answer that is in the log counts.
+///
 /// One thread does everything that touches state; methods may be called from any thread. What cannot be
-/// handled ends the process (`fatal`), since a new one starts from the logs.
-public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator.Listener, AutoCloseable {
+/// handled ends it (`fatal`), since a new one starts from the logs.
+public final class RoundDirector implements Enrolment.RegistryWriter, AutoCloseable {
     private static final Logger LOG = Logger.getLogger(RoundDirector.class);
     private static final Duration TICK = Duration.ofMillis(100);
     private static final Duration ALIVE = Duration.ofSeconds(10);
+    /// Without a tick for that long, others may have said what it has not heard.
+    private static final Duration HELD_UP = Duration.ofSeconds(1);
     private static final Duration BACK_OFF = Duration.ofSeconds(2);
     private static final int MOST_BACK_OFFS = 15;
     private static final int FEWEST = 3;
@@ -80,6 +88,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private final Settings settings;
     private final Topics topics;
     private final KafkaClients kafka;
+    private final Writer writer;
     private final Secrets secrets;
     private final Primitives primitives;
     private final Randomness randomness;
@@ -88,6 +97,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private final Recipe recipe;
     private final Versions versions;
     private final Board board = new Board();
+    private final Inboxes inboxes;
     private final Aggregator aggregator;
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("director").factory());
@@ -97,7 +107,6 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private final Map<String, Integer> generations = new HashMap<>();
     private final Map<String, PeersApproved> approvals = new TreeMap<>();
     private final Set<Bytes> said = new HashSet<>();
-    private Optional<Writer> writer = Optional.empty();
     private volatile Registry registry = Registry.START;
     private DirectorState state = DirectorState.START;
     private Director machine;
@@ -106,14 +115,19 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     private Instant notBefore = Instant.MIN;
     private Duration brokerAhead = Duration.ZERO;
     private boolean following;
+    private boolean caughtUp;
+    private Optional<Unmasker> unmasking = Optional.empty();
+    private final AtomicBoolean stopped = new AtomicBoolean();
     private volatile Instant lastTick = Instant.MIN;
 
     /// Starts nothing yet.
     ///
-    /// @param fatal gets what cannot be handled; it ends the process
+    /// @param writer has taken over from any earlier one, so that the logs end; stays the caller's to close
+    /// @param fatal  gets what cannot be handled; the caller then closes this director
     public RoundDirector(
             Settings settings,
             KafkaClients kafka,
+            Writer writer,
             Secrets secrets,
             Primitives primitives,
             Randomness randomness,
@@ -122,6 +136,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         this.settings = settings;
         this.topics = settings.topics();
         this.kafka = kafka;
+        this.writer = writer;
         this.secrets = secrets;
         this.primitives = primitives;
         this.randomness = randomness;
@@ -133,7 +148,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         this.directory =
                 registry.directory(settings.federation(), secrets.identity().key());
         this.machine = machine(directory);
-        this.aggregator = new Aggregator(primitives, topics, settings.partitions(), kafka::reader, this);
+        this.inboxes = new Inboxes(topics, kafka::reader, new Heard());
+        this.aggregator = new Aggregator(primitives, topics, settings.partitions(), kafka::reader, new Chunks());
     }
 
     private Director machine(Directory of) {
@@ -143,24 +159,18 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
 
     // ---- from outside ----
 
-    /// Takes over from any earlier director, folds the logs, and goes on.
+    /// Folds the logs; returns when they are folded, and goes on.
+    ///
+    /// @throws NotDirecting if that failed, for the reason that `fatal` got
     public void start() {
         on(() -> {
             fold();
             aggregator.start();
-            lastTick = clock.instant();
+            inboxes.start(registry.members().keySet());
             return true;
         });
         var _ = thread.scheduleWithFixedDelay(
-                () -> guarded(this::tick), TICK.toMillis(), TICK.toMillis(), TimeUnit.MILLISECONDS);
-    }
-
-    /// A record of an inbox, in the order of its partition. Returns when it is dealt with.
-    public void received(ConsumerRecord<byte[], byte[]> record) {
-        on(() -> {
-            take(record);
-            return true;
-        });
+                () -> later(this::tick), TICK.toMillis(), TICK.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     @Override
@@ -179,11 +189,12 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
             Envelope envelope = secrets.identity().sign(entry, registry.head());
             enter(envelope, now());
             write(topics.registry(), entry.organisation(), envelope.encode());
-            LOG.infof(
-                    entry instanceof RegistryEntry.Enrolled enrolled
-                            ? "%s enrolled, generation " + enrolled.generation()
-                            : "%s is revoked",
-                    entry.organisation());
+            if (entry instanceof RegistryEntry.Enrolled enrolled) {
+                inboxes.follow(enrolled.organisation());
+                LOG.infof("%s enrolled, generation %d", enrolled.organisation(), enrolled.generation());
+            } else {
+                LOG.infof("%s is revoked", entry.organisation());
+            }
             return true;
         });
     }
@@ -203,72 +214,119 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         return Member.of(registry, board);
     }
 
-    @Override
-    public void delivered(String organisation, Bytes manifestHash) {
-        later(() -> {
-            board.delivered(organisation);
-            step(new Input.Delivered(organisation, manifestHash), now());
-        });
+    private final class Heard implements Inboxes.Listener {
+        @Override
+        public void said(ConsumerRecord<byte[], byte[]> record) {
+            on(() -> {
+                take(record);
+                return true;
+            });
+        }
+
+        @Override
+        public void heard() {
+            // Every manifest that is there is followed by now.
+            aggregator.caughtUp(() -> later(() -> {
+                caughtUp = true;
+                lastTick = clock.instant();
+            }));
+        }
+
+        @Override
+        public void failed(Throwable cause) {
+            fail(cause);
+        }
     }
 
-    @Override
-    public void received(String organisation, long bytes) {
-        board.bytesUp(bytes);
+    private final class Chunks implements Aggregator.Listener {
+        @Override
+        public void delivered(String organisation, Bytes manifestHash) {
+            later(() -> {
+                board.delivered(organisation);
+                step(new Input.Delivered(organisation, manifestHash), now());
+            });
+        }
+
+        @Override
+        public void received(String organisation, long bytes) {
+            board.bytesUp(bytes);
+        }
+
+        @Override
+        public void failed(Throwable cause) {
+            fail(cause);
+        }
     }
 
-    @Override
-    public void failed(Throwable cause) {
-        fatal.accept(cause);
-    }
-
+    /// Ends it wherever it is: what it has not committed did not happen. Returns when its threads have stopped, or
+    /// after some seconds.
     @Override
     public void close() {
-        thread.shutdownNow();
+        stopped.set(true);
+        for (Runnable waiting : thread.shutdownNow()) {
+            if (waiting instanceof Future<?> future) {
+                boolean _ = future.cancel(false);
+            }
+        }
+        inboxes.close();
         aggregator.close();
         try {
             boolean _ = thread.awaitTermination(2, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        writer.ifPresent(Writer::close);
+        unmasking.ifPresent(Unmasker::close);
     }
 
     private <T> T on(Callable<T> task) {
         try {
-            return thread.submit(task).get();
+            return thread.submit(() -> {
+                        if (stopped.get()) {
+                            throw new CancellationException();
+                        }
+                        return task.call();
+                    })
+                    .get();
+        } catch (RejectedExecutionException | CancellationException e) {
+            throw new NotDirecting(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted", e);
+            throw new NotDirecting(e);
         } catch (ExecutionException e) {
             Throwable cause = Objects.requireNonNullElse(e.getCause(), e);
-            fatal.accept(cause);
-            throw new IllegalStateException("the director cannot go on: " + cause.getMessage(), cause);
+            fail(cause);
+            throw new NotDirecting(cause);
         }
     }
 
     private void later(Runnable task) {
-        thread.execute(() -> guarded(task));
+        try {
+            thread.execute(() -> {
+                try {
+                    if (!stopped.get()) {
+                        task.run();
+                    }
+                } catch (RuntimeException e) {
+                    fail(e);
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            // Closed: whoever directs next sees to it.
+        }
     }
 
-    private void guarded(Runnable task) {
-        try {
-            task.run();
-        } catch (RuntimeException e) {
-            fatal.accept(e);
-            throw e;
+    /// Nothing is done after the first failure.
+    private void fail(Throwable cause) {
+        if (!stopped.getAndSet(true)) {
+            fatal.accept(cause);
         }
     }
 
     // ---- the fold ----
 
-    private void fold() throws MalformedMessage, PeerMisbehaved {
-        // First: only then do the logs end (an earlier writer's open transaction is over).
-        writer = Optional.of(new Writer(kafka.writer(topics.directorTransactionalId())));
+    private void fold() throws MalformedMessage {
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
             enter(Envelope.decode(Bytes.of(record.value())), Instant.ofEpochMilli(record.timestamp()));
-        }
-        for (String member : registry.members().keySet()) {
-            readApprovals(member);
         }
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.control(), 1)) {
             Envelope envelope = Envelope.decode(Bytes.of(record.value()));
@@ -299,22 +357,6 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                         : "round " + chain.round() + " attempt " + chain.attempt()
                                 + (chain.open() ? " is open" : chain.closed() ? " is closed" : " was aborted"));
         routed().ifPresent(routed -> aggregator.begin(routed.roster().opened(), directory, opened));
-    }
-
-    /// Before a round can be opened: with only some of the approvals its cohort would be smaller than
-    /// need be.
-    private void readApprovals(String member) {
-        for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.inbox(member), 1)) {
-            try {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
-                if (envelope.type() == MessageType.PEERS_APPROVED
-                        && envelope.sender().equals(member)) {
-                    approved(envelope);
-                }
-            } catch (MalformedMessage e) {
-                // take() says so.
-            }
-        }
     }
 
     /// Where the attempt begins that has not ended, or ended with a complaint that is not judged; else the
@@ -531,24 +573,26 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         LOG.warnf("%s has published evidence against this coordinator: %s", disputed.member(), disputed.reason());
     }
 
-    private void unmask(Unmasking unmasking, Unmasker unmasker) {
+    private void unmask(Unmasking confirmed, Unmasker unmasker) {
         board.summing(now());
+        unmasking = Optional.of(unmasker);
         var _ = aggregator
-                .finish(unmasking.survivors(), unmasker, versions.present(), serverStep(unmasking))
+                .finish(confirmed.survivors(), unmasker, versions.present(), serverStep(confirmed))
                 .whenComplete((summed, failure) -> later(() -> {
                     unmasker.close();
+                    unmasking = Optional.empty();
                     if (failure instanceof AggregateOutOfRange) {
                         step(new Input.Abort("AggregateOutOfRange", text(failure), List.of()), now());
                     } else if (failure != null) {
                         throw new IllegalStateException(failure);
                     } else {
-                        publish(unmasking, summed);
+                        publish(confirmed, summed);
                     }
                 }));
     }
 
-    private UnmaskedSum.ServerStep serverStep(Unmasking unmasking) {
-        Bytes head = unmasking.survivors().routed().roster().opened().message().registryHead();
+    private UnmaskedSum.ServerStep serverStep(Unmasking confirmed) {
+        Bytes head = confirmed.survivors().routed().roster().opened().message().registryHead();
         int members = Objects.requireNonNull(registries.get(head)).members().size();
         return (adapter, decoded, vectors, round) ->
                 settings.optimizer().step(adapter, decoded, vectors, round, members);
@@ -559,10 +603,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     }
 
     /// The version and its keys first, then what says that they are there.
-    private void publish(Unmasking unmasking, Aggregator.Summed summed) {
+    private void publish(Unmasking confirmed, Aggregator.Summed summed) {
         Chain chain = state.chain();
         ModelVersion next = summed.next();
-        versions.made(next, chain.round(), chain.attempt(), unmasking.t4());
+        versions.made(next, chain.round(), chain.attempt(), confirmed.t4());
         List<Writer.Entry> chunks = versions.chunks();
         writeAll(chunks);
         chunks.forEach(chunk -> board.bytesDown(chunk.value().size()));
@@ -677,7 +721,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     // ---- time ----
 
     private void tick() {
+        if (!caughtUp) {
+            return;
+        }
+        boolean heldUp = isHeldUp();
         lastTick = clock.instant();
+        if (heldUp) {
+            caughtUp = false;
+            inboxes.catchUp();
+            return;
+        }
         if (state.phase() instanceof Phase.Between) {
             open();
         } else {
@@ -692,19 +745,20 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
                 || clock.instant().isBefore(notBefore)) {
             return;
         }
-        List<String> cohort = new ArrayList<>(Approvals.cohort(registry.members(), approvals));
-        if (cohort.size() < settings.membersAtLeast()) {
-            board.waiting(cohort.size() + " members approve each other, " + settings.membersAtLeast()
+        List<String> eligible = new ArrayList<>(Approvals.cohort(registry.members(), approvals));
+        if (eligible.size() < settings.membersAtLeast()) {
+            board.waiting(eligible.size() + " members approve each other, " + settings.membersAtLeast()
                     + " are needed (members.atLeast)");
             return;
         }
-        cohort.removeAll(state.leftOut());
-        if (cohort.size() < FEWEST) {
-            board.waiting(cohort.size() + " members are left without " + state.leftOut()
-                    + ", who lied about shares in this round; a round needs " + FEWEST);
+        eligible.removeAll(state.leftOut());
+        int fewest = settings.cohort().orElse(FEWEST);
+        if (eligible.size() < fewest) {
+            board.waiting(eligible.size() + " members are left without " + state.leftOut()
+                    + ", who lied about shares in this round; a round needs " + fewest);
             return;
         }
-        List<String> without = versions.without(cohort);
+        List<String> without = versions.without(eligible);
         if (!without.isEmpty()) {
             giveKeys(without);
         }
@@ -712,18 +766,28 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
         long round = Recipe.round(chain);
         Bytes roundKey = machine.roundKey(round, Recipe.attempt(chain), nonce);
         try {
-            RoundOpened message =
-                    recipe.opened(chain, cohort, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
+            RoundOpened message = recipe.opened(
+                    chain, eligible, versions.present(), nonce, secrets.keyId(), roundKey, registry.head());
             step(new Input.Open(message), now());
         } catch (IllegalArgumentException e) {
-            board.waiting("the settings do not fit " + cohort.size() + " members: " + e.getMessage());
+            board.waiting("the settings do not fit " + eligible.size() + " members: " + e.getMessage());
             notBefore = clock.instant().plus(BACK_OFF);
         }
     }
 
-    /// The broker's time, by which deadlines run.
+    private boolean isHeldUp() {
+        return clock.instant().isAfter(lastTick.plus(HELD_UP));
+    }
+
+    /// The broker's time, by which deadlines run; before it has caught up, none is reached.
     private Instant now() {
-        return clock.instant().plus(brokerAhead);
+        Instant now = clock.instant().plus(brokerAhead);
+        return caughtUp && !isHeldUp()
+                ? now
+                : state.ends()
+                        .map(ends -> ends.minusMillis(1))
+                        .filter(now::isAfter)
+                        .orElse(now);
     }
 
     private Instant write(String topic, String key, Bytes value) {
@@ -731,7 +795,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, Aggregator
     }
 
     private Instant writeAll(List<Writer.Entry> entries) {
-        Instant at = writer.orElseThrow(() -> new KafkaException("not started")).write(entries);
+        Instant at = writer.write(entries);
         brokerAhead = Duration.between(clock.instant(), at);
         return at;
     }

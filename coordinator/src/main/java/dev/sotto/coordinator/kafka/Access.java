@@ -52,6 +52,7 @@ public final class Access {
         create(topics.registry(), 1);
         create(topics.control(), 1);
         create(topics.leader(), 1);
+        create(topics.invites(), 1);
         create(topics.models(), settings.partitions());
     }
 

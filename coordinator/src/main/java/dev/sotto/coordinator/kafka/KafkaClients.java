@@ -10,6 +10,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
@@ -19,7 +20,7 @@ import org.apache.kafka.common.config.SslConfigs;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/// Makes Kafka clients of the coordinator: mutual TLS, committed records only, no consumer group.
+/// Makes Kafka clients of the coordinator: mutual TLS, committed records only.
 ///
 /// @param bootstrap HOST:PORT[,…]
 /// @param tls       PEM with the coordinator's key and chain
@@ -64,6 +65,25 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 16 << 20);
         settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 4 << 20);
         settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+        return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    /// Shares partitions with the other members of a group; reads nothing by itself. A member that is started again
+    /// under its name has its partitions again at once; one that is not heard of for 6 s, the shortest that a
+    /// broker allows by default, has none.
+    ///
+    /// @param name a second member with this name replaces the first
+    public Consumer<byte[], byte[]> member(String group, String name) {
+        Map<String, Object> settings = new HashMap<>(connection());
+        settings.put(ConsumerConfig.GROUP_ID_CONFIG, group);
+        settings.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, name);
+        settings.put(ConsumerConfig.CLIENT_ID_CONFIG, name);
+        // Whoever joins or leaves takes nothing from the others.
+        settings.put(ConsumerConfig.PARTITION_ASSIGNMENT_STRATEGY_CONFIG, CooperativeStickyAssignor.class.getName());
+        settings.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, 6_000);
+        settings.put(ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, 1_500);
+        settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
+        settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
         return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 

@@ -2,6 +2,7 @@ package dev.sotto.coordinator.kafka;
 
 import dev.sotto.schemas.Bytes;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,12 +12,17 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.InvalidPidMappingException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 
-/// The one writer of `registry`, `control`, `leader` and `models`. Whoever starts a second one with the
+/// The one writer of `registry`, `control`, `leader`, `models` and `invites`. Whoever starts a second one with the
 /// same transactional id fences this one: its next write fails, and it must end.
 ///
-/// Not thread-safe.
+/// Thread-safe.
 public final class Writer implements AutoCloseable {
+    private static final Duration PATIENCE = Duration.ofSeconds(2);
+
     private final Producer<byte[], byte[]> producer;
 
     /// A record to be.
@@ -34,7 +40,7 @@ public final class Writer implements AutoCloseable {
     ///
     /// @return the broker's time of the last one
     /// @throws KafkaException if nothing was written
-    public Instant write(List<Entry> entries) {
+    public synchronized Instant write(List<Entry> entries) {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
         for (Entry entry : entries) {
@@ -55,8 +61,20 @@ public final class Writer implements AutoCloseable {
         }
     }
 
+    /// Whether another writer has taken over since, or the broker has forgotten this one.
+    public static boolean isFenced(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ProducerFencedException
+                    || cause instanceof InvalidProducerEpochException
+                    || cause instanceof InvalidPidMappingException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     @Override
     public void close() {
-        producer.close();
+        producer.close(PATIENCE);
     }
 }

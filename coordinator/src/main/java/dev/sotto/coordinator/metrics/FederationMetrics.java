@@ -3,6 +3,7 @@ package dev.sotto.coordinator.metrics;
 import dev.sotto.coordinator.Service;
 import dev.sotto.coordinator.director.Board;
 import dev.sotto.coordinator.director.Member;
+import dev.sotto.coordinator.director.Overview;
 import dev.sotto.crypto.secagg.Refusal;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;
@@ -24,9 +25,9 @@ import org.jspecify.annotations.Nullable;
 /// The federation's figures for Prometheus, at `/q/metrics`: functions of the board, read when they are asked for.
 /// docs/metrics.md has the table.
 ///
-/// Aggregates only, and no organisation's name. Counters of rounds, attempts, dropouts and phases are folds of the log
-/// and survive a restart; those of bytes and refused messages begin anew. Each reason has its series from the start,
-/// so that the first increase is seen as one.
+/// Aggregates only, and no organisation's name. Counters of rounds, attempts, dropouts and phases are folds of the
+/// log and survive a restart; those of bytes and refused messages begin anew. Each reason has its series from the
+/// start, so that the first increase is seen as one.
 @Singleton
 public final class FederationMetrics implements MeterBinder {
     private static final String OTHER = "OTHER";
@@ -80,53 +81,49 @@ public final class FederationMetrics implements MeterBinder {
     }
 
     private void gauges(MeterRegistry registry) {
-        gauge(
-                registry,
-                "sotto.rounds",
-                "rounds after which the federation is finished",
-                self -> self.service.settings().rounds());
-        gauge(
-                registry,
-                "sotto.director.ready",
-                "1 if this process directs",
-                self -> self.service.director().isReady() ? 1 : 0);
-        gauge(registry, "sotto.attempt", "number of the open attempt in its round, 0 if none is open", self -> {
-            Board.Current current = self.rounds().current();
+        Gauge.builder("sotto.rounds", service, of -> of.settings().rounds())
+                .description("rounds after which the federation is finished")
+                .register(registry);
+        Gauge.builder("sotto.director.ready", this, self -> self.directs() ? 1 : 0)
+                .description("1 if this process directs")
+                .register(registry);
+        gauge(registry, "sotto.attempt", "number of the open attempt in its round, 0 if none is open", seen -> {
+            Board.Current current = seen.board().rounds().current();
             return current == null ? 0 : current.attempt();
         });
-        gauge(registry, "sotto.attempt.opened.seconds", "when the open attempt was opened, Unix time", self -> {
-            Board.Current current = self.rounds().current();
+        gauge(registry, "sotto.attempt.opened.seconds", "when the open attempt was opened, Unix time", seen -> {
+            Board.Current current = seen.board().rounds().current();
             return current == null ? Double.NaN : seconds(current.openedAt());
         });
         gauge(
                 registry,
                 "sotto.disputes",
                 "members' disputes, one per member and attempt",
-                self -> self.rounds().disputed().size());
+                seen -> seen.board().rounds().disputed().size());
         gauge(
                 registry,
                 "sotto.survivors",
                 "in the last closed round",
-                self -> last(self.rounds(), round -> round.survivors().size()));
+                seen -> last(seen.board().rounds(), round -> round.survivors().size()));
         gauge(
                 registry,
                 "sotto.cohort",
                 "in the last closed round",
-                self -> last(
-                        self.rounds(),
+                seen -> last(
+                        seen.board().rounds(),
                         round -> round.survivors().size() + round.dropped().size()));
         gauge(
                 registry,
                 "sotto.mean.loss",
                 "of the last closed round",
-                self -> last(self.rounds(), round -> orNaN(round.meanLoss())));
+                seen -> last(seen.board().rounds(), round -> orNaN(round.meanLoss())));
         gauge(
                 registry,
                 "sotto.clipped.ratio",
                 "coordinates cut off in the last closed round, of all",
-                self -> last(self.rounds(), round -> orNaN(round.clippedShare())));
+                seen -> last(seen.board().rounds(), round -> orNaN(round.clippedShare())));
         for (boolean active : new boolean[] {true, false}) {
-            Gauge.builder("sotto.members", this, self -> self.members(active))
+            Gauge.builder("sotto.members", this, overview(seen -> members(seen, active)))
                     .description("organisations in the registry")
                     .tag("state", active ? "active" : "revoked")
                     .register(registry);
@@ -135,7 +132,7 @@ public final class FederationMetrics implements MeterBinder {
                 registry,
                 "sotto.certificate.first.end.seconds",
                 "when the first of the active members' certificates ends, Unix time",
-                self -> self.service.director().members().stream()
+                seen -> seen.members().stream()
                         .filter(Member::isActive)
                         .map(Member::certificateEnds)
                         .filter(Objects::nonNull)
@@ -172,21 +169,25 @@ public final class FederationMetrics implements MeterBinder {
                 .register(registry);
     }
 
-    private void gauge(
-            MeterRegistry registry, String name, String description, ToDoubleFunction<FederationMetrics> value) {
-        Gauge.builder(name, this, value).description(description).register(registry);
+    private void gauge(MeterRegistry registry, String name, String description, ToDoubleFunction<Overview> value) {
+        Gauge.builder(name, this, overview(value)).description(description).register(registry);
+    }
+
+    /// A replica that stands by knows nothing of the rounds.
+    private static ToDoubleFunction<FederationMetrics> overview(ToDoubleFunction<Overview> value) {
+        return self -> self.service.overview().map(value::applyAsDouble).orElse(Double.NaN);
+    }
+
+    private boolean directs() {
+        return service.overview().map(Overview::ready).orElse(false);
     }
 
     private Board.Sums sums() {
-        return service.director().board().sums();
+        return service.overview().map(seen -> seen.board().sums()).orElseGet(new Board()::sums);
     }
 
-    private Board.Rounds rounds() {
-        return service.director().board().rounds();
-    }
-
-    private double members(boolean active) {
-        return service.director().members().stream()
+    private static double members(Overview seen, boolean active) {
+        return seen.members().stream()
                 .filter(member -> member.isActive() == active)
                 .count();
     }

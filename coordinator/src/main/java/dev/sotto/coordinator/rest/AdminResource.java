@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.sotto.coordinator.Service;
 import dev.sotto.coordinator.director.Board;
 import dev.sotto.coordinator.director.Member;
+import dev.sotto.coordinator.director.NotDirecting;
+import dev.sotto.coordinator.director.Overview;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.enrolment.Refused;
 import dev.sotto.crypto.primitive.Enc;
@@ -99,11 +101,15 @@ public class AdminResource {
         }
     }
 
+    private Overview seen() {
+        return service.overview().orElseThrow(NotDirecting::new);
+    }
+
     /// Who is and was a member.
     @GET
     @Path("/members")
     public List<Member> members() {
-        return service.director().members();
+        return seen().members();
     }
 
     /// Ends a membership: `{reason}`.
@@ -122,7 +128,7 @@ public class AdminResource {
     @GET
     @Path("/status")
     public Status status() {
-        Board.Rounds rounds = service.director().board().rounds();
+        Board.Rounds rounds = seen().board().rounds();
         return new Status(
                 service.settings().federation(),
                 members(),

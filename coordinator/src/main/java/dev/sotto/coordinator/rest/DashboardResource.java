@@ -2,7 +2,8 @@ package dev.sotto.coordinator.rest;
 
 import dev.sotto.coordinator.Service;
 import dev.sotto.coordinator.dashboard.View;
-import dev.sotto.coordinator.director.RoundDirector;
+import dev.sotto.coordinator.director.NotDirecting;
+import dev.sotto.coordinator.director.Overview;
 import io.quarkus.qute.CheckedTemplate;
 import io.quarkus.qute.TemplateInstance;
 import io.smallrye.common.annotation.Blocking;
@@ -73,12 +74,12 @@ public class DashboardResource {
     }
 
     private View view() {
-        RoundDirector director = service.director();
+        Overview seen = service.overview().orElseThrow(NotDirecting::new);
         return View.of(
                 service.settings().federation(),
                 service.settings().rounds(),
-                director.board().rounds(),
-                director.members(),
+                seen.board().rounds(),
+                seen.members(),
                 clock.instant());
     }
 }

@@ -66,7 +66,6 @@ public class EnrolmentResource {
                         bytes(body, "deliveryKey"),
                         bytes(body, "deliverySignature"),
                         bytes(body, "signature")));
-        service.follow(organisation);
         return new Granted(
                 organisation,
                 service.settings().federation(),

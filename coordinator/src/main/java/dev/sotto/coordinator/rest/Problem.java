@@ -1,5 +1,6 @@
 package dev.sotto.coordinator.rest;
 
+import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.enrolment.Refused;
 import jakarta.ws.rs.core.Response;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
@@ -28,6 +29,14 @@ public record Problem(String title, int status, String detail) {
         @ServerExceptionMapper
         public Response refused(Refused e) {
             return of(e.status(), String.valueOf(e.getMessage()));
+        }
+
+        /// Another replica directs, or soon will: whoever asks again reaches it in the end.
+        @ServerExceptionMapper
+        public Response standby(NotDirecting e) {
+            Response answer = of(503, String.valueOf(e.getMessage()));
+            answer.getHeaders().putSingle("Retry-After", "1");
+            return answer;
         }
 
         /// A value that is not as it must be.

@@ -4,7 +4,7 @@ import dev.sotto.coordinator.Service;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 
-/// `/q/health/ready`: the logs are folded, and the director's time passes.
+/// `/q/health/ready`: the other replicas know this one; if it directs, the logs are folded and time passes.
 @org.eclipse.microprofile.health.Readiness
 public class Readiness implements HealthCheck {
     private final Service service;
@@ -16,8 +16,9 @@ public class Readiness implements HealthCheck {
 
     @Override
     public HealthCheckResponse call() {
-        return HealthCheckResponse.named("director")
-                .status(service.director().isReady())
+        return HealthCheckResponse.named("coordinator")
+                .status(service.isReady())
+                .withData("directs", service.isDirecting())
                 .build();
     }
 }

@@ -68,11 +68,6 @@ public record Folder(Path path) {
         return path.resolve("round-secret.key");
     }
 
-    /// Hashes of invites.
-    public Path invites() {
-        return path.resolve("invites");
-    }
-
     /// Writes a new file that only its owner may read.
     ///
     /// @throws FileAlreadyExistsException if it is there

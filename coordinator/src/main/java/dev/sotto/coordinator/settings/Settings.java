@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.algorithms.ClientStep;
 import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
@@ -35,7 +36,8 @@ import java.util.regex.Pattern;
 /// @param url               where members enrol
 /// @param partitions        of `models` and of each `updates` topic
 /// @param replicationFactor of every topic
-/// @param membersAtLeast    how many mutually approved members a round needs; then all of them take part
+/// @param membersAtLeast    how many mutually approved members a round needs
+/// @param cohort            how many of them are drawn for each round; empty if all of them take part
 /// @param rounds            after which the federation is done
 /// @param aggregation       of secure aggregation
 /// @param deadlines         per phase
@@ -52,6 +54,7 @@ public record Settings(
         int partitions,
         short replicationFactor,
         int membersAtLeast,
+        OptionalInt cohort,
         long rounds,
         Aggregation aggregation,
         Deadlines deadlines,
@@ -90,7 +93,7 @@ public record Settings(
 
     /// What `sotto layout` wrote.
     ///
-    /// @param mode            what is shared of the adapter: `lora`, `ffa`, `rolora` or `fed-sb`
+    /// @param mode            what is shared of the adapter: `lora`, `ffa`, `rolora`, `fed-sb` or `mixed`
     /// @param baseModelDigest of the checkpoint that every member must have
     /// @param layout          the vector `adapter`, ranges open
     public record Adapter(
@@ -119,6 +122,10 @@ public record Settings(
         short replication = (short) top.integer("replicationFactor", 1, 7, 3);
         Section members = top.section("members");
         int atLeast = (int) members.integer("atLeast", 3, 255);
+        OptionalInt cohort = optional(members, "cohort", 3);
+        if (cohort.isPresent() && cohort.getAsInt() > atLeast) {
+            throw members.bad("cohort", String.valueOf(cohort.getAsInt()), "at most members.atLeast, " + atLeast);
+        }
         members.done();
         long rounds = top.integer("rounds", 1, 100_000);
         Aggregation aggregation = aggregation(top.section("aggregation"));
@@ -147,6 +154,7 @@ public record Settings(
                 partitions,
                 replication,
                 atLeast,
+                cohort,
                 rounds,
                 aggregation,
                 deadlines,
@@ -266,7 +274,11 @@ public record Settings(
     private static Adapter adapter(Path file, ServerOptimizer optimizer) throws IOException, InvalidSettings {
         Section top = new Section(file.toString(), tree(file, new ObjectMapper()));
         String digest = top.text("baseModelDigest", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
-        String mode = choice(top, "mode", List.of("lora", "ffa", "rolora", "fed-sb"));
+        String mode = choice(top, "mode", List.of("lora", "ffa", "rolora", "fed-sb", Rows.MODE));
+        if (mode.equals(Rows.MODE) && optimizer.hasControl()) {
+            throw new InvalidSettings(
+                    file + ": mode is mixed, must be another one with algorithm scaffold, whose c has all rows");
+        }
         if (mode.equals("rolora") && optimizer.hasControl()) {
             throw new InvalidSettings(file
                     + ": mode is rolora, must be another one with algorithm scaffold, whose c moves in every round");

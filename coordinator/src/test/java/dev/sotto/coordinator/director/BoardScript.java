@@ -60,6 +60,7 @@ public final class BoardScript {
                 attempt,
                 Bytes.zeros(Limits.NONCE),
                 List.of(cohort),
+                List.of(),
                 2,
                 1,
                 1,

@@ -5,22 +5,21 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.schemas.Bytes;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.sotto.schemas.MalformedMessage;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 class InvitesTest {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
 
-    @TempDir
-    Path folder;
+    private final List<Map.Entry<String, Bytes>> log = new ArrayList<>();
 
     @Test
     void token_letsItsOrganisationInOnce() throws Exception {
@@ -30,13 +29,17 @@ class InvitesTest {
         assertThat(invites.check("bank", token))
                 .hasValueSatisfying(why -> assertThat(why).contains("'bank'"));
         assertThat(invites.remove("acme")).isTrue();
+        assertThat(invites.remove("acme")).isFalse();
         assertThat(invites.check("acme", token)).isPresent();
+        assertThat(invites.list()).isEmpty();
     }
 
     @Test
     void token_isNotKept() throws Exception {
         Bytes token = at(NOW).create("acme", Duration.ofHours(1));
-        assertThat(Files.readString(folder.resolve("acme.json"))).doesNotContain(token.hex());
+        assertThat(log).hasSize(1);
+        assertThat(new String(log.getFirst().getValue().toArray(), StandardCharsets.UTF_8))
+                .doesNotContain(token.hex());
     }
 
     @Test
@@ -47,25 +50,43 @@ class InvitesTest {
     }
 
     @Test
-    void wrongTokens_blockTheInvite() throws Exception {
-        Invites invites = at(NOW);
-        Bytes token = invites.create("acme", Duration.ofHours(1));
+    void wrongTokens_blockTheInvite_alsoWithTheNextReplica() throws Exception {
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
         for (int i = 0; i < Invites.ATTEMPTS; i++) {
-            assertThat(invites.check("acme", Bytes.zeros(32))).isPresent();
+            assertThat(at(NOW).check("acme", Bytes.zeros(32))).isPresent();
         }
-        assertThat(invites.check("acme", token))
+        assertThat(at(NOW).check("acme", token))
                 .hasValueSatisfying(why -> assertThat(why).contains("blocked"));
-        assertThat(invites.list()).extracting(Invites.Invite::state).containsExactly("blocked");
+        assertThat(at(NOW).list()).extracting(Invites.Invite::state).containsExactly("blocked");
     }
 
     @Test
-    void fileThatIsDamaged_isNamed() throws Exception {
-        Invites invites = at(NOW);
+    void usedInvite_staysUsedWithTheNextReplica() throws Exception {
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
+        assertThat(at(NOW).remove("acme")).isTrue();
+        assertThat(at(NOW).check("acme", token)).isPresent();
+        Bytes fresh = at(NOW).create("acme", Duration.ofHours(1));
+        assertThat(at(NOW).check("acme", fresh)).isEmpty();
+    }
+
+    @Test
+    void logThatRefuses_changesNothing() {
+        Invites invites = new Invites(
+                (organisation, invite) -> {
+                    throw new IllegalStateException("fenced");
+                },
+                Clock.fixed(NOW, ZoneOffset.UTC),
+                Randomness.secure());
+        assertThatThrownBy(() -> invites.create("acme", Duration.ofHours(1))).hasMessage("fenced");
+        assertThat(invites.list()).isEmpty();
+    }
+
+    @Test
+    void recordThatIsDamaged_isRefused() {
         for (String bad : List.of("", "[]", "{}", "{\"tokenHash\":\"0\",\"expires\":\"2026-01-01T00:00:00Z\"}")) {
-            Files.writeString(folder.resolve("acme.json"), bad);
-            assertThatThrownBy(() -> invites.check("acme", Bytes.zeros(32)))
-                    .isInstanceOf(IOException.class)
-                    .hasMessageContaining("acme.json is damaged");
+            assertThatThrownBy(() -> at(NOW).take("acme", Bytes.utf8(bad)))
+                    .isInstanceOf(MalformedMessage.class)
+                    .hasMessageContaining("an invite is");
         }
     }
 
@@ -78,7 +99,15 @@ class InvitesTest {
         }
     }
 
-    private Invites at(Instant now) {
-        return new Invites(folder, Clock.fixed(now, ZoneOffset.UTC), Randomness.secure());
+    /// A replica's, that has read the log.
+    private Invites at(Instant now) throws MalformedMessage {
+        Invites invites = new Invites(
+                (organisation, invite) -> log.add(Map.entry(organisation, invite)),
+                Clock.fixed(now, ZoneOffset.UTC),
+                Randomness.secure());
+        for (Map.Entry<String, Bytes> record : List.copyOf(log)) {
+            invites.take(record.getKey(), record.getValue());
+        }
+        return invites;
     }
 }

@@ -69,6 +69,10 @@ class SettingsTest {
         String prox = GOOD.replace("name: fedyogi", "name: fedprox, mu: 0.1");
         assertThat(read(prox).proximalMu()).isEqualTo(0.1);
         assertThat(bySchema(prox)).isEmpty();
+        String sampled = GOOD.replace("atLeast: 4", "atLeast: 4, cohort: 3");
+        assertThat(read(sampled).cohort()).hasValue(3);
+        assertThat(read(GOOD).cohort()).isEmpty();
+        assertThat(bySchema(sampled)).isEmpty();
     }
 
     /// What the schema finds, if the text is YAML at all.
@@ -88,6 +92,9 @@ class SettingsTest {
         refused("rounds: 3", "rounds: 3\nround: 4", "unknown key 'round'");
         refused("keys: 60s", "keys: soon", "deadlines", "keys is 'soon'", "60s");
         refused("atLeast: 4", "atLeast: 2", "members", "atLeast is '2'", "3 to 255");
+        refused("atLeast: 4", "atLeast: 4, cohort: 2", "members", "cohort is '2'", "3 to 255");
+        refusedOnReading(
+                "atLeast: 4", "atLeast: 4, cohort: 5", "members", "cohort is '5'", "at most members.atLeast, 4");
         refused("name: fedyogi", "name: fedsgd", "algorithm", "name is 'fedsgd'");
         refused("name: fedyogi", "name: fedsgd", "name is 'fedsgd'", "fedprox, scaffold");
         refused("name: fedyogi", "name: fedyogi, mu: 1", "unknown key 'mu'");

@@ -137,14 +137,41 @@ public final class FixedPoint {
 
     /// The decoded mean of chunk `index` of an unmasked sum.
     ///
-    /// Weighted: (s·r·weightCap)/(Q·W); unweighted: (s·r)/(Q·|U3|).
+    /// Weighted: (s·r·weightCap)/(Q·W); unweighted: (s·r)/(Q·|U3|). With members of different ranks W and |U3| are
+    /// of the coordinate's row and divide last; a row that nobody trained is 0 ([Rows]).
     ///
     /// @param totals of the same sum
     /// @throws AggregateOutOfRange if a coordinate exceeds what its survivors can have made
     public double[] mean(byte[] packed, int index, Totals totals) throws AggregateOutOfRange {
-        return layout.weighted()
-                ? decode(packed, index, totals, weightCap, (double) quotient * totals.weight())
-                : decode(packed, index, totals, 1, (double) quotient * totals.survivors());
+        double factor = layout.weighted() ? weightCap : 1;
+        if (!totals.rows().isEmpty()) {
+            return byRow(packed, index, totals, factor);
+        }
+        return decode(
+                packed,
+                index,
+                totals,
+                factor,
+                (double) quotient * (layout.weighted() ? totals.weight() : totals.survivors()));
+    }
+
+    private double[] byRow(byte[] packed, int index, Totals totals, double factor) throws AggregateOutOfRange {
+        double[] decoded = decode(packed, index, totals, factor, (double) quotient);
+        long first = (long) index * ring.chunkCoordinates();
+        int tensor = tensorAt(first);
+        for (int i = 0; i < decoded.length; i++) {
+            while (first + i >= tensorEnds[tensor]) {
+                tensor++;
+            }
+            TensorLayout of = layout.tensors().get(tensor);
+            long weight = totals.rows().get(Rows.at(of, first + i - (tensorEnds[tensor] - of.size())));
+            if (weight == 0 && decoded[i] != 0) {
+                throw new AggregateOutOfRange("the sum at coordinate " + (first + i) + " of " + layout.name()
+                        + " is not 0, nobody trained its row");
+            }
+            decoded[i] = weight == 0 ? 0 : decoded[i] / weight;
+        }
+        return decoded;
     }
 
     /// The decoded sum of chunk `index` of an unmasked sum of an unweighted vector: (s·r)/Q.

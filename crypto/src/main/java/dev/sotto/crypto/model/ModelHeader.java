@@ -22,6 +22,11 @@ import java.util.Optional;
 /// @param coordinates of the plain chunks after this one
 public record ModelHeader(Optional<Made> made, long coordinates) {
     private static final int MAGIC = 0x534f5431;
+    /// Of a header with sums of the adapter's rows.
+    private static final int MAGIC_ROWS = 0x534f5432;
+
+    /// The largest rank of a plan.
+    private static final int MOST_ROWS = 1024;
 
     /// Of S: a sum of at most 2^36 squares of 32-bit numbers has fewer.
     private static final int SQUARES_BITS = 128;
@@ -45,6 +50,7 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
             range(weightCap, 1, 65_535, "weightCap");
             range(totals.survivors(), 1, Limits.MAX_MEMBERS, "survivors");
             range(totals.weight(), 1, totals.survivors() * weightCap, "weight");
+            totals.rows().forEach(row -> range(row, 0, totals.weight(), "row"));
             tensors = List.copyOf(tensors);
         }
     }
@@ -68,11 +74,15 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
         }
     }
 
+    private List<Long> rows() {
+        return made.map(by -> by.totals.rows()).orElse(List.of());
+    }
+
     /// The canonical bytes.
     public Bytes encode() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (DataOutputStream out = new DataOutputStream(bytes)) {
-            out.writeInt(MAGIC);
+            out.writeInt(rows().isEmpty() ? MAGIC : MAGIC_ROWS);
             out.writeLong(coordinates);
             out.writeBoolean(made.isPresent());
             if (made.isPresent()) {
@@ -95,6 +105,12 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
         out.writeLong(made.totals.clipped());
         out.writeLong(made.totals.examples());
         out.writeLong(made.totals.tokens());
+        if (!made.totals.rows().isEmpty()) {
+            out.writeInt(made.totals.rows().size());
+            for (long row : made.totals.rows()) {
+                out.writeLong(row);
+            }
+        }
         out.writeInt(made.tensors.size());
         for (Tensor tensor : made.tensors) {
             out.writeUTF(tensor.vector);
@@ -111,11 +127,12 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
     /// @throws MalformedMessage if they are not exactly one; the coordinator is at fault
     public static ModelHeader parse(Bytes plain) throws MalformedMessage {
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(plain.toArray()))) {
-            if (in.readInt() != MAGIC) {
+            int magic = in.readInt();
+            if (magic != MAGIC && magic != MAGIC_ROWS) {
                 throw new MalformedMessage("the first model chunk is no header");
             }
             long coordinates = in.readLong();
-            Optional<Made> made = in.readBoolean() ? Optional.of(read(in)) : Optional.empty();
+            Optional<Made> made = in.readBoolean() ? Optional.of(read(in, magic == MAGIC_ROWS)) : Optional.empty();
             ModelHeader header = new ModelHeader(made, coordinates);
             if (!header.encode().equals(plain)) {
                 throw new MalformedMessage("the model header is not in canonical form");
@@ -134,13 +151,14 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
         }
     }
 
-    private static Made read(DataInputStream in) throws IOException, MalformedMessage {
+    private static Made read(DataInputStream in, boolean withRows) throws IOException, MalformedMessage {
         long round = in.readLong();
         int ringBits = in.readInt();
         long quotient = in.readLong();
         int weightCap = in.readInt();
-        Totals totals =
+        Totals sums =
                 new Totals(in.readLong(), in.readLong(), in.readDouble(), in.readLong(), in.readLong(), in.readLong());
+        Totals totals = withRows ? withRows(sums, in) : sums;
         int count = in.readInt();
         if (count < 0 || count > Limits.TENSORS * Limits.VECTORS) {
             throw new MalformedMessage("the model header names " + count + " tensors");
@@ -157,5 +175,18 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
             tensors.add(new Tensor(vector, name, exponent, new BigInteger(squares)));
         }
         return new Made(round, ringBits, quotient, weightCap, totals, tensors);
+    }
+
+    private static Totals withRows(Totals sums, DataInputStream in) throws IOException, MalformedMessage {
+        int count = in.readInt();
+        if (count < 1 || count > MOST_ROWS) {
+            throw new MalformedMessage("the model header counts " + count + " rows");
+        }
+        List<Long> rows = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            rows.add(in.readLong());
+        }
+        return new Totals(
+                sums.survivors(), sums.weight(), sums.lossSum(), sums.clipped(), sums.examples(), sums.tokens(), rows);
     }
 }

@@ -30,11 +30,23 @@ public final class NextLayout {
             int steps,
             double learningRate,
             Weighting weighting) {
+        return of(adapter, control, header, steps, learningRate, weighting, 0);
+    }
+
+    /// The same, with rows of the adapter that are counted ([dev.sotto.crypto.fixedpoint.Rows]).
+    public static List<VectorLayout> of(
+            VectorLayout adapter,
+            boolean control,
+            ModelHeader header,
+            int steps,
+            double learningRate,
+            Weighting weighting,
+            int rows) {
         List<VectorLayout> vectors = new ArrayList<>(List.of(of(adapter, header, steps, learningRate)));
         if (control) {
             vectors.add(of(new VectorLayout(CONTROL, false, adapter.tensors()), header, steps, learningRate));
         }
-        vectors.add(Scalars.layout(weighting));
+        vectors.add(Scalars.layout(weighting, rows));
         return List.copyOf(vectors);
     }
 

@@ -3,6 +3,7 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 import java.util.Optional;
@@ -15,23 +16,25 @@ import java.util.Optional;
 /// @param attempt of the last attempt, 0 at first
 /// @param closed  whether the last attempt was closed, rather than aborted
 /// @param open    whether it has not ended
+/// @param closing T5 of the last closed round, of which sampled cohorts are drawn; 32 zero bytes before one
 /// @param last    the last message: evidence against a coordinator that told others something else
-public record Chain(Bytes head, long round, long attempt, boolean closed, boolean open, Optional<Envelope> last) {
+public record Chain(
+        Bytes head, long round, long attempt, boolean closed, boolean open, Bytes closing, Optional<Envelope> last) {
     /// Before any message.
-    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false, Optional.empty());
+    public static final Chain START = new Chain(Bytes.zeros(32), -1, 0, true, false, Bytes.zeros(32), Optional.empty());
 
     /// The chain after a verified envelope.
     Chain next(Envelope envelope) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
         boolean ends = envelope.type() == MessageType.ROUND_CLOSED || envelope.type() == MessageType.ROUND_ABORTED;
-        boolean nowClosed = ends ? envelope.type() == MessageType.ROUND_CLOSED : closed;
-        return new Chain(t, round, attempt, nowClosed, !ends, Optional.of(envelope));
+        boolean closes = envelope.type() == MessageType.ROUND_CLOSED;
+        return new Chain(t, round, attempt, ends ? closes : closed, !ends, closes ? t : closing, Optional.of(envelope));
     }
 
     /// The chain after a verified `RoundOpened`.
     Chain next(Envelope envelope, RoundOpened opened) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
-        return new Chain(t, opened.round(), opened.attempt(), closed, true, Optional.of(envelope));
+        return new Chain(t, opened.round(), opened.attempt(), closed, true, closing, Optional.of(envelope));
     }
 
     /// The message that may come next while an attempt is open, besides `RoundAborted`.
@@ -57,5 +60,34 @@ public record Chain(Bytes head, long round, long attempt, boolean closed, boolea
                 && (closed
                         ? opened.round() == round + 1 && opened.attempt() == 1
                         : opened.round() == round && opened.attempt() == attempt + 1);
+    }
+
+    /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
+    void requireOrder(Message message) throws PeerMisbehaved {
+        boolean opens = message instanceof RoundOpened;
+        if (opens == open) {
+            throw Roster.coordinator(
+                    Refusal.UNEXPECTED_MESSAGE,
+                    message.type().wireName() + (opens ? " while an attempt is open" : " while no attempt is open"));
+        }
+        if (message instanceof RoundOpened opened && !opened.previous().equals(head)) {
+            throw Roster.coordinator(Refusal.FORKED_LOG, "C_prev is not the end of this log");
+        }
+        if (message instanceof RoundOpened opened && !isNext(opened)) {
+            throw Roster.coordinator(
+                    Refusal.OTHER_ROUND,
+                    "opened round " + opened.round() + " attempt " + opened.attempt() + " after round " + round
+                            + " attempt " + attempt);
+        }
+    }
+
+    /// Nothing between a round's opening and its end may be skipped, or the end would rest on nothing: also those
+    /// who take no part watch for it.
+    Optional<PeerMisbehaved> skipped(MessageType type) {
+        return type == expected()
+                ? Optional.empty()
+                : Optional.of(Roster.coordinator(
+                        Refusal.UNEXPECTED_MESSAGE,
+                        type.wireName() + " came where " + expected().wireName() + " was due"));
     }
 }

@@ -628,20 +628,21 @@ public final class Director {
                 ? phase(state, message, chain.head(), now.get(), sealed)
                 : past(state.phase(), message, sealed);
         Set<String> silent = chain.open() ? state.silent() : Set.of();
-        List<String> cohort = message instanceof RoundOpened opened ? opened.cohort() : state.cohort();
+        List<String> eligible = message instanceof RoundOpened opened ? opened.eligible() : state.eligible();
         return new Transition(
-                new DirectorState(phase, chain, false, silent, sealed, state.lifted(), cohort, leftOut(state, message)),
+                new DirectorState(
+                        phase, chain, false, silent, sealed, state.lifted(), eligible, leftOut(state, message)),
                 List.of(new Output.Publish(envelope)));
     }
 
-    /// Told by the log alone: a judgement shows in the cohort of the attempt after it.
+    /// Told by the log alone: a judgement shows in who is eligible for the attempt after it.
     private static Set<String> leftOut(DirectorState state, Message message) {
         Set<String> leftOut = new HashSet<>(state.leftOut());
         switch (message) {
             case RoundOpened opened
             when opened.attempt() > 1 -> {
-                leftOut.addAll(state.cohort());
-                opened.cohort().forEach(leftOut::remove);
+                leftOut.addAll(state.eligible());
+                opened.eligible().forEach(leftOut::remove);
             }
             case RoundAborted aborted -> aborted.blamed().ifPresent(leftOut::add);
             case RoundClosed closed -> leftOut.clear();

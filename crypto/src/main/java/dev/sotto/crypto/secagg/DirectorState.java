@@ -25,7 +25,7 @@ import java.util.SortedMap;
 /// @param sealed   the survivors that were sealed on an adapter, by its digest: a retry must seal the
 ///   same
 /// @param lifted   what operators of members allowed since, by adapter and member
-/// @param cohort   of the last attempt
+/// @param eligible for the cohort of the last attempt
 /// @param leftOut  who is left out of the further attempts of this round, for having lied about shares in one
 public record DirectorState(
         Phase phase,
@@ -34,7 +34,7 @@ public record DirectorState(
         Set<String> silent,
         Map<Bytes, List<String>> sealed,
         Map<Bytes, Map<String, SurvivorsLifted>> lifted,
-        List<String> cohort,
+        List<String> eligible,
         Set<String> leftOut) {
     /// Before any message.
     public static final DirectorState START = new DirectorState(
@@ -45,20 +45,35 @@ public record DirectorState(
         silent = Set.copyOf(silent);
         sealed = Map.copyOf(sealed);
         lifted = Map.copyOf(lifted);
-        cohort = List.copyOf(cohort);
+        eligible = List.copyOf(eligible);
         leftOut = Set.copyOf(leftOut);
     }
 
+    /// When the phase ends without those who have not answered; nothing, if no answer is waited for.
+    public Optional<Instant> ends() {
+        return switch (phase) {
+            case Phase.Keys keys -> Optional.of(keys.ends());
+            case Phase.Shares shares -> Optional.of(shares.ends());
+            case Phase.Updates updates -> Optional.of(updates.ends());
+            case Phase.Confirmation confirmation -> Optional.of(confirmation.ends());
+            case Phase.Reveal reveal -> Optional.of(reveal.ends());
+            case Phase.Judging judging -> Optional.of(judging.ends());
+            case Phase.Between between -> Optional.empty();
+            case Phase.Past past -> Optional.empty();
+            case Phase.Summing summing -> Optional.empty();
+        };
+    }
+
     DirectorState with(Phase next) {
-        return new DirectorState(next, chain, deciding, silent, sealed, lifted, cohort, leftOut);
+        return new DirectorState(next, chain, deciding, silent, sealed, lifted, eligible, leftOut);
     }
 
     DirectorState deciding(boolean now) {
-        return new DirectorState(phase, chain, now, silent, sealed, lifted, cohort, leftOut);
+        return new DirectorState(phase, chain, now, silent, sealed, lifted, eligible, leftOut);
     }
 
     DirectorState silent(String member) {
-        return new DirectorState(phase, chain, deciding, with(silent, member), sealed, lifted, cohort, leftOut);
+        return new DirectorState(phase, chain, deciding, with(silent, member), sealed, lifted, eligible, leftOut);
     }
 
     DirectorState lifted(String member, SurvivorsLifted allowed) {
@@ -66,12 +81,12 @@ public record DirectorState(
         Map<String, SurvivorsLifted> ofAdapter = new HashMap<>(more.getOrDefault(allowed.adapterDigest(), Map.of()));
         ofAdapter.put(member, allowed);
         more.put(allowed.adapterDigest(), Map.copyOf(ofAdapter));
-        return new DirectorState(phase, chain, deciding, silent, sealed, more, cohort, leftOut);
+        return new DirectorState(phase, chain, deciding, silent, sealed, more, eligible, leftOut);
     }
 
     DirectorState judged(String lied) {
         return new DirectorState(
-                new Phase.Between(), chain, deciding, silent, sealed, lifted, cohort, with(leftOut, lied));
+                new Phase.Between(), chain, deciding, silent, sealed, lifted, eligible, with(leftOut, lied));
     }
 
     static Set<String> with(Set<String> members, String member) {

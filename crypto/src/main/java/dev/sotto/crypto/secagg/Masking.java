@@ -3,6 +3,7 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
 import dev.sotto.crypto.fixedpoint.NotFinite;
 import dev.sotto.crypto.fixedpoint.Rounding;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.mask.MaskStream;
@@ -98,7 +99,10 @@ final class Masking {
                 update.meanLoss(),
                 clipped,
                 update.examples(),
-                update.tokens());
+                update.tokens(),
+                update.rank(),
+                Rows.of(message.plan()),
+                message.layout().getFirst().weighted());
         System.arraycopy(encoded, 0, packed, 0, packed.length);
         return 0;
     }

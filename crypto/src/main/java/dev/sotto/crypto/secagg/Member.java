@@ -3,7 +3,6 @@ package dev.sotto.crypto.secagg;
 import dev.sotto.crypto.fixedpoint.NotFinite;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.crypto.mask.RoundContext.Kind;
-import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Encapsulation;
 import dev.sotto.crypto.primitive.InsecureSecretAccess;
@@ -30,7 +29,6 @@ import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
-import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
 import dev.sotto.schemas.SharesRouted;
@@ -130,7 +128,7 @@ public final class Member {
                 throw Roster.coordinator(Refusal.FORKED_LOG, "a round was opened on another log than this member's");
             }
             message = directory.verify(primitives, envelope, state.chain().head());
-            requireOrder(state, message);
+            state.chain().requireOrder(message);
         } catch (PeerMisbehaved fault) {
             return new Transition(state, List.of(new MemberOutput.Refused(fault)));
         }
@@ -142,7 +140,7 @@ public final class Member {
         }
         try {
             return switch (message) {
-                case RoundOpened opened -> opened(chain, opened);
+                case RoundOpened opened -> opened(state.chain(), chain, opened);
                 case RoundClosed closed -> closed(state, chain, closed);
                 case RoundAborted aborted -> aborted(state, chain, aborted);
                 default -> attempt(state, chain, message, dealt);
@@ -164,43 +162,12 @@ public final class Member {
     /// Whether a refusal shows that the coordinator broke a rule: what a member's own policy forbids, the others may
     /// do without it.
     private static boolean isProof(Message refused, Refusal reason) {
-        return !(refused instanceof RoundOpened) && reason != Refusal.POLICY;
-    }
-
-    /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
-    private static void requireOrder(MemberState state, Message message) throws PeerMisbehaved {
-        boolean opens = message instanceof RoundOpened;
-        if (opens == state.chain().open()) {
-            throw Roster.coordinator(
-                    Refusal.UNEXPECTED_MESSAGE,
-                    message.type().wireName() + (opens ? " while an attempt is open" : " while no attempt is open"));
-        }
-        if (message instanceof RoundOpened opened
-                && !opened.previous().equals(state.chain().head())) {
-            throw Roster.coordinator(Refusal.FORKED_LOG, "C_prev is not this member's");
-        }
-        if (message instanceof RoundOpened opened && !state.chain().isNext(opened)) {
-            throw Roster.coordinator(
-                    Refusal.OTHER_ROUND,
-                    "opened round " + opened.round() + " attempt " + opened.attempt() + " after round "
-                            + state.chain().round() + " attempt "
-                            + state.chain().attempt());
-        }
-    }
-
-    /// Nothing between a round's opening and its end may be skipped, or the end would rest on nothing: also those
-    /// who take no part watch for it.
-    private static Optional<PeerMisbehaved> skipped(Chain before, MessageType type) {
-        return type == before.expected()
-                ? Optional.empty()
-                : Optional.of(Roster.coordinator(
-                        Refusal.UNEXPECTED_MESSAGE,
-                        type.wireName() + " came where " + before.expected().wireName() + " was due"));
+        return refused instanceof RoundOpened ? reason == Refusal.OTHER_COHORT : reason != Refusal.POLICY;
     }
 
     private Transition attempt(MemberState state, Chain chain, Message message, List<Envelope> dealt)
             throws PeerMisbehaved {
-        Optional<PeerMisbehaved> skipped = skipped(state.chain(), message.type());
+        Optional<PeerMisbehaved> skipped = state.chain().skipped(message.type());
         if (state instanceof MemberState.Bystander bystander) {
             return new Transition(
                     new MemberState.Bystander(
@@ -244,20 +211,28 @@ public final class Member {
     }
 
     /// Step 1 and 2.
-    private Transition opened(Chain chain, RoundOpened message) throws PeerMisbehaved {
+    private Transition opened(Chain before, Chain chain, RoundOpened message) throws PeerMisbehaved {
+        Optional<PeerMisbehaved> unfair = SampledCohort.fault(before.closing(), message)
+                .map(what -> Roster.coordinator(Refusal.OTHER_COHORT, what));
         if (!message.cohort().contains(me)) {
-            return new Transition(new MemberState.Bystander(chain, "not in the cohort"), List.of());
+            String why = message.candidates().contains(me) ? "not drawn into the cohort" : "not in the cohort";
+            return new Transition(
+                    new MemberState.Bystander(chain, why, unfair),
+                    unfair.<MemberOutput>map(MemberOutput.Refused::new).stream().toList());
         }
-        List<Envelope> before = journal.signed(message.round(), message.attempt());
-        if (!before.isEmpty()) {
+        if (unfair.isPresent()) {
+            throw unfair.get();
+        }
+        List<Envelope> signed = journal.signed(message.round(), message.attempt());
+        if (!signed.isEmpty()) {
             List<MemberOutput> outputs = new ArrayList<>();
-            before.forEach(envelope -> outputs.add(new MemberOutput.Publish(envelope)));
-            if (before.stream().anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST)) {
+            signed.forEach(envelope -> outputs.add(new MemberOutput.Publish(envelope)));
+            if (signed.stream().anyMatch(envelope -> envelope.type() == MessageType.UPDATE_MANIFEST)) {
                 outputs.add(new MemberOutput.SendSpool());
             }
             return new Transition(
                     new MemberState.Bystander(
-                            chain, "restarted: the secrets of this attempt are gone", faultBefore(before)),
+                            chain, "restarted: the secrets of this attempt are gone", faultBefore(signed)),
                     outputs);
         }
         for (String organisation : message.cohort()) {
@@ -582,19 +557,10 @@ public final class Member {
         // T4 is the head before RoundClosed, also for those who sat the attempt out.
         Bytes t4 = state.chain().head();
         RoundContext context = new RoundContext(directory.federation(), chain.round(), chain.attempt());
-        Optional<Secret> seed = Optional.empty();
-        for (SealedBox box : message.roundSeeds()) {
-            if (box.organisation().equals(me)) {
-                try {
-                    seed = Optional.of(primitives.open(deliverySeed, context.closedInfo(t4, me), box.box()));
-                } catch (BoxRefused e) {
-                    seed = Optional.empty();
-                }
-            }
-        }
+        Optional<Secret> seed = Attempt.roundSeed(primitives, context, t4, message.roundSeeds(), me, deliverySeed);
         Optional<PeerMisbehaved> fault =
                 state instanceof MemberState.Bystander bystander ? bystander.fault() : Optional.empty();
-        Optional<PeerMisbehaved> skipped = skipped(state.chain(), message.type());
+        Optional<PeerMisbehaved> skipped = state.chain().skipped(message.type());
         List<MemberOutput> outputs = new ArrayList<>();
         skipped.ifPresent(found -> outputs.add(new MemberOutput.Refused(found)));
         fault.or(() -> skipped).ifPresent(found -> outputs.addAll(dispute(chain, chain.last(), found)));

@@ -1,5 +1,6 @@
 package dev.sotto.crypto.secagg;
 
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.ring.Ring;
@@ -59,9 +60,17 @@ public final class Parameters {
         if (opened.ringBits() == 16 && weighting == Weighting.EXACT) {
             return Optional.of("weighting exact needs ringBits 24 or 32");
         }
+        int rows = Rows.of(opened.plan());
         VectorLayout last = opened.layout().getLast();
-        if (!last.equals(Scalars.layout(weighting))) {
-            return Optional.of("the last vector must be scalars as " + opened.weighting() + " has it");
+        if (!last.equals(Scalars.layout(weighting, rows))) {
+            return Optional.of("the last vector must be scalars as " + opened.weighting()
+                    + (rows == 0 ? " has it" : " and " + rows + " rows have it"));
+        }
+        Optional<String> unfit =
+                rows == 0 ? Optional.empty() : Rows.unfit(opened.layout().getFirst(), rows);
+        if (unfit.isPresent() || rows > 0 && opened.layout().size() != 2) {
+            return Optional.of("LoRA mode mixed needs the vectors adapter and scalars, with matrices A and B of rank "
+                    + rows + unfit.map(name -> ", and has " + name).orElse(""));
         }
         for (VectorLayout vector : opened.layout()) {
             if (vector.size() > Integer.MAX_VALUE - 8) {

@@ -7,20 +7,49 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RoundClosed;
+import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.UpdateChunk;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.BiConsumer;
 
-/// A member recomputes a closed round from the log: every signature, the sum bit for bit, the server's
-/// step, the new digest (protocol §5, "Anyone in the federation may recompute"), on all chunks or on a
-/// sample of them.
+/// A closed round recomputed from the log: every signature, the sum bit for bit, the server's step, the new digest
+/// (protocol §5, "Anyone in the federation may recompute"), on all chunks or on a sample of them.
+///
+/// [#check] is the whole of it. Its steps stand alone for an audit, which says of each what it shows: the manifests
+/// ([#of]), the masked sum ([#sum]), the seeds ([#rebuild]), the digest of the sum ([#checkSum]), the server's step
+/// ([#step]).
+///
+/// Immutable, thread-safe.
 public final class Recomputation {
-    private Recomputation() {}
+    private final Primitives primitives;
+    private final Directory directory;
+    private final Unmasking unmasking;
+    private final RoundClosed closed;
+    private final SortedMap<String, Manifest> manifests;
+    private final SortedMap<String, Envelope> revealed;
+
+    private Recomputation(
+            Primitives primitives,
+            Directory directory,
+            Unmasking unmasking,
+            RoundClosed closed,
+            SortedMap<String, Manifest> manifests,
+            SortedMap<String, Envelope> revealed) {
+        this.primitives = primitives;
+        this.directory = directory;
+        this.unmasking = unmasking;
+        this.closed = closed;
+        this.manifests = manifests;
+        this.revealed = revealed;
+    }
 
     /// Recomputes the round.
     ///
@@ -46,106 +75,186 @@ public final class Recomputation {
             UnmaskedSum.ServerStep step,
             RoundClosed closed)
             throws PeerMisbehaved {
-        Unmasking unmasking = verified.recall(inboxes);
+        Recomputation round = of(primitives, directory, verified.recall(inboxes), inboxes, closed);
+        MaskedSum masked = round.sum(chunks, sample, (chunk, fault) -> {
+            // Not of its manifest; if one of those is missing, the sum is not complete.
+        });
+        List<String> incomplete = round.incomplete(masked);
+        if (!incomplete.isEmpty()) {
+            throw differs("sealed " + incomplete + " whose chunks are not in the log");
+        }
+        try (Unmasker unmasker = round.rebuild(roundSeed)) {
+            UnmaskedSum sum = masked.unmask(round.unmasking.survivors(), unmasker, 1);
+            if (sample instanceof Sample.All) {
+                round.checkSum(sum);
+                ModelVersion _ = round.step(sum, before, step);
+            } else {
+                round.checkSample(sum, before, next, step);
+            }
+        }
+        if (!next.digest(directory.federation()).equals(closed.modelDigest())) {
+            throw otherStep();
+        }
+    }
+
+    /// Finds the manifests of the survivors: signed, of the round's layout, published.
+    ///
+    /// @param unmasking with what the dealers signed
+    /// @param inboxes   every `UpdateManifest` and `SharesRevealed` of the attempt
+    /// @throws PeerMisbehaved blaming the coordinator, who sealed what is not in the log or must be refused
+    public static Recomputation of(
+            Primitives primitives,
+            Directory directory,
+            Unmasking unmasking,
+            Collection<Envelope> inboxes,
+            RoundClosed closed)
+            throws PeerMisbehaved {
         Survivors survivors = unmasking.survivors();
-        Opened opened = survivors.routed().roster().opened();
-        if (!primitives.kemKey(roundSeed).equals(opened.message().roundKey())) {
-            throw Roster.coordinator(Refusal.OTHER_RESULT, "the sealed seed is not the round key's");
-        }
         SortedMap<String, Manifest> manifests = new TreeMap<>();
-        SortedMap<String, Envelope> revealed = new TreeMap<>();
-        // Late is void: what the coordinator did not name plays no part, and can frame nobody.
-        Set<NamedHash> sealed = Set.copyOf(survivors.survivors());
-        Set<NamedHash> counted = Set.copyOf(closed.revealed());
-        for (Envelope envelope : inboxes) {
+        for (Envelope envelope : named(inboxes, MessageType.UPDATE_MANIFEST, survivors.survivors())) {
             try {
-                switch (envelope.type()) {
-                    case UPDATE_MANIFEST -> {
-                        if (sealed.contains(new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))) {
-                            manifests.put(
-                                    envelope.sender(),
-                                    Manifest.verify(primitives, directory, survivors.routed(), envelope));
-                        }
-                    }
-                    case SHARES_REVEALED -> {
-                        if (counted.contains(new NamedHash(envelope.sender(), Enc.sha256(envelope.encode())))) {
-                            Unmasker.open(primitives, directory, unmasking, roundSeed, envelope)
-                                    .close();
-                            revealed.put(envelope.sender(), envelope);
-                        }
-                    }
-                    default -> {}
-                }
+                manifests.put(envelope.sender(), Manifest.verify(primitives, directory, survivors.routed(), envelope));
             } catch (PeerMisbehaved e) {
-                // If the coordinator counted it all the same, it is missing below.
+                // If the coordinator sealed it all the same, it is missing below.
             }
         }
-        for (NamedHash survivor : survivors.survivors()) {
-            Manifest manifest = manifests.get(survivor.organisation());
-            if (manifest == null) {
-                throw Roster.coordinator(
-                        Refusal.OTHER_RESULT,
-                        "sealed a manifest that " + survivor.organisation() + " has not published");
+        for (String survivor : survivors.ids()) {
+            if (!manifests.containsKey(survivor)) {
+                throw differs("sealed a manifest that " + survivor + " has not published");
             }
         }
-        for (NamedHash named : closed.revealed()) {
-            if (!revealed.containsKey(named.organisation())) {
-                throw Roster.coordinator(
-                        Refusal.OTHER_RESULT,
-                        "counted shares that " + named.organisation() + " has not published, or that are not valid");
-            }
-        }
-        if (revealed.size() < opened.message().threshold()) {
-            throw Roster.coordinator(Refusal.TOO_FEW, "closed with the shares of " + revealed.size() + " members");
-        }
-        MaskedSum sum = new MaskedSum(opened, sample);
+        SortedMap<String, Envelope> revealed = new TreeMap<>();
+        named(inboxes, MessageType.SHARES_REVEALED, closed.revealed())
+                .forEach(envelope -> revealed.put(envelope.sender(), envelope));
+        return new Recomputation(primitives, directory, unmasking, closed, manifests, revealed);
+    }
+
+    /// Late is void: what the coordinator did not name plays no part, and can frame nobody.
+    private static List<Envelope> named(Collection<Envelope> inboxes, MessageType type, List<NamedHash> names) {
+        Set<NamedHash> wanted = Set.copyOf(names);
+        return inboxes.stream()
+                .filter(envelope -> envelope.type() == type
+                        && wanted.contains(new NamedHash(envelope.sender(), Enc.sha256(envelope.encode()))))
+                .toList();
+    }
+
+    /// Adds the survivors' chunks up, each if its member signed it and it is in its manifest.
+    ///
+    /// @param chunks  read once; those of others, and those outside the sample, are ignored
+    /// @param refused told of a survivor's chunk that was not added, and why
+    public MaskedSum sum(Iterable<Envelope> chunks, Sample sample, BiConsumer<Envelope, PeerMisbehaved> refused) {
+        MaskedSum sum = new MaskedSum(opened(), sample);
         for (Envelope envelope : chunks) {
             Manifest manifest = manifests.get(envelope.sender());
             if (manifest != null && sampled(sample, envelope)) {
                 try {
                     sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
                 } catch (PeerMisbehaved e) {
-                    // Not of its manifest; if one of those is missing, the sum is not complete.
+                    refused.accept(envelope, e);
                 }
             }
         }
-        List<String> incomplete = survivors.ids().stream()
+        return sum;
+    }
+
+    /// The survivors of whom a chunk is missing in a sum: the log does not hold it, or not any more.
+    public List<String> incomplete(MaskedSum sum) {
+        return unmasking.survivors().ids().stream()
                 .filter(member -> !sum.isComplete(member))
                 .toList();
-        if (!incomplete.isEmpty()) {
-            throw Roster.coordinator(Refusal.OTHER_RESULT, "sealed " + incomplete + " whose chunks are not in the log");
+    }
+
+    /// Opens the shares that were counted, checks each against its dealer's commitment, and rebuilds every seed from
+    /// them; those of members that dropped out against their mask keys and ciphertexts too.
+    ///
+    /// @param roundSeed of the coordinator's round key
+    /// @return the caller's to close
+    /// @throws PeerMisbehaved blaming the coordinator
+    public Unmasker rebuild(Secret roundSeed) throws PeerMisbehaved {
+        if (!primitives.kemKey(roundSeed).equals(opened().message().roundKey())) {
+            throw differs("the sealed seed is not the round key's");
         }
-        try (Unmasker unmasker = rebuild(primitives, directory, unmasking, roundSeed, revealed.values())) {
-            UnmaskedSum unmasked = sum.unmask(survivors, unmasker, 1);
-            if (sample instanceof Sample.All && !unmasked.digest().equals(closed.aggregateDigest())) {
-                throw Roster.coordinator(Refusal.OTHER_RESULT, "its sum is not the sum of the masked updates");
+        SortedMap<String, RevealedShares> shares = new TreeMap<>();
+        try {
+            for (NamedHash counted : closed.revealed()) {
+                shares.put(counted.organisation(), open(roundSeed, counted.organisation()));
             }
-            boolean agrees = sample instanceof Sample.All
-                    ? unmasked.next(before, step).digest(opened.federation()).equals(closed.modelDigest())
-                    : unmasked.agrees(before, next, step);
-            if (!agrees
-                    || closed.version() != before.version() + 1
-                    || !next.digest(opened.federation()).equals(closed.modelDigest())) {
-                throw Roster.coordinator(Refusal.OTHER_RESULT, "its new version is not the server's step on the sum");
+            if (shares.size() < opened().message().threshold()) {
+                throw Roster.coordinator(Refusal.TOO_FEW, "closed with the shares of " + shares.size() + " members");
             }
-        } catch (AggregateOutOfRange e) {
-            throw Roster.coordinator(Refusal.OTHER_RESULT, "closed on a sum out of range: " + e.getMessage());
+            return Unmasker.rebuild(primitives, unmasking, shares);
+        } catch (PeerMisbehaved fault) {
+            throw fault.who().equals(Topics.COORDINATOR)
+                    ? fault
+                    : differs("closed with shares that do not rebuild: " + fault.getMessage());
+        } finally {
+            shares.values().forEach(RevealedShares::close);
         }
     }
 
-    private static Unmasker rebuild(
-            Primitives primitives,
-            Directory directory,
-            Unmasking unmasking,
-            Secret roundSeed,
-            Collection<Envelope> revealed)
+    private RevealedShares open(Secret roundSeed, String member) throws PeerMisbehaved {
+        Envelope envelope = revealed.get(member);
+        if (envelope != null) {
+            try {
+                return Unmasker.open(primitives, directory, unmasking, roundSeed, envelope);
+            } catch (PeerMisbehaved e) {
+                // The coordinator counted it all the same.
+            }
+        }
+        throw differs("counted shares that " + member + " has not published, or that are not valid");
+    }
+
+    /// Whether the sum is the one that the coordinator signed; of all chunks only.
+    ///
+    /// @throws PeerMisbehaved blaming the coordinator
+    public void checkSum(UnmaskedSum sum) throws PeerMisbehaved {
+        if (!sum.digest().equals(closed.aggregateDigest())) {
+            throw differs("its sum is not the sum of the masked updates");
+        }
+    }
+
+    /// The version that the server's step makes of the sum; of all chunks only.
+    ///
+    /// @param before the version that the round started from, verified
+    /// @throws PeerMisbehaved blaming the coordinator if that is not the version that it signed
+    public ModelVersion step(UnmaskedSum sum, ModelVersion before, UnmaskedSum.ServerStep step) throws PeerMisbehaved {
+        try {
+            ModelVersion made = sum.next(before, step);
+            if (closed.version() != made.version()
+                    || !made.digest(opened().federation()).equals(closed.modelDigest())) {
+                throw otherStep();
+            }
+            return made;
+        } catch (AggregateOutOfRange e) {
+            throw outOfRange(e);
+        }
+    }
+
+    private void checkSample(UnmaskedSum sum, ModelVersion before, ModelVersion next, UnmaskedSum.ServerStep step)
             throws PeerMisbehaved {
         try {
-            return Unmasker.rebuild(primitives, directory, unmasking, roundSeed, revealed);
-        } catch (PeerMisbehaved dealer) {
-            throw Roster.coordinator(
-                    Refusal.OTHER_RESULT, "closed with shares that do not rebuild: " + dealer.getMessage());
+            if (closed.version() != before.version() + 1 || !sum.agrees(before, next, step)) {
+                throw otherStep();
+            }
+        } catch (AggregateOutOfRange e) {
+            throw outOfRange(e);
         }
+    }
+
+    private Opened opened() {
+        return unmasking.survivors().routed().roster().opened();
+    }
+
+    private static PeerMisbehaved differs(String detail) {
+        return Roster.coordinator(Refusal.OTHER_RESULT, detail);
+    }
+
+    private static PeerMisbehaved otherStep() {
+        return differs("its new version is not the server's step on the sum");
+    }
+
+    private static PeerMisbehaved outOfRange(AggregateOutOfRange e) {
+        return differs("closed on a sum out of range: " + e.getMessage());
     }
 
     /// Without verifying anything: what it says of its place is checked with the chunk.

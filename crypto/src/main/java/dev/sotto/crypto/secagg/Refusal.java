@@ -18,6 +18,8 @@ public enum Refusal {
     OTHER_ROUND,
     /// The parameters break an inequality of protocol §2.
     INFEASIBLE_PARAMETERS,
+    /// A sampled cohort is not what its seed draws.
+    OTHER_COHORT,
     /// The member's own policy forbids it.
     POLICY,
     /// An organisation that the member has not approved.

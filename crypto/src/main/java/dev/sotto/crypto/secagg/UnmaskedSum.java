@@ -2,6 +2,7 @@ package dev.sotto.crypto.secagg;
 
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
@@ -68,7 +69,9 @@ public final class UnmaskedSum {
                 Objects.requireNonNull(scalars.get(0)),
                 Weighting.of(opened.weighting()),
                 survivors.ids().size(),
-                opened.weightCap());
+                opened.weightCap(),
+                Rows.of(opened.plan()),
+                opened.layout().getFirst().weighted());
     }
 
     /// The decoded mean of a vector, of `control` the sum; of a whole sum only.
@@ -93,7 +96,8 @@ public final class UnmaskedSum {
                 : codec(vector).mean(packed, index, totals);
     }
 
-    /// The next version: the server's step on `before`, and the header that fixes the next ranges. Of a whole sum only.
+    /// The next version: the server's step on `before`, and the header that fixes the next ranges. Of a whole sum
+    /// only.
     ///
     /// @throws AggregateOutOfRange if the sum cannot be one of honest members
     public ModelVersion next(ModelVersion before, ServerStep step) throws AggregateOutOfRange {

@@ -70,6 +70,64 @@ class FixedPointTest {
         }
     }
 
+    /// Members of ranks 1 to 4: each row's mean is over those that trained it, in A by row and in B by column.
+    @Test
+    void mean_ofMembersWithDifferentRanks_isOverThoseThatTrainedTheRow() throws Exception {
+        meanByRow(true);
+        meanByRow(false);
+    }
+
+    private static void meanByRow(boolean weighted) throws Exception {
+        int rank = 5; // Nobody trains the last.
+        VectorLayout adapter = new VectorLayout(
+                "adapter",
+                weighted,
+                List.of(
+                        new TensorLayout("q.lora_A.weight", List.of(rank, 7), -3),
+                        new TensorLayout("q.lora_B.weight", List.of(9, rank), 2)));
+        FixedPoint codec = new FixedPoint(Ring.K24, adapter, 4, CAP);
+        SplittableRandom random = new SplittableRandom(3);
+        int size = (int) adapter.size();
+        byte[] sum = new byte[size * 3];
+        byte[] scalars = new byte[(4 + rank) * 16];
+        double[] plain = new double[size];
+        long[] weights = new long[rank];
+        for (int member = 1; member <= 4; member++) {
+            int weight = 1 + random.nextInt(CAP);
+            float[] update = new float[size];
+            for (int i = 0; i < size; i++) {
+                boolean trained = (i < 35 ? i / 7 : (i - 35) % rank) < member;
+                update[i] = trained ? (float) random.nextDouble(-0.1, 0.1) : 0;
+                plain[i] += (double) update[i] * (weighted ? weight : 1);
+            }
+            for (int row = 0; row < member; row++) {
+                weights[row] += weighted ? weight : 1;
+            }
+            byte[] packed = new byte[sum.length];
+            Rounding rounding = new Rounding(Randomness.secure().secret(Rounding.KEY), 0);
+            codec.encode(update, 0, weight, rounding, packed);
+            Ring.K24.add(sum, packed, sum.length);
+            byte[] own = Scalars.encode(Weighting.CLASSES, weight, 1, 0, 0, 0, member, rank, weighted);
+            Ring.K32.add(scalars, own, own.length);
+        }
+        Totals totals = Scalars.decode(scalars, Weighting.CLASSES, 4, CAP, rank, weighted);
+        assertThat(totals.rows())
+                .containsExactlyElementsOf(Arrays.stream(weights).boxed().toList());
+        double[] mean = codec.mean(sum, 0, totals);
+        for (int i = 0; i < size; i++) {
+            int row = i < 35 ? i / 7 : (i - 35) % rank;
+            double bound = 4.0 * CAP * (i < 35 ? 0.125 : 4) / codec.quotient() / Math.max(1, weights[row]);
+            assertThat(mean[i])
+                    .isCloseTo(
+                            weights[row] == 0 ? 0 : plain[i] / weights[row],
+                            org.assertj.core.data.Offset.offset(bound));
+        }
+        Ring.K24.put(sum, 4 * 7, 1);
+        assertThatThrownBy(() -> codec.mean(sum, 0, totals))
+                .isInstanceOf(AggregateOutOfRange.class)
+                .hasMessageContaining("coordinate 28 of adapter is not 0, nobody trained its row");
+    }
+
     @Test
     void encode_clippedCoordinates_areCounted() throws Exception {
         FixedPoint codec = new FixedPoint(Ring.K24, layout(true), 4, CAP);

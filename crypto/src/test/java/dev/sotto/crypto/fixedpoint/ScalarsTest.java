@@ -80,4 +80,18 @@ class ScalarsTest {
             assertThatThrownBy(() -> weighting.weight(1, 0)).hasMessageContaining("cap 0");
         }
     }
+
+    /// Rows are what an honest federation can have: all have trained the first, none one without those before.
+    @Test
+    void rows_thatNoHonestMembersMake_areRefused() throws Exception {
+        byte[] good = Scalars.encode(Weighting.CLASSES, 7, 1, 0, 0, 0, 2, 3, true);
+        assertThat(Scalars.decode(good, Weighting.CLASSES, 1, 8, 3, true).rows())
+                .containsExactly(7L, 7L, 0L);
+        for (long[] rows : new long[][] {{6, 6, 0}, {8, 7, 0}, {7, -1, 0}, {7, 0, 1}}) {
+            byte[] bad = Scalars.encode(Weighting.CLASSES, 7, 1, 0, 0, 0, rows);
+            assertThatThrownBy(() -> Scalars.decode(bad, Weighting.CLASSES, 1, 8, 3, true))
+                    .isInstanceOf(AggregateOutOfRange.class)
+                    .hasMessageContaining("the sum of row ");
+        }
+    }
 }

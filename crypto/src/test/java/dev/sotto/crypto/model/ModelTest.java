@@ -55,6 +55,22 @@ class ModelTest {
     }
 
     @Test
+    void header_withSumsOfRows_isReadBack_andOnlyInItsCanonicalForm() throws Exception {
+        ModelHeader.Made made = HEADER.made().orElseThrow();
+        ModelHeader rows = new ModelHeader(
+                Optional.of(new ModelHeader.Made(
+                        4, 24, 99, 1024, new Totals(3, 700, 12.5, 6, 0, 0, List.of(700L, 9L, 0L)), made.tensors())),
+                140_000);
+        assertThat(ModelHeader.parse(rows.encode())).isEqualTo(rows);
+        byte[] other = HEADER.encode().toArray();
+        other[3] = 0x32;
+        assertThatThrownBy(() -> ModelHeader.parse(Bytes.of(other))).isInstanceOf(MalformedMessage.class);
+        assertThatThrownBy(() -> new ModelHeader.Made(
+                        4, 24, 99, 1024, new Totals(3, 700, 12.5, 6, 0, 0, List.of(701L)), made.tensors()))
+                .hasMessage("row is 701, must be 0 to 700");
+    }
+
+    @Test
     void version_chunksMissingOrChanged_isRefused() {
         List<Bytes> chunks = version().chunks();
         assertThatThrownBy(() -> ModelVersion.of(5, chunks.subList(0, 4), 70_000))

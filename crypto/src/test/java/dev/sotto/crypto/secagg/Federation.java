@@ -309,6 +309,7 @@ final class Federation {
                 attempt,
                 nonce,
                 cohort,
+                List.of(),
                 Parameters.defaultThreshold(cohort.size(), c),
                 maxDropouts,
                 c,

@@ -116,7 +116,7 @@ class MemberReadTest {
     @Test
     void roundOpened_otherPrevious_isAForkedLog() {
         read(with(opened, 0, 1, federation.ids, opened.roundKey(), Bytes.utf8("another log, of 32 bytes length.")));
-        assertRefused(Refusal.FORKED_LOG, "coordinator", "C_prev is not this member's");
+        assertRefused(Refusal.FORKED_LOG, "coordinator", "C_prev is not the end of this log");
     }
 
     // whether it takes part
@@ -137,6 +137,68 @@ class MemberReadTest {
         assertThat(node.state).isInstanceOf(MemberState.Idle.class);
         assertThat(node.state.chain().attempt()).isOne();
         assertThat(node.outputs).containsExactly(new MemberOutput.Aborted("Operator", "test"));
+    }
+
+    private RoundOpened drawn(List<String> cohort) {
+        return Terms.changed(opened, terms -> {
+            terms.candidates = federation.ids;
+            terms.cohort = cohort;
+            terms.maxDropouts = 0;
+            terms.threshold = 3;
+        });
+    }
+
+    @Test
+    void roundOpened_cohortThatItsSeedDraws_isJoinedByThoseOnly() {
+        node.rules = new MemberRules(Set.copyOf(federation.ids), 3, 3, 0, o -> Optional.empty());
+        node.start();
+        List<String> cohort = SampledCohort.next(Chain.START, federation.ids, 3);
+        read(drawn(cohort));
+        assertThat(node.refused).isEmpty();
+        if (cohort.contains(node.identity.name())) {
+            assertThat(node.state).isInstanceOf(MemberState.Advertised.class);
+        } else {
+            assertThat(node.state)
+                    .isInstanceOfSatisfying(
+                            MemberState.Bystander.class,
+                            now -> assertThat(now.why()).isEqualTo("not drawn into the cohort"));
+        }
+    }
+
+    /// Whoever reads it sees it, also who is not in it; whoever is declines.
+    @Test
+    void roundOpened_cohortThatItsSeedDoesNotDraw_isRefusedByEverybody() {
+        List<String> fair = SampledCohort.next(Chain.START, federation.ids, 3);
+        for (String out : fair) {
+            List<String> unfair =
+                    federation.ids.stream().filter(id -> !id.equals(out)).toList();
+            for (int i = 0; i < 4; i++) {
+                Federation.Node any = new Federation(4, 71).node(i);
+                any.read(federation.coordinator.sign(
+                        drawn(unfair), any.state.chain().head()));
+                assertThat(any.refused).singleElement().satisfies(fault -> {
+                    assertThat(fault.reason()).isEqualTo(Refusal.OTHER_COHORT);
+                    assertThat(fault).hasMessageContaining("the cohort is " + unfair + ", the seed draws " + fair);
+                });
+                assertThat(any.state)
+                        .isInstanceOfSatisfying(
+                                MemberState.Bystander.class,
+                                now -> assertThat(now.fault()).isPresent());
+                assertThat(any.journal.signed(0, 1, MessageType.ROUND_DECLINED).isPresent())
+                        .isEqualTo(unfair.contains(any.identity.name()));
+            }
+        }
+    }
+
+    /// The seed is the round's, whatever came between.
+    @Test
+    void roundOpened_secondAttempt_keepsTheCohort() {
+        List<String> cohort = SampledCohort.next(node.state.chain(), federation.ids, 3);
+        read(drawn(cohort));
+        read(new RoundAborted("Operator", "test", List.of(), List.of(), Optional.empty()));
+        Chain chain = node.state.chain();
+        assertThat(SampledCohort.next(chain, federation.ids, 3)).isEqualTo(cohort);
+        assertThat(chain.closing()).isEqualTo(Chain.START.closing()).isNotEqualTo(chain.head());
     }
 
     @Test
@@ -359,7 +421,8 @@ class MemberReadTest {
             Federation fresh = new Federation(3, 72);
             Federation.Node member = fresh.node(1);
             Envelope last = fresh.coordinator.sign(new RosterSealed(List.of(Bytes.zeros(size))), Bytes.zeros(32));
-            member.state = new MemberState.Idle(new Chain(Bytes.zeros(32), 0, 1, true, false, Optional.of(last)));
+            member.state = new MemberState.Idle(
+                    new Chain(Bytes.zeros(32), 0, 1, true, false, Bytes.zeros(32), Optional.of(last)));
             member.step(new MemberInput.Dispute(new PeerMisbehaved(Refusal.OTHER_RESULT, "coordinator", "test")));
             Disputed disputed = (Disputed) ClosedRound.parse(
                     member.journal.signed(0, 1, MessageType.DISPUTED).orElseThrow());

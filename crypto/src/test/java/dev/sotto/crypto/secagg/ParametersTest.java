@@ -8,6 +8,7 @@ import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
+import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.util.List;
 import java.util.Optional;
@@ -113,6 +114,56 @@ class ParametersTest {
         assertInfeasible(with(24, exact, "classes"), rules(3, ANY, 0), "scalars as classes has it");
         assertInfeasible(with(24, List.of(Federation.ADAPTER), "exact"), rules(3, ANY, 0), "scalars as exact has it");
         assertInfeasible(with(24, exact, "shares"), rules(3, ANY, 0), "weighting is 'shares'");
+    }
+
+    @Test
+    void mixedRanks_withoutMatricesOfThatRankOrTheirRows_areNamed() {
+        int rank = feasible.plan().loraRank();
+        VectorLayout fits = new VectorLayout(
+                "adapter",
+                true,
+                List.of(
+                        new TensorLayout("q.lora_A.weight", List.of(rank, 7), 0),
+                        new TensorLayout("q.lora_B.weight", List.of(9, rank), 0)));
+        VectorLayout rows = Scalars.layout(Weighting.CLASSES, rank);
+        assertFeasible(mixed(List.of(fits, rows)), rules(3, ANY, 0));
+        assertInfeasible(mixed(List.of(fits, Scalars.layout(Weighting.CLASSES))), rules(3, ANY, 0), "rows have it");
+        assertInfeasible(with(24, List.of(fits, rows), "classes"), rules(3, ANY, 0), "scalars as classes has it");
+        VectorLayout control = new VectorLayout("control", false, fits.tensors());
+        assertInfeasible(
+                mixed(List.of(fits, control, rows)), rules(3, ANY, 0), "needs the vectors adapter and scalars");
+        for (TensorLayout wrong : List.of(
+                new TensorLayout("q.lora_A.weight", List.of(rank + 1, 7), 0),
+                new TensorLayout("q.lora_B.weight", List.of(rank, 9), 0),
+                new TensorLayout("q.lora_A.weight", List.of(rank), 0),
+                new TensorLayout("q.lora_R.weight", List.of(rank, rank), 0))) {
+            VectorLayout unfit = new VectorLayout("adapter", true, List.of(wrong));
+            assertInfeasible(
+                    mixed(List.of(unfit, rows)), rules(3, ANY, 0), "of rank " + rank + ", and has " + wrong.name());
+        }
+    }
+
+    private RoundOpened mixed(List<VectorLayout> layout) {
+        return Terms.changed(with(24, layout, "classes"), terms -> {
+            TrainingPlan p = terms.plan;
+            terms.plan = new TrainingPlan(
+                    p.algorithm(),
+                    p.objective(),
+                    p.template(),
+                    "mixed",
+                    p.loraRank(),
+                    p.loraAlpha(),
+                    p.targetModules(),
+                    p.steps(),
+                    p.batchSize(),
+                    p.maxTokens(),
+                    p.learningRate(),
+                    p.weightDecay(),
+                    p.clipNorm(),
+                    p.beta(),
+                    p.proximalMu(),
+                    p.baseLearningRate());
+        });
     }
 
     /// k = 16 only with the first two weightings.

@@ -13,6 +13,7 @@ final class Terms {
     long round;
     long attempt;
     List<String> cohort;
+    List<String> candidates;
     int threshold;
     int maxDropouts;
     int maxColluders;
@@ -30,6 +31,7 @@ final class Terms {
         round = o.round();
         attempt = o.attempt();
         cohort = o.cohort();
+        candidates = o.candidates();
         threshold = o.threshold();
         maxDropouts = o.maxDropouts();
         maxColluders = o.maxColluders();
@@ -53,6 +55,7 @@ final class Terms {
                 terms.attempt,
                 o.nonce(),
                 terms.cohort,
+                terms.candidates,
                 terms.threshold,
                 terms.maxDropouts,
                 terms.maxColluders,

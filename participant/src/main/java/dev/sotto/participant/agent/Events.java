@@ -1,11 +1,13 @@
 package dev.sotto.participant.agent;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
 import java.time.Clock;
 import java.time.temporal.ChronoUnit;
 import java.util.StringJoiner;
+import java.util.function.Consumer;
 
 /// What the agent tells its operator: a line each, plain or JSON.
 ///
@@ -16,14 +18,17 @@ public final class Events {
     private final PrintWriter out;
     private final boolean json;
     private final Clock clock;
+    private final Consumer<JsonNode> also;
 
     /// To `out`.
     ///
     /// @param json one object a line, for programs
-    public Events(PrintWriter out, boolean json, Clock clock) {
+    /// @param also hears each event too
+    public Events(PrintWriter out, boolean json, Clock clock, Consumer<JsonNode> also) {
         this.out = out;
         this.json = json;
         this.clock = clock;
+        this.also = also;
     }
 
     /// An empty event of a kind, to be filled and [#tell]ed.
@@ -58,5 +63,6 @@ public final class Events {
             out.println(line);
         }
         out.flush();
+        also.accept(event);
     }
 }

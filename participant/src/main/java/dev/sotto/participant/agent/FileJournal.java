@@ -142,6 +142,7 @@ public final class FileJournal implements Journal {
     }
 
     private static void append(Path file, String line) {
+        boolean fresh = !Files.exists(file);
         try (FileChannel channel =
                 FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             channel.position(whole(channel));
@@ -151,6 +152,9 @@ public final class FileJournal implements Journal {
                 int _ = channel.write(bytes);
             }
             channel.force(true);
+            if (fresh) {
+                Home.forceEntry(file);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(Home.at(file, e));
         }

@@ -61,6 +61,7 @@ final class FileSpool implements Spool {
                 channel.force(true);
             }
             Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+            Home.forceEntry(file);
         } catch (IOException e) {
             throw new UncheckedIOException(Home.at(file, e));
         }

@@ -103,12 +103,14 @@ public final class LocalTraining implements AutoCloseable {
     /// an update that was spent is never made again (protocol §5).
     ///
     /// @param publicSeed of the federation
+    /// @param rank       of this organisation's part of the adapter
     /// @param ownControl SCAFFOLD's c_k, if there is one
     /// @param privacy    of this training alone, if it is to be private
     LocalUpdate train(
             RoundOpened round,
             Bytes publicSeed,
             ModelVersion start,
+            int rank,
             Optional<float[]> ownControl,
             Optional<DpSgd> privacy,
             Trainer.Progress progress)
@@ -121,6 +123,7 @@ public final class LocalTraining implements AutoCloseable {
                 lora,
                 Plans.adapter(LoraMode.of(plan.loraMode()), lora, model.config(), publicSeed),
                 start,
+                rank,
                 data,
                 new Trainer.Plan(
                         plan.steps(),

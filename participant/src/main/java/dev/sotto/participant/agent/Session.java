@@ -7,7 +7,6 @@ import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
-import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.crypto.secagg.Chain;
@@ -29,9 +28,11 @@ import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.home.PrivacyLedger;
 import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.participant.kafka.Logs;
 import dev.sotto.participant.model.Layouts;
 import dev.sotto.participant.model.LocalUpdate;
 import dev.sotto.participant.model.Plans;
+import dev.sotto.participant.model.ServerSide;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -47,7 +48,6 @@ import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
-import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.privacy.DpSgd;
 import dev.sotto.training.privacy.Noise;
@@ -81,6 +81,11 @@ final class Session implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final int DETAIL = 200;
 
+    /// A round that has closed without this organisation.
+    ///
+    /// @param since no chunk of the version that it made is older
+    private record Behind(RoundOpened opened, RoundClosed closed, Instant since) {}
+
     private final Organisation my;
     private final Topics topics;
     private final ExecutorService trainer;
@@ -98,6 +103,8 @@ final class Session implements AutoCloseable {
     private MemberState state = new MemberState.Idle(Chain.START);
     private Optional<ModelVersion> version = Optional.empty();
     private Optional<RoundOpened> plan = Optional.empty();
+    private Optional<RoundOpened> current = Optional.empty();
+    private Optional<Behind> behind = Optional.empty();
     private Instant opened = Instant.EPOCH;
     private List<String> survivors = List.of();
     private final Disputes disputes = new Disputes();
@@ -119,7 +126,10 @@ final class Session implements AutoCloseable {
         this.member = member();
         String id = my.membership().organisation();
         this.reader = kafka.reader(PATIENCE);
-        this.logs = new Logs(kafka.reader(PATIENCE), topics, my.events());
+        this.logs = new Logs(
+                kafka.reader(PATIENCE),
+                topics,
+                (topic, e) -> my.events().error("peer", topic + ": a record is refused: " + e.getMessage()));
         this.models = new Models(my, logs);
         this.controls = new Controls(my.home().controls());
         this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
@@ -176,6 +186,7 @@ final class Session implements AutoCloseable {
                 take(record, true);
             }
             trained();
+            catchUp();
             tellPeers();
             lift();
         }
@@ -311,6 +322,7 @@ final class Session implements AutoCloseable {
             switch (Message.parse(envelope.type(), envelope.payload())) {
                 case RoundOpened round -> {
                     survivors = List.of();
+                    current = Optional.of(round);
                     disputes.opened(round);
                     if (!my.journal().signed(chain.round(), chain.attempt()).isEmpty()) {
                         taken.add(opened);
@@ -375,10 +387,15 @@ final class Session implements AutoCloseable {
                                     refused.fault().who() + ": "
                                             + refused.fault().getMessage());
                 case MemberOutput.Closed closed -> closed(closed);
-                case MemberOutput.Aborted aborted -> {
-                    my.events().phase("aborted", chain.round(), chain.attempt());
-                    my.events().error(aborted.reason(), aborted.detail());
-                }
+                case MemberOutput.Aborted aborted ->
+                    my.events()
+                            .tell(my.events()
+                                    .event("phase")
+                                    .put("phase", "aborted")
+                                    .put("round", chain.round())
+                                    .put("attempt", chain.attempt())
+                                    .put("reason", aborted.reason())
+                                    .put("detail", aborted.detail()));
             }
         }
         if (state instanceof MemberState.Bystander bystander
@@ -427,19 +444,17 @@ final class Session implements AutoCloseable {
             return forbidden;
         }
         ServerOptimizer optimizer;
-        LoraConfig lora;
-        LoraMode mode;
+        VectorLayout layout;
         try {
             optimizer = ServerOptimizer.of(wanted.algorithm());
-            lora = Plans.lora(wanted);
-            mode = LoraMode.of(wanted.loraMode());
+            layout = adapter(wanted, optimizer);
         } catch (IllegalArgumentException e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
-        if (mode == LoraMode.ROLORA && optimizer.hasControl()) {
-            return Optional.of("LoRA mode rolora does not go with algorithm " + wanted.algorithm());
+        LoraMode mode = LoraMode.of(wanted.loraMode());
+        if ((mode == LoraMode.ROLORA || mode == LoraMode.MIXED) && optimizer.hasControl()) {
+            return Optional.of("LoRA mode " + wanted.loraMode() + " does not go with algorithm " + wanted.algorithm());
         }
-        VectorLayout adapter = Layouts.adapter(mode, lora, my.training().config());
         if ((optimizer == ServerOptimizer.FEDPROX) != (wanted.proximalMu() > 0)) {
             return Optional.of("proximalMu is " + wanted.proximalMu() + " with algorithm " + wanted.algorithm()
                     + "; fedprox needs one above 0, every other algorithm 0");
@@ -452,25 +467,28 @@ final class Session implements AutoCloseable {
         if (overspent.isPresent()) {
             return overspent;
         }
-        VectorLayout layout = new VectorLayout(LocalUpdate.ADAPTER, optimizer.weighted(), adapter.tensors());
         Optional<String> missing = fetch(round, layout, optimizer);
         if (missing.isPresent()) {
             return missing;
         }
-        ModelHeader header = version.orElseThrow().header();
-        List<VectorLayout> expected = NextLayout.of(
-                layout,
-                optimizer.hasControl(),
-                header,
-                wanted.steps(),
-                wanted.baseLearningRate(),
-                Weighting.of(round.weighting()));
-        if (!round.layout().equals(expected)) {
-            return Optional.of("layout or ranges do not follow from the last round");
+        Optional<String> differs = ServerSide.differs(round, layout, optimizer, version.orElseThrow());
+        if (differs.isPresent()) {
+            return differs;
         }
         plan = Optional.of(round);
         my.events().phase("opened", round.round(), round.attempt());
         return Optional.empty();
+    }
+
+    /// What an adapter is by such a plan, ranges open.
+    ///
+    /// @throws IllegalArgumentException if the plan cannot be followed
+    private VectorLayout adapter(TrainingPlan wanted, ServerOptimizer optimizer) {
+        VectorLayout adapter = Layouts.adapter(
+                LoraMode.of(wanted.loraMode()),
+                Plans.lora(wanted),
+                my.training().config());
+        return new VectorLayout(LocalUpdate.ADAPTER, optimizer.weighted(), adapter.tensors());
     }
 
     private Optional<String> overspent(RoundOpened round) {
@@ -491,7 +509,7 @@ final class Session implements AutoCloseable {
         }
         try {
             ModelVersion found = round.adapterVersion() == 0
-                    ? models.first(layout, optimizer)
+                    ? ServerSide.first(Bytes.fromHex(my.membership().publicSeed()), layout, optimizer)
                     : models.download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
             if (!found.digest(my.membership().federation()).equals(round.adapterDigest())) {
                 return Optional.of("version 0 is not the one that follows from the public seed");
@@ -525,11 +543,12 @@ final class Session implements AutoCloseable {
         Bytes publicSeed = Bytes.fromHex(my.membership().publicSeed());
         Optional<float[]> ownControl = controls.own(start.adapter().length);
         Optional<DpSgd> privacy = privacy(round);
+        int rank = policy.rank(round.plan());
         my.events().phase("training", round.round(), round.attempt());
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
-                        return my.training().train(round, publicSeed, start, ownControl, privacy, step -> {
+                        return my.training().train(round, publicSeed, start, rank, ownControl, privacy, step -> {
                             my.events()
                                     .tell(my.events()
                                             .event("progress")
@@ -608,7 +627,8 @@ final class Session implements AutoCloseable {
                 weight,
                 told ? result.meanLoss() : 0,
                 my.training().examples(),
-                told ? result.tokens() : 0);
+                told ? result.tokens() : 0,
+                policy.rank(round.plan()));
         step(new MemberInput.Trained(update, spool()));
     }
 
@@ -649,8 +669,14 @@ final class Session implements AutoCloseable {
 
     private void closed(MemberOutput.Closed closed) throws IOException {
         Chain chain = state.chain();
+        behind = Optional.empty();
         if (closed.unmasking().isEmpty() || plan.isEmpty()) {
             closed.roundSeed().ifPresent(Secret::close);
+            if (my.journal()
+                    .signed(chain.round(), chain.attempt(), MessageType.DISPUTED)
+                    .isEmpty()) {
+                behind = current.map(round -> new Behind(round, closed.message(), opened));
+            }
             return;
         }
         my.events().phase("closed", chain.round(), chain.attempt());
@@ -664,20 +690,7 @@ final class Session implements AutoCloseable {
             if (sample.isPresent()) {
                 recompute(closed, closed.unmasking().get(), sample.get(), before, next, round);
             }
-            version = Optional.of(next);
-            write(next, round, sample.isPresent());
-            ObjectNode event = my.events()
-                    .event("phase")
-                    .put("phase", "verified")
-                    .put("round", chain.round())
-                    .put("attempt", chain.attempt())
-                    .put("version", next.version())
-                    .put("digest", digest.hex())
-                    .put("recomputed", policy.verify());
-            next.header()
-                    .made()
-                    .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
-            my.events().tell(event);
+            has(next, round, "verified", policy.verify());
         } catch (PeerMisbehaved e) {
             // refuses() declines a round that starts from it.
             my.events().error("not-verified", text(e));
@@ -688,6 +701,50 @@ final class Session implements AutoCloseable {
             closed.roundSeed().ifPresent(Secret::close);
         }
         my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", controlBytes + logs.bytes()));
+    }
+
+    /// Who took no part in a round gets the version that the others made too. Its digest is signed; nothing of it
+    /// is recomputed here.
+    private void catchUp() throws IOException {
+        if (behind.isEmpty()) {
+            return;
+        }
+        RoundOpened round = behind.get().opened();
+        RoundClosed closed = behind.get().closed();
+        Instant since = behind.get().since();
+        behind = Optional.empty();
+        if (isHere(closed.version(), closed.modelDigest())) {
+            return;
+        }
+        try {
+            VectorLayout layout =
+                    adapter(round.plan(), ServerOptimizer.of(round.plan().algorithm()));
+            has(
+                    models.download(closed.version(), closed.modelDigest(), layout, since),
+                    round,
+                    "received",
+                    Policy.NEVER);
+        } catch (IllegalArgumentException | MalformedMessage e) {
+            my.events().error("not-received", text(e));
+        }
+    }
+
+    /// @param recomputed how much of it, in the policy's words
+    private void has(ModelVersion next, RoundOpened round, String phase, String recomputed) throws IOException {
+        version = Optional.of(next);
+        write(next, round, !recomputed.equals(Policy.NEVER));
+        ObjectNode event = my.events()
+                .event("phase")
+                .put("phase", phase)
+                .put("round", round.round())
+                .put("attempt", round.attempt())
+                .put("version", next.version())
+                .put("digest", next.digest(my.membership().federation()).hex())
+                .put("recomputed", recomputed);
+        next.header()
+                .made()
+                .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
+        my.events().tell(event);
     }
 
     private void recompute(
@@ -714,11 +771,11 @@ final class Session implements AutoCloseable {
                 unmasking,
                 seed,
                 said,
-                logs.chunks(unmasking.survivors().ids(), round, sample, opened),
+                logs.chunks(unmasking.survivors().ids(), round, sample, opened, Instant.MAX),
                 sample,
                 before,
                 next,
-                (adapter, decoded, state, number) -> optimizer.step(adapter, decoded, state, number, members),
+                ServerSide.step(optimizer, members),
                 closed.message());
     }
 

@@ -9,6 +9,11 @@ final class Fingerprints {
 
     private Fingerprints() {}
 
+    /// Whether that is what somebody typed: spaces, colons and capitals do not matter.
+    static boolean isTyped(String typed, Bytes fingerprint) {
+        return typed.replaceAll("[ :]", "").equalsIgnoreCase(fingerprint.hex());
+    }
+
     static String grouped(Bytes fingerprint) {
         String hex = fingerprint.hex();
         StringJoiner groups = new StringJoiner(" ");

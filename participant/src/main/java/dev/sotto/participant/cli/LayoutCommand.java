@@ -30,7 +30,8 @@ final class LayoutCommand implements Callable<Integer> {
     @Option(
             names = "--mode",
             defaultValue = "lora",
-            description = "What is shared of an adapter: lora, ffa, rolora or fed-sb (default ${DEFAULT-VALUE}).")
+            description =
+                    "What is shared of an adapter: lora, ffa, rolora, fed-sb or mixed (default ${DEFAULT-VALUE}).")
     private String mode = "lora";
 
     @Mixin

@@ -150,7 +150,7 @@ final class PeersCommand implements Runnable {
                     throw new Failed("'" + pair + "' is not ORGANISATION=FINGERPRINT of a member; sotto peers list");
                 }
                 Bytes fingerprint = Enc.sha256(member.identityKey());
-                if (!parts[1].replaceAll("[ :]", "").equalsIgnoreCase(fingerprint.hex())) {
+                if (!Fingerprints.isTyped(parts[1], fingerprint)) {
                     throw new Failed(parts[0] + " has fingerprint " + Fingerprints.grouped(fingerprint)
                             + " in the registry, not the one given; nothing was approved");
                 }

@@ -5,40 +5,54 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.agent.Agent;
 import dev.sotto.participant.agent.Events;
 import dev.sotto.participant.agent.LocalTraining;
+import dev.sotto.participant.agent.StatusFile;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.home.Settings;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.data.Loaded;
 import dev.sotto.training.data.Mapping;
+import dev.sotto.training.djl.Execution;
 import dev.sotto.training.djl.NativeLibraryUnavailable;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `sotto run`: takes part in rounds until it is stopped.
 @Command(
         name = "run",
-        description = "Take part in the federation's rounds until stopped.",
+        description =
+                "Take part in the federation's rounds until stopped. What is not given here is as participant.yaml"
+                        + " in the home says.",
         mixinStandardHelpOptions = true)
 final class RunCommand implements Callable<Integer> {
     @Mixin
     private HomeOption home = new HomeOption();
 
+    @Option(names = "--base", description = "Hugging Face checkpoint folder of the base model.")
+    private @Nullable Path base;
+
     @Mixin
-    private ModelOptions options = new ModelOptions();
+    private ExecutionOptions execution = new ExecutionOptions();
+
+    @Option(names = "--threads", description = "CPU threads of PyTorch (default: one for each core).")
+    private Optional<Integer> threads = Optional.empty();
 
     @Option(
             names = "--data",
-            required = true,
             arity = "1..*",
             description = "Files with one example a record: .jsonl, .json, .csv, .tsv or .parquet.")
     private List<Path> files = List.of();
@@ -66,24 +80,74 @@ final class RunCommand implements Callable<Integer> {
         Home own = home.home();
         var _ = Home.readJson(own.federation(), Membership.class);
         var _ = Policy.read(own.policy());
+        ModelOptions options = options(own);
         Randomness randomness = Randomness.secure();
         long order = seed.orElseGet(() -> randomness.bytes(Long.BYTES).view().getLong());
-        Events told = new Events(spec.commandLine().getOut(), events, Clock.systemUTC());
         try (var _ = own.lock();
                 Agent agent = new Agent(
                         own,
                         options.base,
-                        training(data.mapping(), order),
+                        training(options, data.mapping(), order),
                         keepPlain,
                         new BouncyCastlePrimitives(),
                         randomness,
-                        told)) {
+                        told(own))) {
             agent.run();
         }
         return 0;
     }
 
-    private <E> LocalTraining training(Mapping<E> mapping, long order)
+    private Events told(Home own) throws IOException {
+        Clock clock = Clock.systemUTC();
+        return new Events(spec.commandLine().getOut(), events, clock, new StatusFile(own, clock));
+    }
+
+    /// The command line's, completed from `participant.yaml`.
+    private ModelOptions options(Home own) throws IOException, InvalidFile {
+        if (Files.exists(own.settings())) {
+            complete(Settings.read(own.settings()));
+        }
+        ModelOptions options = new ModelOptions();
+        options.base = given("--base", base, own);
+        options.execution = execution;
+        options.threads = threads;
+        var _ = given("--data", files.isEmpty() ? null : files, own);
+        return options;
+    }
+
+    private void complete(Settings settings) {
+        if (base == null) {
+            base = settings.base().orElse(null);
+        }
+        if (files.isEmpty()) {
+            files = settings.data();
+        }
+        seed = seed.or(settings::seed);
+        threads = threads.or(settings::threads);
+        data.skipBadLines |= settings.skipBadLines();
+        execution.checkpointing |= settings.checkpointing();
+        unlessGiven("--dataset", settings.dataset(), name -> data.dataset = name);
+        unlessGiven("--device", settings.device(), name -> execution.device = name);
+        unlessGiven("--compute", settings.compute(), name -> execution.compute = Execution.Compute.valueOf(name));
+        unlessGiven("--hold-base", settings.holdBase(), name -> execution.heldBase = Execution.Base.valueOf(name));
+    }
+
+    private void unlessGiven(String option, Optional<String> setting, Consumer<String> set) {
+        if (!spec.commandLine().getParseResult().hasMatchedOption(option)) {
+            setting.ifPresent(set);
+        }
+    }
+
+    private <T> T given(String option, @Nullable T value, Home own) {
+        if (value == null) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    option + " is missing, and so is " + option.substring(2) + " in " + own.settings());
+        }
+        return value;
+    }
+
+    private <E> LocalTraining training(ModelOptions options, Mapping<E> mapping, long order)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
         Loaded<E> loaded = Loaded.read(files, mapping, data.skipBadLines);
         if (!events) {

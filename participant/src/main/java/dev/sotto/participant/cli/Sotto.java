@@ -12,7 +12,8 @@ import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/// The command `sotto`. Exit codes: 0 done, 1 it failed, 2 wrong usage, input or environment.
+/// The command `sotto`. Exit codes: 0 done, 1 it failed, 2 wrong usage, input or environment; 3 of an audit that could
+/// not check everything.
 @Command(
         name = "sotto",
         description = "Federated fine-tuning of language models between organisations that may not share data.",
@@ -26,6 +27,7 @@ import picocli.CommandLine.Command;
             RunCommand.class,
             LiftCommand.class,
             StatusCommand.class,
+            AuditCommand.class,
             ExportCommand.class,
             MergeCommand.class,
             AdminCommand.class,

@@ -41,19 +41,17 @@ import javax.net.ssl.X509TrustManager;
 public final class CoordinatorClient {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofSeconds(15);
+    private static final int STANDBY = 503;
+    private static final Duration BETWEEN_TRIES = Duration.ofSeconds(1);
+    /// Longer than it takes another replica to begin to direct.
+    private static final int MOST_TRIES = 30;
 
     private final URI url;
-    private final HttpClient client;
+    private final SSLContext context;
 
     private CoordinatorClient(URI url, SSLContext context) {
         this.url = url;
-        var tls = context.getDefaultSSLParameters();
-        tls.setProtocols(new String[] {"TLSv1.3"});
-        this.client = HttpClient.newBuilder()
-                .sslContext(context)
-                .sslParameters(tls)
-                .connectTimeout(PATIENCE)
-                .build();
+        this.context = context;
     }
 
     /// For an organisation that has nothing but an invite: the server's chain must end in the CA with
@@ -89,7 +87,8 @@ public final class CoordinatorClient {
         }
     }
 
-    /// Sends a request.
+    /// Sends a request. Where the coordinator has replicas, a standby that it reaches asks to be asked again: it is,
+    /// each time over a new connection, which may lead to another replica, for half a minute.
     ///
     /// @param method GET, POST or DELETE
     /// @return the answer, or a missing node if it is empty
@@ -104,11 +103,10 @@ public final class CoordinatorClient {
                                 ? HttpRequest.BodyPublishers.noBody()
                                 : HttpRequest.BodyPublishers.ofString(body.toString()))
                 .build();
-        HttpResponse<String> answer;
-        try {
-            answer = client.send(request, HttpResponse.BodyHandlers.ofString());
-        } catch (IOException e) {
-            throw new Failed("the coordinator at " + url + " cannot be reached: " + reason(e), e);
+        HttpResponse<String> answer = send(request);
+        for (int tries = 1; isStandby(answer) && tries < MOST_TRIES; tries++) {
+            Thread.sleep(BETWEEN_TRIES);
+            answer = send(request);
         }
         JsonNode json;
         try {
@@ -121,6 +119,25 @@ public final class CoordinatorClient {
             throw new Failed("the coordinator refuses: " + json.path("detail").asText("status " + answer.statusCode()));
         }
         return json;
+    }
+
+    private HttpResponse<String> send(HttpRequest request) throws Failed, InterruptedException {
+        var tls = context.getDefaultSSLParameters();
+        tls.setProtocols(new String[] {"TLSv1.3"});
+        try (HttpClient client = HttpClient.newBuilder()
+                .sslContext(context)
+                .sslParameters(tls)
+                .connectTimeout(PATIENCE)
+                .build()) {
+            return client.send(request, HttpResponse.BodyHandlers.ofString());
+        } catch (IOException e) {
+            throw new Failed("the coordinator at " + url + " cannot be reached: " + reason(e), e);
+        }
+    }
+
+    private static boolean isStandby(HttpResponse<String> answer) {
+        return answer.statusCode() == STANDBY
+                && answer.headers().firstValue("Retry-After").isPresent();
     }
 
     private static String reason(IOException e) {

@@ -13,10 +13,13 @@ import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
+import dev.sotto.participant.home.Settings;
 import dev.sotto.schemas.Bytes;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Map;
@@ -63,9 +66,8 @@ public final class Enroller {
                     home.tls(),
                     (tls.keyPem() + granted.path("certificate").asText()).getBytes(StandardCharsets.US_ASCII));
             Files.writeString(home.ca(), granted.path("ca").asText());
-            if (!Files.exists(home.policy())) {
-                Files.writeString(home.policy(), Policy.TEMPLATE);
-            }
+            writeForPeople(home.policy(), Policy.TEMPLATE, Policy.schema());
+            writeForPeople(home.settings(), Settings.TEMPLATE, Settings.schema());
             Home.writeJson(
                     home.peers(),
                     new Peers(
@@ -73,6 +75,18 @@ public final class Enroller {
                             Bytes.zeros(Enc.HASH).hex()));
             Home.writeJson(home.federation(), membership);
             return Enc.sha256(identityKey);
+        }
+    }
+
+    /// A file that is there stays as it is; editors find the schema beside it.
+    private static void writeForPeople(Path file, String template, InputStream schema) throws IOException {
+        try (schema) {
+            Files.write(
+                    file.resolveSibling(file.getFileName().toString().replace(".yaml", ".schema.json")),
+                    schema.readAllBytes());
+        }
+        if (!Files.exists(file)) {
+            Files.writeString(file, template);
         }
     }
 

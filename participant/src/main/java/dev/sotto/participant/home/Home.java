@@ -8,12 +8,14 @@ import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.InvalidFile;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +23,18 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /// An organisation's folder. Files with a secret have mode 0600, and are refused with another one.
@@ -31,6 +42,7 @@ import org.jspecify.annotations.Nullable;
 /// @param path the folder
 public record Home(Path path) {
     private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
+    private static final Duration INSTANT = Duration.ofMillis(20);
     private static final ObjectMapper JSON = new ObjectMapper()
             .enable(SerializationFeature.INDENT_OUTPUT)
             .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES)
@@ -87,6 +99,11 @@ public record Home(Path path) {
         return path.resolve("policy.yaml");
     }
 
+    /// What it trains, and how.
+    public Path settings() {
+        return path.resolve("participant.yaml");
+    }
+
     /// What trainings have cost of the records' privacy.
     public Path privacy() {
         return path.resolve("privacy.json");
@@ -107,15 +124,67 @@ public record Home(Path path) {
         return path.resolve("models");
     }
 
+    /// What the agent says of itself.
+    public Path status() {
+        return path.resolve("status.json");
+    }
+
+    /// What failed in audits, with what shows it.
+    public Path evidence() {
+        return path.resolve("evidence");
+    }
+
     /// Plain updates, if they are kept.
     public Path plain() {
         return path.resolve("plain");
+    }
+
+    /// When the TLS certificate ends; nothing if there is none yet.
+    ///
+    /// @throws InvalidFile if the file holds no certificate
+    public Optional<Instant> certificateEnds() throws IOException, InvalidFile {
+        if (!Files.exists(tls())) {
+            return Optional.empty();
+        }
+        // The key stands before it.
+        String pem = text(tls());
+        int begin = pem.indexOf("-----BEGIN CERTIFICATE-----");
+        try {
+            Certificate own = CertificateFactory.getInstance("X.509")
+                    .generateCertificate(new ByteArrayInputStream(
+                            pem.substring(Math.max(0, begin)).getBytes(StandardCharsets.US_ASCII)));
+            if (own instanceof X509Certificate certificate) {
+                return Optional.of(certificate.getNotAfter().toInstant());
+            }
+        } catch (CertificateException e) {
+            // Said below.
+        }
+        throw new InvalidFile(tls(), "holds no certificate");
     }
 
     /// Takes the folder for this process.
     ///
     /// @throws Failed if another process has it
     public FileLock lock() throws IOException, Failed {
+        Optional<FileLock> lock = tryLock();
+        for (int again = 0; lock.isEmpty() && again < 5; again++) {
+            // Whoever asks whether it is taken takes it for an instant.
+            LockSupport.parkNanos(INSTANT.toNanos());
+            lock = tryLock();
+        }
+        return lock.orElseThrow(() -> new Failed("another process works in " + path + "; one at a time may"));
+    }
+
+    /// Whether a process has the folder.
+    public boolean isTaken() throws IOException {
+        Optional<FileLock> lock = tryLock();
+        if (lock.isPresent()) {
+            lock.get().acquiredBy().close();
+        }
+        return lock.isEmpty();
+    }
+
+    private Optional<FileLock> tryLock() throws IOException {
         FileChannel channel =
                 FileChannel.open(path.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         @Nullable FileLock lock;
@@ -126,9 +195,8 @@ public record Home(Path path) {
         }
         if (lock == null) {
             channel.close();
-            throw new Failed("another process works in " + path + "; one at a time may");
         }
-        return lock;
+        return Optional.ofNullable(lock);
     }
 
     /// Writes a file that only its owner may read, replacing any.
@@ -146,6 +214,15 @@ public record Home(Path path) {
             channel.force(true);
         }
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        forceEntry(file);
+    }
+
+    /// That a file was made or renamed holds after a power cut, too.
+    public static void forceEntry(Path file) throws IOException {
+        Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file is in a folder");
+        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
     }
 
     /// Writes a record as JSON that only its owner may read.

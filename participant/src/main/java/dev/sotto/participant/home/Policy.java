@@ -1,25 +1,21 @@
 package dev.sotto.participant.home;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.data.YamlFile;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /// What an organisation demands of every round, whatever the coordinator says (protocol §6):
 /// `policy.yaml`.
@@ -31,7 +27,7 @@ import java.util.Set;
 /// @param largestShare   of this organisation in a sum, by last round's weights
 /// @param baseModels     digests; none: the one given to `sotto run`
 /// @param targetModules  that may get an adapter
-/// @param mostRank       of the adapter
+/// @param mostRank       of the adapter; of this organisation's part of it where members may have different ranks
 /// @param fewestSteps    of local training
 /// @param mostSteps      of local training
 /// @param fewestExamples of this organisation
@@ -68,8 +64,12 @@ public record Policy(
     /// @param mostEpsilon     of all trainings together
     public record Privacy(double clipNorm, double noiseMultiplier, double delta, double mostEpsilon) {}
 
+    /// Nothing is recomputed.
+    public static final String NEVER = "never";
+
     /// The file that enrolment writes: every key with its default.
     public static final String TEMPLATE = """
+            # yaml-language-server: $schema=policy.schema.json
             # What this organisation demands of every round. What breaks a rule is declined, with the reason, and
             # both sides' operators see it. `sotto policy check` reads this file.
 
@@ -88,6 +88,7 @@ public record Policy(
             # Digests of base models that may be trained; empty: the one that `sotto run --base` names.
             baseModels: []
             targetModules: [q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj]
+            # With LoRA mode mixed this organisation trains so many rows of a larger adapter.
             mostRank: 64
 
             # One step on one example is that example's gradient.
@@ -128,36 +129,50 @@ public record Policy(
     ///
     /// @throws InvalidFile naming the key, its value and what is allowed
     public static Policy read(Path file) throws IOException, InvalidFile {
-        JsonNode tree;
-        try {
-            tree = new ObjectMapper(new YAMLFactory()).readTree(Home.text(file));
-        } catch (JsonProcessingException e) {
-            throw new InvalidFile(file, "line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage());
-        }
-        if (tree == null || !tree.isObject()) {
-            throw new InvalidFile(file, "must be a mapping of keys to values");
-        }
-        Keys keys = new Keys(file, "", tree);
+        YamlFile yaml = YamlFile.read(file);
         Policy policy = new Policy(
-                keys.integer("smallestCohort", 3, 255),
-                keys.integer("minSurvivors", 3, 255),
-                keys.integer("maxColluders", 0, 253),
-                keys.texts("weightings", WEIGHTINGS),
-                keys.number("largestShare", 0.001, 1),
-                keys.texts("baseModels", List.of()),
-                keys.texts("targetModules", List.of()),
-                keys.integer("mostRank", 1, 4096),
-                keys.integer("fewestSteps", 1, 1_000_000),
-                keys.integer("mostSteps", 1, 1_000_000),
-                keys.integer("fewestExamples", 1, 1_000_000_000),
-                keys.integer("longestSeconds", 1, 7 * 86_400),
-                keys.integer("mostAttempts", 1, 1_000_000),
-                keys.integer("mostPerDay", 1, 1_000_000),
-                keys.hours("openingHours"),
-                keys.text("verify", List.of("all", "sample", "never")),
-                keys.privacy());
-        keys.done();
+                yaml.whole("smallestCohort", 3, 255),
+                yaml.whole("minSurvivors", 3, 255),
+                yaml.whole("maxColluders", 0, 253),
+                yaml.list("weightings", WEIGHTINGS),
+                yaml.number("largestShare", 0.001, 1),
+                yaml.list("baseModels", List.of()),
+                yaml.list("targetModules", List.of()),
+                yaml.whole("mostRank", 1, 4096),
+                yaml.whole("fewestSteps", 1, 1_000_000),
+                yaml.whole("mostSteps", 1, 1_000_000),
+                yaml.whole("fewestExamples", 1, 1_000_000_000),
+                yaml.whole("longestSeconds", 1, 7 * 86_400),
+                yaml.whole("mostAttempts", 1, 1_000_000),
+                yaml.whole("mostPerDay", 1, 1_000_000),
+                hours(yaml),
+                yaml.oneOf("verify", List.of("all", "sample", NEVER), Optional.empty()),
+                yaml.has("privacy") ? Optional.of(privacy(yaml.section("privacy"))) : Optional.empty());
+        yaml.end();
         return policy;
+    }
+
+    /// The JSON Schema of `policy.yaml`, for editors and other programs.
+    public static InputStream schema() {
+        return Settings.resource("policy.schema.json");
+    }
+
+    private static OpeningHours hours(YamlFile yaml) throws InvalidFile {
+        try {
+            return OpeningHours.of(yaml.text("openingHours"));
+        } catch (DateTimeException e) {
+            throw yaml.mistake("openingHours", "HH:MM-HH:MM and a time zone, like \"22:00-06:00 Europe/Zurich\"");
+        }
+    }
+
+    private static Privacy privacy(YamlFile yaml) throws InvalidFile {
+        Privacy privacy = new Privacy(
+                yaml.number("clipNorm", 1e-6, 1e6),
+                yaml.number("noiseMultiplier", 0.01, 1000),
+                yaml.number("delta", 1e-15, 0.01),
+                yaml.number("mostEpsilon", 0.001, 1000));
+        yaml.end();
+        return privacy;
     }
 
     /// Why a round is refused, or nothing. Cohort, survivors and colluders are checked by the protocol's
@@ -180,7 +195,7 @@ public record Policy(
         if (!weightings.contains(round.weighting())) {
             return Optional.of("weighting " + round.weighting() + " is not in weightings " + weightings);
         }
-        if (plan.loraRank() > mostRank) {
+        if (plan.loraRank() > mostRank && Rows.of(plan) == 0) {
             return Optional.of("rank " + plan.loraRank() + " is more than mostRank " + mostRank);
         }
         for (String module : plan.targetModules()) {
@@ -214,6 +229,11 @@ public record Policy(
         return Optional.empty();
     }
 
+    /// Of this organisation's part of a round's adapter: where members may have different ranks, at most `mostRank`.
+    public int rank(TrainingPlan plan) {
+        return Math.min(plan.loraRank(), mostRank);
+    }
+
     /// What is recomputed of a closed round, if anything.
     public Optional<Sample> sample(RoundOpened round, Randomness randomness) {
         return switch (verify) {
@@ -221,118 +241,5 @@ public record Policy(
             case "sample" -> Optional.of(Sample.random(round, randomness));
             default -> Optional.empty();
         };
-    }
-
-    private static final class Keys {
-        private final Path file;
-        private final String within;
-        private final JsonNode tree;
-        private final Set<String> known = new HashSet<>();
-
-        /// @param within what the names of keys begin with in messages
-        Keys(Path file, String within, JsonNode tree) {
-            this.file = file;
-            this.within = within;
-            this.tree = tree;
-        }
-
-        int integer(String key, int least, int most) throws InvalidFile {
-            JsonNode value = value(key);
-            if (!value.isInt() || value.intValue() < least || value.intValue() > most) {
-                throw bad(key, value, "an integer from " + least + " to " + most);
-            }
-            return value.intValue();
-        }
-
-        double number(String key, double least, double most) throws InvalidFile {
-            JsonNode value = value(key);
-            // YAML 1.1 takes 1e-5, without a point, for text.
-            double number = value.isNumber() || value.asText().matches("[0-9]+[eE][-+]?[0-9]+")
-                    ? Double.parseDouble(value.asText())
-                    : Double.NaN;
-            if (!(number >= least && number <= most)) {
-                throw bad(key, value, "a number from " + least + " to " + most);
-            }
-            return number;
-        }
-
-        Optional<Privacy> privacy() throws InvalidFile {
-            known.add("privacy");
-            JsonNode value = tree.get("privacy");
-            if (value == null) {
-                return Optional.empty();
-            }
-            if (!value.isObject()) {
-                throw bad("privacy", value, "a mapping, or left out");
-            }
-            Keys keys = new Keys(file, "privacy.", value);
-            Privacy privacy = new Privacy(
-                    keys.number("clipNorm", 1e-6, 1e6),
-                    keys.number("noiseMultiplier", 0.01, 1000),
-                    keys.number("delta", 1e-15, 0.01),
-                    keys.number("mostEpsilon", 0.001, 1000));
-            keys.done();
-            return Optional.of(privacy);
-        }
-
-        String text(String key, List<String> allowed) throws InvalidFile {
-            JsonNode value = value(key);
-            if (!allowed.contains(value.asText())) {
-                throw bad(key, value, "one of " + allowed);
-            }
-            return value.asText();
-        }
-
-        OpeningHours hours(String key) throws InvalidFile {
-            JsonNode value = value(key);
-            try {
-                return OpeningHours.of(value.asText());
-            } catch (DateTimeException e) {
-                throw bad(key, value, "HH:MM-HH:MM and a time zone, like \"22:00-06:00 Europe/Zurich\"");
-            }
-        }
-
-        List<String> texts(String key, List<String> allowed) throws InvalidFile {
-            JsonNode value = value(key);
-            if (!value.isArray()) {
-                throw bad(key, value, "a list");
-            }
-            List<String> texts = new ArrayList<>();
-            for (JsonNode item : value) {
-                if (!item.isTextual() || (!allowed.isEmpty() && !allowed.contains(item.asText()))) {
-                    throw bad(key, item, allowed.isEmpty() ? "a list of names" : "a list of some of " + allowed);
-                }
-                texts.add(item.asText());
-            }
-            return texts;
-        }
-
-        void done() throws InvalidFile {
-            List<String> unknown = new ArrayList<>();
-            tree.fieldNames().forEachRemaining(key -> {
-                if (!known.contains(key)) {
-                    unknown.add(key);
-                }
-            });
-            if (!unknown.isEmpty()) {
-                throw new InvalidFile(
-                        file,
-                        "unknown key '" + within + unknown.getFirst() + "'; allowed are "
-                                + String.join(", ", known.stream().sorted().toList()));
-            }
-        }
-
-        private JsonNode value(String key) throws InvalidFile {
-            known.add(key);
-            JsonNode value = tree.get(key);
-            if (value == null || value.isNull()) {
-                throw new InvalidFile(file, within + key + " is missing");
-            }
-            return value;
-        }
-
-        private InvalidFile bad(String key, JsonNode value, String allowed) {
-            return new InvalidFile(file, within + key + " is " + value + ", must be " + allowed);
-        }
     }
 }

@@ -99,11 +99,22 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
     /// anything else until the iterator is at its end or dropped.
     public static Iterator<ConsumerRecord<byte[], byte[]>> records(
             Consumer<byte[], byte[]> reader, List<TopicPartition> partitions, Instant since) {
+        return records(reader, partitions, since, Instant.MAX);
+    }
+
+    /// As above, of records older than `until`.
+    static Iterator<ConsumerRecord<byte[], byte[]>> records(
+            Consumer<byte[], byte[]> reader, List<TopicPartition> partitions, Instant since, Instant until) {
         reader.assign(partitions);
-        Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
-        Map<TopicPartition, Long> times = new HashMap<>();
-        partitions.forEach(partition -> times.put(partition, Math.max(0, since.toEpochMilli())));
-        Map<TopicPartition, OffsetAndTimestamp> starts = reader.offsetsForTimes(times);
+        Map<TopicPartition, Long> ends = new HashMap<>(reader.endOffsets(partitions));
+        if (until.isBefore(Instant.MAX)) {
+            at(reader, partitions, until).forEach((partition, end) -> {
+                if (end != null) {
+                    ends.put(partition, end.offset());
+                }
+            });
+        }
+        Map<TopicPartition, OffsetAndTimestamp> starts = at(reader, partitions, since);
         for (TopicPartition partition : partitions) {
             OffsetAndTimestamp start = starts.get(partition);
             reader.seek(partition, start == null ? Objects.requireNonNull(ends.get(partition)) : start.offset());
@@ -115,7 +126,9 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
                 while (polled.isEmpty()
                         && ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
                     reader.poll(POLL).forEach(record -> {
-                        if (record.value() != null) {
+                        long end = Objects.requireNonNull(
+                                ends.get(new TopicPartition(record.topic(), record.partition())));
+                        if (record.value() != null && record.offset() < end) {
                             polled.add(record);
                         }
                     });
@@ -131,6 +144,14 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
                 return polled.removeFirst();
             }
         };
+    }
+
+    /// The first record of each partition that is not older than `time`, if there is one.
+    private static Map<TopicPartition, OffsetAndTimestamp> at(
+            Consumer<byte[], byte[]> reader, List<TopicPartition> partitions, Instant time) {
+        Map<TopicPartition, Long> times = new HashMap<>();
+        partitions.forEach(partition -> times.put(partition, Math.max(0, time.toEpochMilli())));
+        return reader.offsetsForTimes(times);
     }
 
     /// What a Kafka error means to the organisation.

@@ -42,16 +42,31 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             Optional<float[]> ownControl,
             Trainer.Progress progress) {
         return train(
-                model, lora, shared, start, data, plan, Optional.empty(), optimizer, proximalMu, ownControl, progress);
+                model,
+                lora,
+                shared,
+                start,
+                lora.rank(),
+                data,
+                plan,
+                Optional.empty(),
+                optimizer,
+                proximalMu,
+                ownControl,
+                progress);
     }
 
-    /// The same, with differential privacy or without. What FedProx and SCAFFOLD do besides is made of what is private
+    /// The same, with differential privacy or without. What FedProx and SCAFFOLD do besides is made of what is
+    /// private
     /// already; loss and tokens are not private.
+    ///
+    /// @param rank of this member's part of the adapter, where members have different ones
     public static LocalUpdate train(
             Model model,
             LoraConfig lora,
             SharedAdapter shared,
             ModelVersion start,
+            int rank,
             TrainingSet<?> data,
             Trainer.Plan plan,
             Optional<DpSgd> privacy,
@@ -62,6 +77,7 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
         return of(
                 shared,
                 start,
+                rank,
                 optimizer,
                 proximalMu,
                 ownControl,
@@ -84,11 +100,13 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
 
     /// What a training from `start` gives, however it is made.
     ///
+    /// @param rank         of this member's part of the adapter, where members have different ones
     /// @param steps        that it makes
     /// @param learningRate of each
     public static LocalUpdate of(
             SharedAdapter shared,
             ModelVersion start,
+            int rank,
             ServerOptimizer optimizer,
             double proximalMu,
             Optional<float[]> ownControl,
@@ -96,7 +114,7 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
             double learningRate,
             LocalSteps training) {
         float[] global = start.adapter();
-        SharedAdapter.Round round = shared.round(start.version(), global);
+        SharedAdapter.Round round = shared.round(start.version(), global, rank);
         if (!optimizer.hasControl()) {
             float[] from = round.start();
             Correction correction = proximalMu > 0 ? Correction.proximal(from, proximalMu) : Correction.NONE;

@@ -17,6 +17,7 @@ public record Comparison(List<Row> rows) {
     /// @param kinds    the loss on the examples of each label
     /// @param bytesUp  of one member in one round, on average
     /// @param seconds  of all its rounds of one seed, on average
+    /// @param epsilon  ε of the member that has spent most, of any seed; 0 without privacy
     public record Row(
             String name,
             Spread loss,
@@ -24,7 +25,8 @@ public record Comparison(List<Row> rows) {
             Spread gain,
             List<Spread> kinds,
             double bytesUp,
-            double seconds) {}
+            double seconds,
+            double epsilon) {}
 
     /// A mean over seeds.
     ///
@@ -54,25 +56,28 @@ public record Comparison(List<Row> rows) {
 
     /// As a Markdown table, and a second one of the labels, if there are any.
     String markdown(List<String> kinds) {
-        StringBuilder text = new StringBuilder("""
-                | | held-out loss | accuracy | loss below alone | bytes up | seconds |
-                |---|---|---|---|---|---|
-                """);
+        boolean anyPrivate = rows.stream().anyMatch(row -> row.epsilon() > 0);
+        StringBuilder text = new StringBuilder("| | held-out loss | accuracy | loss below alone | bytes up | seconds |")
+                .append(anyPrivate ? " ε |\n" : "\n")
+                .append("|---".repeat(anyPrivate ? 7 : 6))
+                .append("|\n");
         for (Row row : rows) {
             text.append(String.format(
                     Locale.ROOT,
-                    "| %s | %s | %s | %s | %.0f | %.1f |%n",
+                    "| %s | %s | %s | %s | %.0f | %.1f |%s%n",
                     row.name(),
                     row.loss().text(),
                     row.accuracy().text(),
                     row.gain().text(),
                     row.bytesUp(),
-                    row.seconds()));
+                    row.seconds(),
+                    anyPrivate ? row.epsilon() > 0 ? String.format(Locale.ROOT, " %.2f |", row.epsilon()) : " |" : ""));
         }
         int seeds = rows.stream().mapToInt(row -> row.loss().seeds()).max().orElse(0);
         text.append(seeds < 2 ? "\nOf one seed" : "\nMean ± standard deviation over " + seeds + " seeds")
                 .append("; loss below alone is the mean difference to the members alone, seed by seed; bytes up are of"
-                        + " one member in one round; seconds are of all rounds of one seed.\n");
+                        + " one member in one round; seconds are of all rounds of one seed"
+                        + (anyPrivate ? "; ε is of the member that spent most.\n" : ".\n"));
         if (!kinds.isEmpty()) {
             text.append("\nHeld-out loss by label:\n\n| | ")
                     .append(String.join(" | ", kinds))
@@ -91,7 +96,7 @@ public record Comparison(List<Row> rows) {
     /// As CSV.
     String csv(List<String> kinds) {
         StringBuilder csv = new StringBuilder("name,seeds,loss_mean,loss_deviation,accuracy_mean,accuracy_deviation,"
-                + "below_alone_mean,below_alone_deviation,bytes_up,seconds");
+                + "below_alone_mean,below_alone_deviation,bytes_up,seconds,epsilon");
         kinds.forEach(kind -> csv.append(",")
                 .append(Results.cell("loss_mean " + kind))
                 .append(",")
@@ -110,7 +115,9 @@ public record Comparison(List<Row> rows) {
                     .append(',')
                     .append(row.bytesUp())
                     .append(',')
-                    .append(row.seconds());
+                    .append(row.seconds())
+                    .append(',')
+                    .append(row.epsilon());
             row.kinds().forEach(kind -> csv.append(',').append(kind.cells()));
             csv.append('\n');
         }

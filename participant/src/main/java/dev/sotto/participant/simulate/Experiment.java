@@ -6,6 +6,7 @@ import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.algorithms.ServerRule;
 import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LlamaConfig;
 import dev.sotto.training.checkpoint.LoraConfig;
 import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.checkpoint.TargetModules;
@@ -145,7 +146,15 @@ public record Experiment(
     /// @param name in tables
     /// @param mu   FedProx's μ; else 0
     /// @param mode what is shared of the adapter
-    record Algorithm(String name, ServerRule rule, double mu, LoraMode mode) {}
+    /// @param privacy of every member's examples, if there is to be any
+    record Algorithm(String name, ServerRule rule, double mu, LoraMode mode, Optional<Privacy> privacy) {}
+
+    /// Differential privacy of each example in its member, as in policy.yaml.
+    ///
+    /// @param clipNorm        C, of an example's gradient
+    /// @param noiseMultiplier σ
+    /// @param delta           of a member's trainings together
+    record Privacy(double clipNorm, double noiseMultiplier, double delta) {}
 
     /// What it is compared with.
     ///
@@ -163,6 +172,13 @@ public record Experiment(
     /// @throws NativeLibraryUnavailable if there is no PyTorch for this machine
     public static Experiment read(Path file) throws IOException, InvalidFile, NativeLibraryUnavailable {
         return new Reader(file, YamlFile.read(file)).read();
+    }
+
+    /// What its runs take; data and weights need not be there.
+    ///
+    /// @throws InvalidFile if `config.json` of the base cannot be used
+    public Needs needs() throws IOException, InvalidFile {
+        return Needs.of(this, LlamaConfig.read(base));
     }
 
     /// Asks for every key.
@@ -199,6 +215,10 @@ public record Experiment(
                 throw new InvalidFile(
                         file,
                         "local.optimiser is 'kept', must be fresh with mode rolora, whose rounds train other parts");
+            }
+            if (local.keepMoments()
+                    && algorithms.stream().anyMatch(one -> one.privacy().isPresent())) {
+                throw new InvalidFile(file, "local.optimiser is 'kept', must be fresh where an algorithm has privacy");
             }
             Baselines baselines = baselines(section("baselines"));
             int every = yaml.whole("evaluateEvery", 1, 1_000_000, 1);
@@ -354,7 +374,10 @@ public record Experiment(
         private static LoraMode mode(YamlFile section, LoraMode otherwise) throws InvalidFile {
             return LoraMode.of(section.oneOf(
                     "mode",
-                    Arrays.stream(LoraMode.values()).map(LoraMode::wireName).toList(),
+                    Arrays.stream(LoraMode.values())
+                            .filter(mode -> mode != LoraMode.MIXED) // Members of an experiment have one rank.
+                            .map(LoraMode::wireName)
+                            .toList(),
                     Optional.of(otherwise.wireName())));
         }
 
@@ -452,7 +475,21 @@ public record Experiment(
                 throw new InvalidFile(
                         file, "algorithms: mode rolora does not go with scaffold, whose c moves in every round");
             }
-            return new Algorithm(name, rule, mu, mode);
+            return new Algorithm(
+                    name,
+                    rule,
+                    mu,
+                    mode,
+                    own.has("privacy") ? Optional.of(privacy(own.section("privacy"))) : Optional.empty());
+        }
+
+        private static Privacy privacy(YamlFile privacy) throws InvalidFile {
+            Privacy made = new Privacy(
+                    privacy.number("clipNorm", 1e-6, 1e6),
+                    privacy.number("noiseMultiplier", 0.01, 1000),
+                    privacy.number("delta", 1e-15, 0.01));
+            privacy.end();
+            return made;
         }
 
         private static Baselines baselines(YamlFile baselines) throws InvalidFile {

@@ -238,6 +238,7 @@ final class MaskedFederation {
                 1,
                 nonce,
                 List.copyOf(nodes.keySet()),
+                List.of(),
                 threshold,
                 n - Math.max(threshold, minSurvivors),
                 c,

@@ -13,7 +13,9 @@ import java.util.Optional;
 /// @param bytesUp   of vectors, of all of them
 /// @param bytesDown likewise
 /// @param seconds   that the round took, without its evaluation
-/// @param evaluations on all held-out examples, then on those of each label, in their order; nothing, if none was made
+/// @param epsilon   ε of the member that has spent most so far; 0 without privacy
+/// @param evaluations on all held-out examples, then on those of each label, in their order; nothing, if none was
+///   made
 record Measured(
         int round,
         double loss,
@@ -21,6 +23,7 @@ record Measured(
         long bytesUp,
         long bytesDown,
         double seconds,
+        double epsilon,
         List<Evaluation> evaluations) {
     /// On all held-out examples, if it was made.
     Optional<Evaluation> evaluation() {
@@ -40,7 +43,8 @@ record Measured(
                 String.valueOf(cohort),
                 String.valueOf(bytesUp),
                 String.valueOf(bytesDown),
-                String.valueOf(seconds)));
+                String.valueOf(seconds),
+                String.valueOf(epsilon)));
         evaluations.forEach(evaluation -> cells.addAll(cells(evaluation)));
         return String.join(",", cells);
     }
@@ -57,11 +61,11 @@ record Measured(
     /// @throws IllegalArgumentException if it is none
     static Measured of(String line) {
         String[] cells = line.split(",", -1);
-        if (cells.length < 6 || cells.length % 3 != 0) {
+        if (cells.length < 7 || cells.length % 3 != 1) {
             throw new IllegalArgumentException("'" + line + "' has " + cells.length + " cells");
         }
         List<Evaluation> evaluations = new ArrayList<>();
-        for (int at = 6; at < cells.length; at += 3) {
+        for (int at = 7; at < cells.length; at += 3) {
             evaluations.add(new Evaluation(
                     Double.parseDouble(cells[at]), Double.parseDouble(cells[at + 1]), Integer.parseInt(cells[at + 2])));
         }
@@ -72,6 +76,7 @@ record Measured(
                 Long.parseLong(cells[3]),
                 Long.parseLong(cells[4]),
                 Double.parseDouble(cells[5]),
+                Double.parseDouble(cells[6]),
                 List.copyOf(evaluations));
     }
 }

@@ -52,7 +52,7 @@ record Results(Experiment experiment, List<String> kinds) {
 
     private String metrics(Map<Run, RunState> states) {
         StringBuilder csv = new StringBuilder(
-                "algorithm,seed,round,loss,evaluation_loss,evaluation_accuracy,cohort,bytes_up,bytes_down,seconds");
+                "algorithm,seed,round,loss,evaluation_loss,evaluation_accuracy,cohort,bytes_up,bytes_down,seconds,epsilon");
         for (String kind : kinds) {
             csv.append(',')
                     .append(cell("evaluation_loss " + kind))
@@ -77,7 +77,9 @@ record Results(Experiment experiment, List<String> kinds) {
                     .append(',')
                     .append(measured.bytesDown())
                     .append(',')
-                    .append(measured.seconds());
+                    .append(measured.seconds())
+                    .append(',')
+                    .append(measured.epsilon());
             for (int kind = 0; kind < kinds.size(); kind++) {
                 csv.append(',')
                         .append(
@@ -192,7 +194,12 @@ record Results(Experiment experiment, List<String> kinds) {
                                 one -> one.measured().stream()
                                         .mapToDouble(Measured::seconds)
                                         .sum()))
-                        .mean());
+                        .mean(),
+                bySeed.stream()
+                        .flatMap(List::stream)
+                        .mapToDouble(one -> one.measured().getLast().epsilon())
+                        .max()
+                        .orElse(0));
     }
 
     private static double bytesUp(Ended ended) {

@@ -15,6 +15,7 @@ import dev.sotto.participant.simulate.Aggregation.Encoding;
 import dev.sotto.participant.simulate.Examples.Member;
 import dev.sotto.participant.simulate.Experiment.Algorithm;
 import dev.sotto.participant.simulate.Experiment.Local;
+import dev.sotto.participant.simulate.Experiment.Privacy;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.training.checkpoint.InvalidFile;
@@ -26,11 +27,17 @@ import dev.sotto.training.djl.Correction;
 import dev.sotto.training.djl.Model;
 import dev.sotto.training.djl.SharedAdapter;
 import dev.sotto.training.djl.Trainer;
+import dev.sotto.training.privacy.DpSgd;
+import dev.sotto.training.privacy.Noise;
+import dev.sotto.training.privacy.RenyiCurve;
+import dev.sotto.training.privacy.SampledGaussian;
 import dev.sotto.training.recipe.Recipe;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -54,7 +61,8 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
 
     /// A federation of one, for which adding up is nothing.
     static Run ofOne(String name, long seed, Member member, LoraMode mode) {
-        Algorithm fedAvg = new Algorithm(name, ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0, mode);
+        Algorithm fedAvg =
+                new Algorithm(name, ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0, mode, Optional.empty());
         return new Run(name, seed, fedAvg, new Encoding.Exact(), List.of(member), 1);
     }
 
@@ -128,9 +136,11 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
         List<Member> cohort = cohort(round);
         ModelVersion version = before.version();
         for (Member member : cohort) {
+            Optional<DpSgd> privacy = privacy(member, round);
             LocalUpdate update = LocalUpdate.of(
                     shared,
                     version,
+                    experiment.lora().rank(),
                     algorithm.rule().optimizer(),
                     algorithm.mu(),
                     Optional.of(Objects.requireNonNullElseGet(
@@ -146,8 +156,10 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                                     from,
                                     member.data(),
                                     plan(local, local.steps(), rate, Draws.number("batches", seed, member.id(), round)),
+                                    privacy,
                                     correction,
                                     Trainer.Progress.NONE));
+            privacy.ifPresent(DpSgd::close);
             update.nextControl().ifPresent(next -> controls.put(member.id(), next));
             requireFinite(update, member, round);
             updates.put(member.id(), new Contribution(update.vectors(), update.meanLoss(), member.examples()));
@@ -169,8 +181,41 @@ record Run(String name, long seed, Algorithm algorithm, Encoding encoding, List<
                 closed.bytesUp(),
                 cohort.size() * Aggregation.bytesDown(version),
                 seconds,
+                epsilon(round + 1, local),
                 evaluated ? evaluator.of(shared.adapter(closed.version().adapter())) : List.of()));
         return new RunState(closed.version(), controls, moments, List.copyOf(measured));
+    }
+
+    /// The noise follows from the seed, so the same file gives the same bits; nobody is protected by it.
+    private Optional<DpSgd> privacy(Member member, int round) {
+        return algorithm
+                .privacy()
+                .map(asked -> new DpSgd(
+                        asked.clipNorm(),
+                        asked.noiseMultiplier(),
+                        new Noise(Draws.bytes("noise", seed, name, member.id(), round)
+                                .toArray())));
+    }
+
+    /// ε of the member that has spent most in the first so many rounds; 0 without privacy.
+    private double epsilon(int rounds, Local local) {
+        if (algorithm.privacy().isEmpty()) {
+            return 0;
+        }
+        Privacy asked = algorithm.privacy().get();
+        Map<SampledGaussian, Long> most = new HashMap<>();
+        Map<String, Long> trainings = new HashMap<>();
+        for (int round = 0; round < rounds; round++) {
+            for (Member member : cohort(round)) {
+                long steps = trainings.merge(member.id(), 1L, Long::sum) * local.steps();
+                most.merge(DpSgd.step(local.batchSize(), member.examples(), asked.noiseMultiplier()), steps, Math::max);
+            }
+        }
+        return most.entrySet().stream()
+                .mapToDouble(
+                        spent -> RenyiCurve.of(spent.getKey(), spent.getValue()).epsilon(asked.delta()))
+                .max()
+                .orElse(0);
     }
 
     private Trainer.Result kept(

@@ -212,7 +212,8 @@ public final class Simulator {
         return results.write(states);
     }
 
-    /// Version 0 is the same for all runs of a seed but for the optimiser's vectors, and so is what is measured of it.
+    /// Version 0 is the same for all runs of a seed but for the optimiser's vectors, and so is what is measured of
+    /// it.
     private RunState start(Run run, Evaluator evaluator, Map<Run, RunState> states) {
         float[] start = run.start(experiment, config);
         Measured measured = states.entrySet().stream()
@@ -222,6 +223,7 @@ public final class Simulator {
                 .orElseGet(() -> new Measured(
                         0,
                         Double.NaN,
+                        0,
                         0,
                         0,
                         0,

@@ -28,6 +28,7 @@ class DisputesTest {
                 1,
                 Bytes.zeros(32),
                 List.of("acme", "bank", "care"),
+                List.of(),
                 2,
                 0,
                 0,

@@ -2,10 +2,12 @@ package dev.sotto.participant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
 import dev.sotto.participant.home.Membership;
+import dev.sotto.participant.home.Policy;
 import dev.sotto.schemas.Bytes;
 import java.io.FilterWriter;
 import java.io.IOException;
@@ -319,7 +321,48 @@ class SottoTest {
         assertThat(out.toString())
                 .contains("\"parameters\":6738415616", "\"coordinates\":16777216", "\"maskedBytesPerRound\":50331648");
         assertThat(sotto("inspect", "--base", BASE, "--device", "cpu")).isZero();
-        assertThat(out.toString()).contains("beginToken             -1", "peakBytes", "digest  ");
+        assertThat(out.toString()).contains("beginToken               -1", "peakBytes", "digest  ");
+    }
+
+    /// OpenFedLLM's two published runs, as they are in `examples`.
+    @Test
+    void inspect_experiment_saysWhatItsRunsTake() throws Exception {
+        assertThat(sotto("inspect", "--experiment", "../examples/openfedllm/sft-alpaca-gpt4.yaml", "--output", "json"))
+                .isZero();
+        assertThat(new ObjectMapper().readTree(out.toString()).path("rounds of fedavg"))
+                .isEqualTo(new ObjectMapper().readTree("""
+                        {"mode": "lora", "coordinates": 16777216, "rounds": 200, "members": 20, "cohort": 2,
+                         "upBytesPerMember": 50331648, "downBytesPerMember": 67108864,
+                         "upBytesInAll": 20132659200, "downBytesInAll": 26843545600}"""));
+        assertThat(sotto("inspect", "--experiment", "../examples/openfedllm/dpo-hh-rlhf.yaml"))
+                .isZero();
+        assertThat(out.toString()).contains("coordinates              4,194,304", "cohort                   2");
+        assertThat(sotto("inspect", "--experiment", "../examples/openfedllm/dpo-hh-rlhf.yaml", "--rank", 4))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--rank is ../examples/openfedllm/dpo-hh-rlhf.yaml's to say");
+        assertThat(sotto("inspect")).isEqualTo(2);
+        assertThat(err.toString()).contains("--base").contains("--experiment");
+    }
+
+    @Test
+    void run_withoutBaseOrData_namesTheOptionAndTheKey() throws Exception {
+        Path home = folder.resolve("home");
+        Home.writeJson(
+                home.resolve("federation.json"),
+                new Membership("north", "acme", "acme", "b:1", "https://c:1", "A".repeat(43) + "=", "00".repeat(32)));
+        Files.writeString(home.resolve("policy.yaml"), Policy.TEMPLATE);
+        Path settings = home.resolve("participant.yaml");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains("--base is missing, and so is base in " + settings);
+        Files.writeString(settings, "base: ../base\n");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains("--data is missing, and so is data in " + settings);
+        Files.writeString(settings, "base: ../base\ndata: nothing.jsonl\ncompute: FP8\n");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains(settings.toString(), "compute is 'FP8', must be one of [FP32, BF16]");
+        Files.writeString(settings, "base: ../base\ndata: nothing.jsonl\n");
+        assertThat(sotto("run", "--home", home)).isEqualTo(2);
+        assertThat(err.toString()).contains(home.resolve("nothing.jsonl").toString());
     }
 
     @Test

@@ -82,9 +82,9 @@ class PolicyTest {
 
     @Test
     void file_withABadKey_namesItAndWhatIsAllowed() {
-        wrong("mostRank: 64", "mostRank: big", "mostRank is \"big\"", "1 to 4096");
+        wrong("mostRank: 64", "mostRank: big", "mostRank is 'big'", "1 to 4096");
         wrong("mostRank: 64", "mostRnak: 64", "mostRank is missing");
-        wrong("mostRank: 64", "mostRank: 64\nmuch: 1", "unknown key 'much'");
+        wrong("mostRank: 64", "mostRank: 64\nmuch: 1", "much is not known");
         wrong("verify: sample", "verify: some", "verify", "[all, sample, never]");
         wrong("00:00-24:00 UTC", "00:00-25:00 UTC", "openingHours", "HH:MM-HH:MM");
         wrong("00:00-24:00 UTC", "always", "openingHours", "HH:MM-HH:MM");
@@ -106,11 +106,11 @@ class PolicyTest {
     @Test
     void privacy_withABadKey_namesItAndWhatIsAllowed() {
         String privacy = "# privacy: {clipNorm: 1.0, noiseMultiplier: 1.0, delta: 1.0e-5, mostEpsilon: 8}";
-        wrong(privacy, "privacy: on", "privacy is", "a mapping, or left out");
+        wrong(privacy, "privacy: on", "privacy is", "keys and values");
         wrong(privacy, "privacy: {clipNorm: 1}", "privacy.noiseMultiplier is missing");
         wrong("# privacy: {clipNorm: 1.0", "privacy: {clipNorm: 0", "privacy.clipNorm is 0", "from 1.0E-6");
         wrong(privacy, privacy.substring(2).replace("1.0e-5", "0.5"), "privacy.delta is 0.5", "to 0.01");
-        wrong(privacy, privacy.substring(2).replace("8}", "8, much: 1}"), "unknown key 'privacy.much'");
+        wrong(privacy, privacy.substring(2).replace("8}", "8, much: 1}"), "privacy.much is not known");
     }
 
     private void wrong(String good, String bad, String... parts) {
@@ -137,6 +137,7 @@ class PolicyTest {
                 attempt,
                 Bytes.zeros(Limits.NONCE),
                 List.of("a", "b", "c", "d"),
+                List.of(),
                 3,
                 1,
                 1,

@@ -14,6 +14,7 @@ import dev.sotto.training.recipe.Recipe;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,7 +45,7 @@ class ExperimentTest {
         assertThat(experiment.encoding()).isEqualTo(new Encoding.Fixed(24));
         assertThat(experiment.algorithms())
                 .containsExactly(new Experiment.Algorithm(
-                        "fedavg", ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0, LoraMode.LORA));
+                        "fedavg", ServerRule.openFedLlm(ServerOptimizer.FEDAVG), 0, LoraMode.LORA, Optional.empty()));
         assertThat(experiment.seeds()).containsExactly(1L);
     }
 
@@ -102,6 +103,13 @@ class ExperimentTest {
                 List.of("objective: { kind: dpo }", "the data set holds conversations, not preferences"),
                 List.of("algorithms: { scaffold: { mode: rolora } }", "rolora does not go with scaffold"),
                 List.of("local: { optimiser: kept }\nlora: { mode: rolora }", "must be fresh with mode rolora"),
+                List.of(
+                        "algorithms: { fedavg: { privacy: { clipNorm: 1, noiseMultiplier: 0, delta: 1e-5 } } }",
+                        "algorithms.fedavg.privacy.noiseMultiplier is 0, must be a number from 0.01 to 1000"),
+                List.of(
+                        "local: { optimiser: kept }\nalgorithms: { fedavg: { privacy:"
+                                + " { clipNorm: 1, noiseMultiplier: 1, delta: 1e-5 } } }",
+                        "must be fresh where an algorithm has privacy"),
                 List.of("seeds: [1, 1]", "must be different numbers"),
                 List.of("seeds: [-1]", "must be whole numbers from 0"),
                 List.of("lora: { targetModules: [x] }", "must be names that end in some of [down_proj"))) {

@@ -10,11 +10,16 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.PeftFiles;
 import dev.sotto.training.djl.Model;
+import dev.sotto.training.privacy.DpSgd;
+import dev.sotto.training.privacy.RenyiCurve;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -183,6 +188,39 @@ class SimulatorTest {
                             .vector())
                     .hasSize(experiment("modes", SCAFFOLD).lora().size(MODEL.config()));
         }
+    }
+
+    private static final String PRIVATE = """
+            }
+            partition: { kind: sizes, members: 3, alpha: 2, least: 5 }
+            cohort: 2
+            objective: { maxTokens: 192 }
+            algorithms:
+              fedavg: {}
+              noisy: { rule: fedavg, privacy: { clipNorm: 1, noiseMultiplier: 2, delta: 1e-3 } }
+            """;
+
+    /// Noise is drawn by the seed; ε is that of the member that took part most often, or has the fewest examples.
+    @Test
+    void privacy_saysItsEpsilon_andGivesTheSameBitsAgain() throws Exception {
+        Experiment experiment = experiment("private", PRIVATE);
+        Comparison comparison = run(experiment);
+        List<Comparison.Row> rows = comparison.rows();
+        assertThat(rows.getFirst().epsilon()).isZero();
+        Map<String, Integer> examples = new TreeMap<>();
+        Files.readAllLines(folder.resolve("private/partition.csv")).stream()
+                .skip(1)
+                .map(line -> line.split(","))
+                .forEach(cells -> examples.merge(cells[1], Integer.parseInt(cells[3]), Integer::sum));
+        int fewest = Collections.min(examples.values());
+        double once = RenyiCurve.of(DpSgd.step(4, 30, 2), 2L).epsilon(1e-3);
+        double always = RenyiCurve.of(DpSgd.step(4, fewest, 2), 3L * 2).epsilon(1e-3);
+        assertThat(rows.getLast().epsilon()).isBetween(once, always);
+        assertThat(Files.readString(folder.resolve("private/comparison.md"))).contains("| seconds | ε |");
+        assertThat(rows.getLast().loss().mean())
+                .isNotEqualTo(rows.getFirst().loss().mean());
+        run(experiment("again", PRIVATE));
+        assertThat(bits("again")).isEqualTo(bits("private"));
     }
 
     @Test

@@ -68,7 +68,7 @@ public final class Demo {
     private final Watch watch = new Watch();
     private final Map<Long, Set<String>> closed = new HashMap<>();
     private final Map<Long, Set<String>> verified = new HashMap<>();
-    private final Map<Long, Set<String>> declined = new HashMap<>();
+    private final Map<Long, Set<String>> away = new HashMap<>();
     private final Map<Long, Long> started = new TreeMap<>();
     private final Set<String> told = new HashSet<>();
     private long current;
@@ -148,11 +148,7 @@ public final class Demo {
     public Interference killing() {
         OptionalInt round = plan.killRound();
         if (round.isEmpty()) {
-            display.say(
-                    "plan",
-                    plan.organisations().size() == 3
-                            ? "nobody is killed: three organisations tolerate no dropout"
-                            : "nobody is killed: after the only round it could not come back");
+            display.say("plan", "nobody is killed: " + plan.whyNobodyIsKilled());
             return (event, federation) -> {};
         }
         display.say(
@@ -273,11 +269,11 @@ public final class Demo {
         display.clear();
     }
 
-    /// Everybody has verified the round, or has declined it.
+    /// Everybody has verified the round, or has received what came of it without them, or declined it.
     private boolean done(long round) {
         Set<String> who = new HashSet<>(verified.getOrDefault(round, Set.of()));
         boolean any = !who.isEmpty();
-        who.addAll(declined.getOrDefault(round, Set.of()));
+        who.addAll(away.getOrDefault(round, Set.of()));
         return any && who.size() == plan.organisations().size();
     }
 
@@ -311,8 +307,8 @@ public final class Demo {
                                 + plan.output().resolve("logs"));
                     }
                 }
-                if (phase.equals("declined")) {
-                    declined.computeIfAbsent(round, any -> new HashSet<>()).add(event.organisation());
+                if (phase.equals("declined") || phase.equals("received")) {
+                    away.computeIfAbsent(round, any -> new HashSet<>()).add(event.organisation());
                 }
                 if (phase.equals("closed")) {
                     closed.computeIfAbsent(round, any -> new HashSet<>()).add(event.organisation());

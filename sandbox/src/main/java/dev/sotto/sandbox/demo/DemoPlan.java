@@ -8,6 +8,7 @@ import java.util.OptionalInt;
 ///
 /// @param organisations ids, 3 to 16
 /// @param rounds        at least 1
+/// @param cohort        how many of them are drawn for each round; empty if all take part
 /// @param steps         local steps per round
 /// @param algorithm     of OpenFedLLM's seven, as federation.yaml names it
 /// @param seed          decides data, first adapter and the order of examples
@@ -17,6 +18,7 @@ import java.util.OptionalInt;
 public record DemoPlan(
         List<String> organisations,
         int rounds,
+        OptionalInt cohort,
         int steps,
         String algorithm,
         long seed,
@@ -73,10 +75,20 @@ public record DemoPlan(
     }
 
     /// The round, from 1, in which one organisation is killed: the third, or an earlier one if there are
-    /// fewer than four; none with one round (it could not come back) or three organisations (protocol §2:
-    /// n = 3 tolerates no dropout).
+    /// fewer than four.
     public OptionalInt killRound() {
-        return organisations.size() == 3 || rounds == 1 ? OptionalInt.empty() : OptionalInt.of(Math.min(3, rounds - 1));
+        return whyNobodyIsKilled().isEmpty() ? OptionalInt.of(Math.min(3, rounds - 1)) : OptionalInt.empty();
+    }
+
+    /// Empty if one is.
+    public String whyNobodyIsKilled() {
+        if (organisations.size() == 3 || cohort.equals(OptionalInt.of(3))) {
+            return "three organisations tolerate no dropout"; // Protocol §2.
+        }
+        if (cohort.isPresent()) {
+            return "it might not be drawn";
+        }
+        return rounds == 1 ? "after the only round it could not come back" : "";
     }
 
     /// Who is killed.

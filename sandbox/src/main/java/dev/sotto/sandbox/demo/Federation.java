@@ -12,6 +12,7 @@ import dev.sotto.sandbox.process.Supervisor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A federation of real processes on this machine: a broker, the coordinator, the organisations.
@@ -123,7 +125,9 @@ public final class Federation {
         ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
         settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "5s");
         settings.put("publicSeed", String.format("%064x", plan.seed()));
-        settings.putObject("members").put("atLeast", plan.organisations().size());
+        ObjectNode members = settings.putObject("members")
+                .put("atLeast", plan.organisations().size());
+        plan.cohort().ifPresent(size -> members.put("cohort", size));
         settings.putObject("algorithm").put("name", plan.algorithm());
         ((ObjectNode) settings.path("training"))
                 .put("objective", plan.learning().objective())
@@ -144,6 +148,37 @@ public final class Federation {
     public void startCoordinator() throws IOException, InterruptedException, Failure {
         coordinator = supervisor.startUntil(
                 "coordinator", artefacts.coordinator(), List.of("run", "--dir", folder().toString()), "listening on");
+    }
+
+    /// Starts a further replica of the coordinator, as on another machine: with its own copy of the folder, and at an
+    /// address of its own. Started again, it has the same.
+    ///
+    /// @return it, serving
+    public Child startReplica(String name) throws IOException, InterruptedException, Failure {
+        Path copy = folder(name);
+        if (!Files.exists(copy)) {
+            Files.createDirectories(copy);
+            try (Stream<Path> files = Files.list(folder())) {
+                for (Path file : files.toList()) {
+                    Files.copy(file, copy.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES);
+                }
+            }
+            Path file = copy.resolve("federation.yaml");
+            ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
+            YAML.writeValue(
+                    file.toFile(),
+                    settings.put("url", "https://127.0.0.1:" + Ports.free(1).getFirst()));
+        }
+        return supervisor.startUntil(
+                "coordinator-" + name,
+                artefacts.coordinator(),
+                List.of("run", "--dir", copy.toString(), "--replica", name),
+                "listening on");
+    }
+
+    /// The folder of a further replica of the coordinator.
+    public Path folder(String replica) {
+        return plan.output().resolve("federation-" + replica);
     }
 
     /// Invites every organisation and has each enrol, two at a time.

@@ -59,6 +59,11 @@ public record LoraConfig(int rank, double alpha, double dropout, boolean rankSta
         public int size() {
             return rows * columns;
         }
+
+        /// r.
+        public int rank() {
+            return down ? rows : columns;
+        }
     }
 
     /// The tensors of the adapter vector: ascending by PEFT name.

@@ -16,7 +16,11 @@ public enum LoraMode {
     ROLORA,
     /// R alone, r × r, in W + s B R A; A and B are fixed by the public seed (Fed-SB, Singhal et al., 2025). There
     /// they are made from the first gradients of the data, which nobody here may see.
-    FED_SB;
+    FED_SB,
+    /// As [#LORA], of members with different ranks: each trains the first rows of A and columns of B, as many as its
+    /// own rank, and a row's mean is over those that trained it (zero-padding, as in HetLoRA, Cho et al., 2024,
+    /// without its pruning and its weights by sparsity).
+    MIXED;
 
     /// The mode of that name.
     ///
@@ -42,7 +46,7 @@ public enum LoraMode {
     public List<LoraConfig.Matrix> shared(LoraConfig lora, LlamaConfig config) {
         List<LoraConfig.Matrix> all = lora.matrices(config);
         return switch (this) {
-            case LORA, ROLORA -> all;
+            case LORA, ROLORA, MIXED -> all;
             case FFA -> all.stream().filter(matrix -> !matrix.down()).toList();
             case FED_SB ->
                 all.stream()

@@ -144,10 +144,12 @@ public final class YamlFile {
 
     /// A whole number within bounds, or `otherwise`.
     public int whole(String key, int least, int most, int otherwise) throws InvalidFile {
+        return has(key) ? whole(key, least, most) : otherwise;
+    }
+
+    /// A whole number within bounds that must be there.
+    public int whole(String key, int least, int most) throws InvalidFile {
         JsonNode value = value(key);
-        if (value.isMissingNode()) {
-            return otherwise;
-        }
         if (!value.isIntegralNumber() || value.asLong() < least || value.asLong() > most) {
             throw mistake(key, "a whole number from " + least + " to " + most);
         }
@@ -156,10 +158,12 @@ public final class YamlFile {
 
     /// A number within bounds, or `otherwise`. `1e-6` is one here, as in YAML 1.2.
     public double number(String key, double least, double most, double otherwise) throws InvalidFile {
+        return has(key) ? number(key, least, most) : otherwise;
+    }
+
+    /// A number within bounds that must be there.
+    public double number(String key, double least, double most) throws InvalidFile {
         JsonNode value = value(key);
-        if (value.isMissingNode()) {
-            return otherwise;
-        }
         boolean number = value.isNumber() || value.asText().matches("[-+]?\\d+(\\.\\d*)?[eE][-+]?\\d+");
         double read = number ? Double.parseDouble(value.asText()) : Double.NaN;
         if (!(read >= least && read <= most)) {
@@ -180,6 +184,21 @@ public final class YamlFile {
         }
         if (texts.isEmpty()) {
             throw mistake(key, "a text or a list of texts");
+        }
+        return List.copyOf(texts);
+    }
+
+    /// A list of texts that must be there and may be empty.
+    ///
+    /// @param allowed each of them; empty if it is any
+    public List<String> list(String key, List<String> allowed) throws InvalidFile {
+        JsonNode value = value(key);
+        List<String> texts = new ArrayList<>();
+        for (JsonNode one : value) {
+            texts.add(one.isTextual() ? one.asText() : "");
+        }
+        if (!value.isArray() || texts.contains("") || !(allowed.isEmpty() || allowed.containsAll(texts))) {
+            throw mistake(key, allowed.isEmpty() ? "a list of names" : "a list of some of " + allowed);
         }
         return List.copyOf(texts);
     }

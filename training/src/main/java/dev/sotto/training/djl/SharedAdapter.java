@@ -6,6 +6,7 @@ import dev.sotto.training.checkpoint.LoraConfig.Matrix;
 import dev.sotto.training.checkpoint.LoraMode;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// The vector that organisations share of an adapter, and how the adapter follows from it. Immutable.
@@ -53,7 +54,7 @@ public final class SharedAdapter {
     public float[] adapter(float[] shared) {
         requireSize(shared);
         return switch (mode) {
-            case LORA, ROLORA -> shared;
+            case LORA, ROLORA, MIXED -> shared;
             case FFA -> withUps(shared);
             case FED_SB -> withProducts(shared);
         };
@@ -108,22 +109,43 @@ public final class SharedAdapter {
     ///
     /// @param shared what the round starts from, not changed
     public Round round(long round, float[] shared) {
-        requireSize(shared);
-        return new Round(mode == LoraMode.ROLORA ? round % 2 == 1 : null, shared);
+        return round(round, shared, Integer.MAX_VALUE);
     }
 
-    /// What one round trains of the shared vector. In every mode but [LoraMode#ROLORA] all of it.
+    /// What one round trains by a member of rank `rank`.
+    ///
+    /// @param rank counts in [LoraMode#MIXED]: at least 1; the adapter's own, if it is more
+    public Round round(long round, float[] shared, int rank) {
+        requireSize(shared);
+        int most = matrices.getFirst().rank();
+        return new Round(
+                mode == LoraMode.ROLORA ? round % 2 == 1 : null,
+                mode == LoraMode.MIXED ? Math.min(rank, most) : most,
+                shared);
+    }
+
+    /// What one round trains of the shared vector: with [LoraMode#ROLORA] every other matrix, with [LoraMode#MIXED]
+    /// the first rows; else all of it.
     public final class Round implements Coordinates {
         private final @Nullable Boolean down;
+        private final int rank;
         private final float[] shared;
 
-        private Round(@Nullable Boolean down, float[] shared) {
+        private Round(@Nullable Boolean down, int rank, float[] shared) {
             this.down = down;
+            this.rank = rank;
             this.shared = shared;
+        }
+
+        private boolean cut() {
+            return rank < matrices.getFirst().rank();
         }
 
         /// What is trained, at the start.
         public float[] start() {
+            if (cut()) {
+                return rows(shared);
+            }
             return down == null ? shared : half(shared);
         }
 
@@ -131,22 +153,66 @@ public final class SharedAdapter {
         ///
         /// @param trained as long as [#start]
         public float[] end(float[] trained) {
+            if (cut()) {
+                return withRows(trained, shared.clone());
+            }
             return down == null ? trained : whole(trained);
         }
 
+        /// Rows that this member does not train are not there for it.
         @Override
         public float[] adapter(float[] trained) {
-            return SharedAdapter.this.adapter(end(trained));
+            return cut() ? withRows(trained, new float[size]) : SharedAdapter.this.adapter(end(trained));
         }
 
         @Override
         public float[] gradient(float[] byAdapter) {
             return switch (mode) {
                 case LORA -> byAdapter;
+                case MIXED -> cut() ? rows(byAdapter) : byAdapter;
                 case ROLORA -> half(byAdapter);
                 case FFA -> gathered(byAdapter, false);
                 case FED_SB -> byFactors(byAdapter);
             };
+        }
+
+        /// The first rows of each A and columns of each B.
+        private float[] rows(float[] all) {
+            float[] part = new float
+                    [matrices.stream()
+                            .mapToInt(matrix -> matrix.size() / matrix.rank() * rank)
+                            .sum()];
+            int to = 0;
+            int at = 0;
+            for (Matrix matrix : matrices) {
+                for (Span span : spans(matrix)) {
+                    System.arraycopy(all, at + span.from(), part, to, span.size());
+                    to += span.size();
+                }
+                at += matrix.size();
+            }
+            return part;
+        }
+
+        private float[] withRows(float[] part, float[] all) {
+            int from = 0;
+            int at = 0;
+            for (Matrix matrix : matrices) {
+                for (Span span : spans(matrix)) {
+                    System.arraycopy(part, from, all, at + span.from(), span.size());
+                    from += span.size();
+                }
+                at += matrix.size();
+            }
+            return all;
+        }
+
+        private List<Span> spans(Matrix matrix) {
+            return matrix.down()
+                    ? List.of(new Span(0, rank * matrix.columns()))
+                    : IntStream.range(0, matrix.rows())
+                            .mapToObj(row -> new Span(row * matrix.columns(), rank))
+                            .toList();
         }
 
         private float[] half(float[] all) {
@@ -167,6 +233,9 @@ public final class SharedAdapter {
             return all;
         }
     }
+
+    /// Coordinates of a matrix that follow each other.
+    private record Span(int from, int size) {}
 
     private float[] gathered(float[] all, boolean down) {
         float[] part = new float

@@ -137,6 +137,54 @@ class SharedAdapterTest {
         }
     }
 
+    /// Whoever has a smaller rank trains an adapter of that rank, moves its rows alone, and has its gradient.
+    @Test
+    void smallerRank_isAnAdapterOfThatRank() {
+        SharedAdapter shared = shared(LoraMode.MIXED);
+        float[] start = random(shared.size(), 5);
+        int whole = lora.rank();
+        for (int rank = 1; rank <= whole + 1; rank++) {
+            SharedAdapter.Round trains = shared.round(0, start, rank);
+            int own = Math.min(rank, whole);
+            assertThat(trains.start()).hasSize(shared.size() / whole * own);
+            float[] trained = random(trains.start().length, 6);
+            double[] products = products(trains.adapter(trained));
+            float[] end = trains.end(trained);
+            float[] only = end.clone();
+            for (int i = 0; i < only.length; i++) {
+                if (row(i) >= own) {
+                    assertThat(end[i]).isEqualTo(start[i]);
+                    only[i] = 0;
+                }
+            }
+            assertThat(products).isEqualTo(products(only));
+            assertThat(shared.round(0, end, rank).start()).isEqualTo(trained);
+            // The adapter is linear in what is trained, so the gradient is by the transposed map.
+            float[] byAdapter = random(shared.size(), 8);
+            assertThat(dot(trains.gradient(byAdapter), trained))
+                    .isCloseTo(dot(byAdapter, trains.adapter(trained)), within(1e-3));
+        }
+    }
+
+    private int row(int coordinate) {
+        int at = 0;
+        for (Matrix matrix : lora.matrices(config)) {
+            if (coordinate < at + matrix.size()) {
+                return matrix.down() ? (coordinate - at) / matrix.columns() : (coordinate - at) % matrix.columns();
+            }
+            at += matrix.size();
+        }
+        throw new IllegalArgumentException("coordinate " + coordinate);
+    }
+
+    private static double dot(float[] a, float[] b) {
+        double sum = 0;
+        for (int i = 0; i < a.length; i++) {
+            sum += (double) a[i] * b[i];
+        }
+        return sum;
+    }
+
     private double loss(SharedAdapter.Round trains, float[] from, float[] along, double step) {
         float[] moved = from.clone();
         for (int i = 0; i < moved.length; i++) {
@@ -156,6 +204,6 @@ class SharedAdapterTest {
         assertThatThrownBy(() -> shared(LoraMode.FFA).adapter(new float[3]))
                 .hasMessageContaining("the shared vector has 3 coordinates");
         assertThatThrownBy(() -> LoraMode.of("dora"))
-                .hasMessage("LoRA mode is 'dora', must be one of lora, ffa, rolora, fed-sb");
+                .hasMessage("LoRA mode is 'dora', must be one of lora, ffa, rolora, fed-sb, mixed");
     }
 }

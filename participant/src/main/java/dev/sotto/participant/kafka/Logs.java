@@ -1,9 +1,8 @@
-package dev.sotto.participant.agent;
+package dev.sotto.participant.kafka;
 
 import dev.sotto.crypto.model.ModelAssembly;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.secagg.Sample;
-import dev.sotto.participant.kafka.KafkaClients;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
@@ -20,6 +19,7 @@ import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -29,43 +29,50 @@ import org.jspecify.annotations.Nullable;
 /// message; the operator hears of it.
 ///
 /// Used by one thread; one reading at a time.
-final class Logs implements AutoCloseable {
+public final class Logs implements AutoCloseable {
     private final Consumer<byte[], byte[]> reader;
     private final Topics topics;
-    private final Events events;
+    private final BiConsumer<String, MalformedMessage> refused;
     private long bytes;
 
     /// Takes ownership of `reader`.
-    Logs(Consumer<byte[], byte[]> reader, Topics topics, Events events) {
+    ///
+    /// @param refused told of a record that is no envelope: its topic, and why
+    public Logs(Consumer<byte[], byte[]> reader, Topics topics, BiConsumer<String, MalformedMessage> refused) {
         this.reader = reader;
         this.topics = topics;
-        this.events = events;
+        this.refused = refused;
     }
 
     /// Read so far.
-    long bytes() {
+    public long bytes() {
         return bytes;
     }
 
     /// All of `control`, as records: their time and place matter.
-    List<ConsumerRecord<byte[], byte[]>> control() {
+    public List<ConsumerRecord<byte[], byte[]>> control() {
         List<ConsumerRecord<byte[], byte[]>> records = KafkaClients.read(reader, topics.control(), Instant.EPOCH);
         records.forEach(record -> bytes += record.value().length);
         return records;
     }
 
     /// The registry's entries.
-    List<Envelope> registry() {
-        return envelopes(topics.registry(), Instant.EPOCH);
+    public List<Envelope> registry() {
+        return envelopes(topics.registry(), Instant.EPOCH, Instant.MAX);
     }
 
     /// What a member said in its inbox.
-    List<Envelope> inbox(String member, Instant since) {
-        return envelopes(topics.inbox(member), since);
+    public List<Envelope> inbox(String member, Instant since) {
+        return inbox(member, since, Instant.MAX);
+    }
+
+    /// As above, before `until`.
+    public List<Envelope> inbox(String member, Instant since, Instant until) {
+        return envelopes(topics.inbox(member), since, until);
     }
 
     /// What members said of one type.
-    List<Envelope> inboxes(Collection<String> members, MessageType type, Instant since) {
+    public List<Envelope> inboxes(Collection<String> members, MessageType type, Instant since) {
         List<Envelope> found = new ArrayList<>();
         for (String member : members) {
             inbox(member, since).stream()
@@ -75,11 +82,10 @@ final class Logs implements AutoCloseable {
         return found;
     }
 
-    private List<Envelope> envelopes(String topic, Instant since) {
+    private List<Envelope> envelopes(String topic, Instant since, Instant until) {
         List<Envelope> found = new ArrayList<>();
-        for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(reader, topic, since)) {
-            decode(record).ifPresent(found::add);
-        }
+        KafkaClients.records(reader, KafkaClients.partitions(reader, topic), since, until)
+                .forEachRemaining(record -> decode(record).ifPresent(found::add));
         return found;
     }
 
@@ -88,14 +94,18 @@ final class Logs implements AutoCloseable {
         try {
             return Optional.of(Envelope.decode(Bytes.of(record.value())));
         } catch (MalformedMessage e) {
-            events.error("peer", record.topic() + ": a record is refused: " + e.getMessage());
+            refused.accept(record.topic(), e);
             return Optional.empty();
         }
     }
 
     /// The masked chunks of members, read while they are looked at: none is kept. Only the partitions that
     /// hold a chunk of the sample are read.
-    Iterable<Envelope> chunks(List<String> members, RoundOpened round, Sample sample, Instant since) {
+    ///
+    /// @param since no chunk is older
+    /// @param until all are older
+    public Iterable<Envelope> chunks(
+            List<String> members, RoundOpened round, Sample sample, Instant since, Instant until) {
         return () -> new Iterator<>() {
             private final Iterator<String> left = members.iterator();
             private Iterator<ConsumerRecord<byte[], byte[]>> records =
@@ -111,7 +121,7 @@ final class Logs implements AutoCloseable {
                                 .orElse(null);
                     } else {
                         String topic = topics.updates(left.next());
-                        records = KafkaClients.records(reader, partitions(topic, round, sample), since);
+                        records = KafkaClients.records(reader, partitions(topic, round, sample), since, until);
                     }
                 }
                 return next != null;
@@ -140,18 +150,49 @@ final class Logs implements AutoCloseable {
     /// A version, put together from its chunks.
     ///
     /// @throws MalformedMessage if it is not whole there, or is not what its digest says
-    ModelVersion version(ModelAssembly assembly, long number, Instant since) throws MalformedMessage {
-        Iterator<ConsumerRecord<byte[], byte[]>> records =
-                KafkaClients.records(reader, KafkaClients.partitions(reader, topics.models()), since);
-        while (records.hasNext()) {
-            byte[] value = records.next().value();
-            bytes += value.length;
-            Optional<ModelVersion> whole = assembly.add(ModelChunk.parse(Bytes.of(value)));
+    public ModelVersion version(ModelAssembly assembly, long number, Instant since) throws MalformedMessage {
+        Iterator<ModelChunk> chunks = models(number, since);
+        while (chunks.hasNext()) {
+            Optional<ModelVersion> whole = assembly.add(chunks.next());
             if (whole.isPresent()) {
                 return whole.get();
             }
         }
         throw new MalformedMessage("version " + number + " is not whole in " + topics.models());
+    }
+
+    /// The chunks of a version, read while they are looked at.
+    public Iterator<ModelChunk> models(long version, Instant since) {
+        Iterator<ConsumerRecord<byte[], byte[]>> records =
+                KafkaClients.records(reader, KafkaClients.partitions(reader, topics.models()), since);
+        return new Iterator<>() {
+            private @Nullable ModelChunk next;
+
+            @Override
+            public boolean hasNext() {
+                while (next == null && records.hasNext()) {
+                    ConsumerRecord<byte[], byte[]> record = records.next();
+                    bytes += record.value().length;
+                    try {
+                        ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+                        next = chunk.version() == version ? chunk : null;
+                    } catch (MalformedMessage e) {
+                        refused.accept(record.topic(), e);
+                    }
+                }
+                return next != null;
+            }
+
+            @Override
+            public ModelChunk next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                ModelChunk found = Objects.requireNonNull(next);
+                next = null;
+                return found;
+            }
+        };
     }
 
     @Override

@@ -1,0 +1,60 @@
+package dev.sotto.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sotto.sandbox.Tail.Seen;
+import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.ModelChunk;
+import dev.sotto.schemas.RoundClosed;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/// What must hold of a federation's logs, whatever has happened to whom.
+final class Kept {
+    private Kept() {}
+
+    /// Nobody has said two different things in one place.
+    static void nothingTwice(Tail tail) {
+        tail.versions()
+                .forEach((what, versions) -> assertThat(versions)
+                        .as(what + " was said in so many ways")
+                        .isOne());
+    }
+
+    /// One version for each round, in order, and all of it is there.
+    static void versionsAreWhole(Tail tail, Map<String, Object> operator) throws Exception {
+        List<Long> versions = new ArrayList<>();
+        Set<Long> rounds = new TreeSet<>();
+        for (Seen seen : tail.all(message -> message.type() == MessageType.ROUND_CLOSED)) {
+            if (rounds.add(seen.round())) {
+                versions.add(RoundClosed.parse(seen.envelope().payload()).version());
+            }
+        }
+        for (int i = 0; i < versions.size(); i++) {
+            assertThat(versions.get(i)).as("version of the round number " + i).isEqualTo(i + 1L);
+        }
+        assertThat(rounds).hasSize(versions.size());
+        Map<Long, Set<Integer>> chunks = new TreeMap<>();
+        Map<Long, Integer> counts = new TreeMap<>();
+        String models = new dev.sotto.schemas.Topics(Federation.ID).models();
+        for (ConsumerRecord<byte[], byte[]> record :
+                Objects.requireNonNull(Topics.readAll(operator).get(models))) {
+            ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+            counts.put(chunk.version(), chunk.count());
+            chunks.computeIfAbsent(chunk.version(), any -> new TreeSet<>()).add(chunk.index());
+        }
+        for (long version : versions) {
+            assertThat(chunks.get(version))
+                    .as("chunks of version " + version)
+                    .hasSize(Objects.requireNonNull(counts.get(version)));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+package dev.sotto.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
+import dev.sotto.sandbox.Tail.Seen;
+import dev.sotto.sandbox.broker.BrokerHost;
+import dev.sotto.sandbox.demo.Artefacts;
+import dev.sotto.sandbox.demo.Demo;
+import dev.sotto.sandbox.demo.DemoPlan;
+import dev.sotto.sandbox.demo.Display;
+import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.sandbox.process.Child;
+import dev.sotto.sandbox.process.Jvm;
+import dev.sotto.sandbox.process.Supervisor;
+import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.SurvivorsSealed;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.CleanupMode;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Several replicas of the coordinator: one directs, and another goes on when it cannot.
+@Timeout(600)
+class ReplicasIT {
+    private static final int DEADLINE_SECONDS = 8;
+    private static final Duration LONGER = Duration.ofSeconds(DEADLINE_SECONDS + 2);
+    private static final Duration STUCK = Duration.ofMinutes(3);
+    private static final ObjectMapper YAML = new ObjectMapper(new YAMLFactory());
+
+    @TempDir(cleanup = CleanupMode.ON_SUCCESS)
+    Path folder;
+
+    private @Nullable BrokerHost broker;
+    private @Nullable Tail tail;
+
+    @AfterEach
+    void stopAll() throws Exception {
+        if (tail != null) {
+            tail.close();
+        }
+        if (broker instanceof AutoCloseable container) {
+            container.close();
+        }
+    }
+
+    @Test
+    void directors_thatAreKilledPausedOrAllAway_leaveEveryRoundWithOneVersion() throws Exception {
+        Path output = folder.resolve("demo");
+        Demo.clear(output);
+        DemoPlan plan = new DemoPlan(
+                DemoPlan.names(4),
+                1000,
+                OptionalInt.empty(),
+                2,
+                "fedavg",
+                7,
+                Artefacts.ofThisBuild().demoBase(),
+                List.of(),
+                output,
+                4,
+                128,
+                0.003,
+                DemoPlan.Learning.ALPACA);
+        try (Supervisor supervisor =
+                new Supervisor(Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"))) {
+            BrokerHost host = Brokers.broker(supervisor, output.resolve("broker"), List.of());
+            broker = host;
+            Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
+            Federation federation = new Demo(plan, Artefacts.ofThisBuild(), supervisor, host, display)
+                    .begin(ReplicasIT::shorten, made -> {})
+                    .federation();
+            Child second = federation.startReplica("second");
+            Map<String, Object> operator = Topics.settings(
+                    host.bootstrap(),
+                    federation.folder().resolve("tls.pem"),
+                    federation.folder().resolve("ca.pem"));
+            tail = new Tail(operator, new dev.sotto.schemas.Topics(Federation.ID), plan.organisations());
+
+            // Killed in mid-round: the standby goes on with it. What is asked of it meanwhile waits for that.
+            Seen struck = await(0, seen -> seen.type() == MessageType.UPDATE_MANIFEST, "a manifest");
+            federation.killCoordinator();
+            federation.run(
+                    "invite-late",
+                    List.of(
+                            "admin",
+                            "invite",
+                            "create",
+                            "late",
+                            "--coordinator",
+                            federation.folder("second").toString()));
+            closedAtOnce(struck, 4);
+            assertThat(Files.readString(second.log())).contains("this replica directs");
+
+            // Paused past its lease: the first, back as the standby, seals; the paused one cannot when it wakes up.
+            federation.startCoordinator();
+            struck = await(size(), seen -> seen.type() == MessageType.SHARES_ROUTED, "a round in training");
+            second.pause();
+            closedAtOnce(struck, 4);
+            second.resume();
+            await(size(), seen -> seen.type() == MessageType.ROUND_CLOSED, "a round after that");
+            assertThat(second.isAlive()).isTrue();
+            assertThat(Files.readString(second.log())).contains("this replica stands by");
+
+            // All away for longer than a deadline: the answers that came meanwhile count.
+            struck = await(size(), seen -> seen.type() == MessageType.SURVIVORS_SEALED, "survivors");
+            federation.killCoordinator();
+            supervisor.forget(second);
+            second.kill();
+            pass(LONGER);
+            federation.startCoordinator();
+            closedAtOnce(struck, 4);
+
+            Kept.nothingTwice(tail());
+            Kept.versionsAreWhole(tail(), operator);
+            assertThat(federation.status().path("disputed")).isEmpty();
+            // What one replica has granted, the others know of.
+            assertThat(String.join(
+                            "\n",
+                            federation.run(
+                                    "invites",
+                                    List.of(
+                                            "admin",
+                                            "invite",
+                                            "list",
+                                            "--coordinator",
+                                            federation.folder().toString()))))
+                    .contains("late");
+        }
+    }
+
+    private static void shorten(Federation federation) throws IOException {
+        Path file = federation.folder().resolve("federation.yaml");
+        ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
+        ObjectNode deadlines = settings.putObject("deadlines");
+        for (String phase : List.of("keys", "shares", "confirmation", "reveal")) {
+            deadlines.put(phase, DEADLINE_SECONDS + "s");
+        }
+        deadlines.put("training", "60s");
+        YAML.writeValue(file.toFile(), settings);
+    }
+
+    /// In the attempt in which it was struck, with that many survivors.
+    private void closedAtOnce(Seen struck, int survivors) throws Exception {
+        Seen closed = await(
+                struck.at(),
+                seen -> seen.round() == struck.round() && seen.type() == MessageType.ROUND_CLOSED,
+                "round " + struck.round() + " is closed");
+        assertThat(closed.attempt()).isEqualTo(struck.attempt());
+        Seen sealed = await(
+                0,
+                seen -> seen.type() == MessageType.SURVIVORS_SEALED
+                        && seen.round() == closed.round()
+                        && seen.attempt() == closed.attempt(),
+                "survivors");
+        assertThat(SurvivorsSealed.parse(sealed.envelope().payload()).survivors())
+                .hasSize(survivors);
+    }
+
+    private void pass(Duration time) throws InterruptedException {
+        var _ = tail().await(Integer.MAX_VALUE, seen -> false, time);
+    }
+
+    private Seen await(int from, Predicate<Seen> wanted, String what) throws Exception {
+        Optional<Seen> found = tail().await(from, wanted, STUCK);
+        assertThat(found).as(what).isPresent();
+        return found.orElseThrow();
+    }
+
+    private int size() {
+        return tail().size();
+    }
+
+    private Tail tail() {
+        return Objects.requireNonNull(tail);
+    }
+}
