@@ -75,6 +75,25 @@ class DashboardTest {
     }
 
     @Test
+    void replicaThatStandsBy_saysSo_andEndsWhatItBegan() throws Exception {
+        HttpResponse<Stream<String>> events = Https.client(folder, folder.viewer())
+                .send(request("/dashboard/events").build(), HttpResponse.BodyHandlers.ofLines());
+        ((ShownService) service).standBy(true);
+        try (Stream<String> lines = events.body()) {
+            assertThat(lines.filter(line -> line.contains("id=\"sentence\"")).count())
+                    .as("some, and then no more")
+                    .isLessThan(10);
+            HttpResponse<String> page = get(Https.client(folder, folder.viewer()), "/dashboard");
+            assertThat(page.statusCode()).isEqualTo(503);
+            assertThat(page.body()).contains("<title>north · Sotto</title>", "stands by", "http-equiv=\"refresh\"");
+            assertThat(get(Https.client(folder, folder.viewer()), "/q/metrics").body())
+                    .contains("sotto_director_ready 0.0", "sotto_mean_loss NaN");
+        } finally {
+            ((ShownService) service).standBy(false);
+        }
+    }
+
+    @Test
     void everyAnswer_forbidsWhatAPageDoesNotNeed() throws Exception {
         HttpClient viewer = Https.client(folder, folder.viewer());
         for (String path :
