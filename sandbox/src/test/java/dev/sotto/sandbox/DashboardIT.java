@@ -103,7 +103,7 @@ class DashboardIT {
                     throw e;
                 }
             });
-            Federation federation = enrolled.get(120, TimeUnit.SECONDS);
+            Federation federation = enrolled.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             try (Playwright playwright = Playwright.create(
                             new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
                     Browser browser = browser(playwright, chromium.orElseThrow());
