@@ -108,7 +108,8 @@ class DashboardTest {
                                             + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"))
                     .containsEntry("x-content-type-options", List.of("nosniff"))
                     .containsEntry("referrer-policy", List.of("no-referrer"))
-                    .containsEntry("cache-control", List.of("no-store"));
+                    .containsEntry("cache-control", List.of("no-store"))
+                    .containsKey("date");
         }
     }
 

@@ -389,6 +389,25 @@ class FederationIT {
             refusals.remove("POLICY"); // The bank's own.
             assertThat(refusals).isSubsetOf(HARMLESS);
 
+            // A running agent takes the new one; what is revoked is the member, whichever certificate it shows.
+            byte[] before = Files.readAllBytes(federation.home("bank").resolve("tls.pem"));
+            List<String> renewal =
+                    List.of("cert", "renew", "--home", federation.home("bank").toString(), "--output", "json");
+            assertThat(JSON.readTree(federation.run("renew", renewal).getLast()).path("renewed").asBoolean())
+                    .isTrue();
+            assertThat(federation.home("bank").resolve("tls.pem")).binaryContent().isNotEqualTo(before);
+            JsonNode health = JSON.readTree(federation
+                    .run(
+                            "doctor",
+                            List.of("doctor", "--home", federation.home("bank").toString(), "--output", "json"))
+                    .getLast());
+            for (String check : List.of("certificate", "clock", "coordinator", "broker", "registry", "topics")) {
+                assertThat(health.path("findings"))
+                        .anyMatch(finding -> finding.path("check").asText().equals(check)
+                                && finding.path("level").asText().equals("ok"));
+            }
+            mayRead(federation, "bank", new dev.sotto.schemas.Topics(Federation.ID).control());
+
             federation.run(
                     "revoke",
                     List.of(
@@ -616,6 +635,17 @@ class FederationIT {
         }
         mayNotRead(federation, organisation, topics.leader());
         mayNotRead(federation, organisation, "__transaction_state");
+    }
+
+    private static void mayRead(Federation federation, String organisation, String topic) {
+        Path home = federation.home(organisation);
+        try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(
+                Topics.settings(federation.bootstrap(), home.resolve("tls.pem"), home.resolve("ca.pem")),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer())) {
+            TopicPartition partition = new TopicPartition(topic, 0);
+            assertThat(consumer.beginningOffsets(List.of(partition))).containsKey(partition);
+        }
     }
 
     private static void mayNotRead(Federation federation, String organisation, String topic) {

@@ -187,9 +187,14 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     public void append(RegistryEntry entry) {
         on(() -> {
             Envelope envelope = secrets.identity().sign(entry, registry.head());
+            RegistryEntry.Enrolled before = registry.members().get(entry.organisation());
             enter(envelope, now());
             write(topics.registry(), entry.organisation(), envelope.encode());
-            if (entry instanceof RegistryEntry.Enrolled enrolled) {
+            if (entry instanceof RegistryEntry.Enrolled enrolled
+                    && before != null
+                    && before.generation() == enrolled.generation()) {
+                LOG.infof("%s has a new certificate", enrolled.organisation());
+            } else if (entry instanceof RegistryEntry.Enrolled enrolled) {
                 inboxes.follow(enrolled.organisation());
                 LOG.infof("%s enrolled, generation %d", enrolled.organisation(), enrolled.generation());
             } else {

@@ -1,7 +1,6 @@
 package dev.sotto.coordinator.enrolment;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
-import dev.sotto.coordinator.kafka.Access;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.InvalidKey;
 import dev.sotto.crypto.primitive.Primitives;
@@ -27,6 +26,15 @@ public final class Enrolment {
 
         /// Signs and appends; returns when the entry is in the log.
         void append(RegistryEntry entry);
+    }
+
+    /// Whom the broker lets in.
+    public interface Admission {
+        /// Makes an organisation's topics, and lets its principal use what a member uses.
+        void admit(String organisation, String principal);
+
+        /// Takes everything from a principal.
+        void expel(String principal);
     }
 
     /// What an organisation sends.
@@ -56,7 +64,7 @@ public final class Enrolment {
     private final Primitives primitives;
     private final CertificateAuthority authority;
     private final Invites invites;
-    private final Access access;
+    private final Admission access;
     private final RegistryWriter writer;
     private final Clock clock;
 
@@ -66,7 +74,7 @@ public final class Enrolment {
             Primitives primitives,
             CertificateAuthority authority,
             Invites invites,
-            Access access,
+            Admission access,
             RegistryWriter writer,
             Clock clock) {
         this.federation = federation;
@@ -115,6 +123,40 @@ public final class Enrolment {
             access.expel(before.principal());
         }
         boolean _ = invites.remove(organisation);
+        return new Enrolled(principal, issued.pem());
+    }
+
+    /// Gives a member a new TLS certificate of the same principal. Its entry in the registry is written again, with
+    /// the
+    /// new serial.
+    ///
+    /// @param principal of the certificate that it shows now
+    /// @param csr       DER of PKCS#10
+    /// @param signature by the identity, over [Registry#renewalSigned]
+    /// @throws Refused if that is no member's principal, or the request is not as it must be
+    public synchronized Enrolled renew(String principal, Bytes csr, Bytes signature) throws Refused {
+        RegistryEntry.Enrolled member = writer.registry().members().values().stream()
+                .filter(one -> one.principal().equals(principal))
+                .findFirst()
+                .orElseThrow(() -> new Refused(403, "the certificate CN=" + principal + " is no member's"));
+        Bytes signed = Registry.renewalSigned(federation, member.organisation(), Enc.sha256(csr));
+        if (!primitives.verify(member.identityKey(), signed, signature)) {
+            throw new Refused(400, "signature is not the identity key's over this request");
+        }
+        CertificateAuthority.Issued issued;
+        try {
+            issued = authority.issue(principal, csr, clock.instant());
+        } catch (CertificateAuthority.BadRequest e) {
+            throw new Refused(400, String.valueOf(e.getMessage()));
+        }
+        writer.append(new RegistryEntry.Enrolled(
+                member.organisation(),
+                member.generation(),
+                principal,
+                member.identityKey(),
+                member.deliveryKey(),
+                member.deliverySignature(),
+                issued.serial()));
         return new Enrolled(principal, issued.pem());
     }
 

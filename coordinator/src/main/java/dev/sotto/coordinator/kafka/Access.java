@@ -1,5 +1,6 @@
 package dev.sotto.coordinator.kafka;
 
+import dev.sotto.coordinator.enrolment.Enrolment;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.schemas.Topics;
 import java.util.ArrayList;
@@ -27,7 +28,7 @@ import org.apache.kafka.common.resource.ResourceType;
 /// The federation's topics, and who may read and write them. Creating what is there changes nothing.
 ///
 /// Thread-safe as far as [Admin] is.
-public final class Access {
+public final class Access implements Enrolment.Admission {
     private static final long PATIENCE_SECONDS = 30;
     private static final Map<String, String> EVERY_TOPIC = Map.of(
             // Organisations' clocks differ.
@@ -58,6 +59,7 @@ public final class Access {
 
     /// Creates an organisation's topics, and lets its principal do what a member must do, and nothing
     /// else.
+    @Override
     public void admit(String organisation, String principal) {
         create(topics.inbox(organisation), 1);
         create(topics.updates(organisation), settings.partitions());
@@ -65,6 +67,7 @@ public final class Access {
     }
 
     /// Takes every right from a principal; open connections feel it at their next request.
+    @Override
     public void expel(String principal) {
         await(admin.deleteAcls(List.of(new AclBindingFilter(
                         ResourcePatternFilter.ANY,

@@ -9,6 +9,9 @@ import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
+import java.time.Clock;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Set;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
@@ -22,6 +25,7 @@ public final class Certificates {
     private static final int FIRST = 1000;
 
     private final ObjectMapper json;
+    private final Clock clock = Clock.systemUTC();
 
     /// For CDI.
     public Certificates(ObjectMapper json) {
@@ -36,6 +40,9 @@ public final class Certificates {
         HttpServerRequest request = context.request();
         String path = context.normalizedPath();
         String subject = subject(request.sslSession());
+        // Members compare their clocks with it.
+        context.response()
+                .putHeader("Date", DateTimeFormatter.RFC_1123_DATE_TIME.format(clock.instant().atZone(ZoneOffset.UTC)));
         if (isOpen(path) || subject.equals(ADMIN)) {
             context.next();
         } else if (!isForViewers(path) || !READING.contains(request.method())) {
@@ -50,7 +57,11 @@ public final class Certificates {
     }
 
     private static boolean isOpen(String path) {
-        return path.equals("/enrolment") || path.equals("/q/health") || path.startsWith("/q/health/");
+        // /certificate looks at the certificate itself.
+        return path.equals("/enrolment")
+                || path.equals("/certificate")
+                || path.equals("/q/health")
+                || path.startsWith("/q/health/");
     }
 
     private static boolean isForViewers(String path) {
@@ -61,7 +72,7 @@ public final class Certificates {
     }
 
     /// Of a certificate that this federation's CA issued: others do not get through the handshake.
-    private static String subject(@org.jspecify.annotations.Nullable SSLSession session) {
+    static String subject(@org.jspecify.annotations.Nullable SSLSession session) {
         try {
             Certificate[] chain = session == null ? new Certificate[0] : session.getPeerCertificates();
             return chain.length > 0 && chain[0] instanceof X509Certificate certificate

@@ -77,14 +77,14 @@ public class EnrolmentResource {
                 enrolled.principal());
     }
 
-    private static String text(JsonNode body, String field) throws Refused {
+    static String text(JsonNode body, String field) throws Refused {
         if (!body.path(field).isTextual()) {
             throw new Refused(400, field + " must be a string");
         }
         return body.path(field).asText();
     }
 
-    private static Bytes bytes(JsonNode body, String field) throws Refused {
+    static Bytes bytes(JsonNode body, String field) throws Refused {
         try {
             return Bytes.of(Base64.getDecoder().decode(text(body, field)));
         } catch (IllegalArgumentException e) {

@@ -97,6 +97,13 @@ public record Registry(
         return Enc.of("sotto/1", "enrolment", federation, organisation, tokenHash, csrHash, Enc.sha256(deliveryKey));
     }
 
+    /// What the identity key signs when a member renews its TLS certificate.
+    ///
+    /// @param csrHash SHA-256 of the request for the new one, DER
+    public static Bytes renewalSigned(String federation, String organisation, Bytes csrHash) {
+        return Enc.of("sotto/1", "renewal", federation, organisation, csrHash);
+    }
+
     private static Bytes deliverySigned(String federation, String organisation, Bytes deliveryKey) {
         return Enc.of("sotto/1", "delivery-key", federation, organisation, Enc.sha256(deliveryKey));
     }

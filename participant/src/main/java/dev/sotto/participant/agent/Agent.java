@@ -2,13 +2,18 @@ package dev.sotto.participant.agent;
 
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.participant.enrolment.Renewal;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.kafka.KafkaClients;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.kafka.common.KafkaException;
@@ -23,9 +28,13 @@ import org.apache.kafka.common.errors.ProducerFencedException;
 /// One thread runs it.
 public final class Agent implements AutoCloseable {
     private static final Duration RETRY = Duration.ofSeconds(5);
+    /// Between two tries to renew the certificate.
+    private static final Duration RETRY_RENEWAL = Duration.ofHours(1);
 
     private final Organisation organisation;
     private final KafkaClients kafka;
+    private final Clock clock;
+    private Instant renewal = Instant.MIN;
     private final ExecutorService trainer = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("training").daemon().factory());
 
@@ -40,9 +49,11 @@ public final class Agent implements AutoCloseable {
             boolean keepPlain,
             Primitives primitives,
             Randomness randomness,
-            Events events)
+            Events events,
+            Clock clock)
             throws IOException, InvalidFile {
         this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events);
+        this.clock = clock;
         this.kafka = new KafkaClients(organisation.membership().bootstrapServers(), home.tls(), home.ca());
     }
 
@@ -51,8 +62,11 @@ public final class Agent implements AutoCloseable {
     /// @throws Failed if the broker does not let this organisation in, or another process writes as it
     public void run() throws Failed, IOException, InvalidFile, InterruptedException {
         while (true) {
+            renew();
+            FileTime connected = Files.getLastModifiedTime(organisation.home().tls());
             try (Session session = new Session(organisation, kafka, trainer)) {
-                session.run();
+                session.run(
+                        () -> hasNewCertificate(connected) || !clock.instant().isBefore(renewal));
             } catch (AuthorizationException | AuthenticationException e) {
                 throw kafka.explain(e);
             } catch (ProducerFencedException | InvalidProducerEpochException e) {
@@ -62,6 +76,38 @@ public final class Agent implements AutoCloseable {
                 organisation.events().error("broker", kafka.explain(e).getMessage() + "; trying again");
                 Thread.sleep(RETRY);
             }
+        }
+    }
+
+    private boolean hasNewCertificate(FileTime since) throws IOException {
+        return !Files.getLastModifiedTime(organisation.home().tls()).equals(since);
+    }
+
+    private static Instant later(Instant one, Instant other) {
+        return one.isAfter(other) ? one : other;
+    }
+
+    /// What fails is tried again later: the certificate is still good.
+    private void renew() throws IOException, InvalidFile, InterruptedException {
+        Home home = organisation.home();
+        if (clock.instant().isBefore(renewal)) {
+            return;
+        }
+        Instant due = Renewal.due(home).orElse(Instant.MAX);
+        if (clock.instant().isBefore(due)) {
+            renewal = due;
+            return;
+        }
+        try {
+            new Renewal(organisation.primitives()).renew(home);
+            due = Renewal.due(home).orElse(Instant.MAX);
+            renewal = later(due, clock.instant().plus(RETRY_RENEWAL));
+            organisation
+                    .events()
+                    .tell(organisation.events().event("certificate").put("renewal", renewal.toString()));
+        } catch (Failed e) {
+            organisation.events().error("certificate", "it could not be renewed: " + e.getMessage());
+            renewal = clock.instant().plus(RETRY_RENEWAL);
         }
     }
 

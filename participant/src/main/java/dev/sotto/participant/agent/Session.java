@@ -154,8 +154,14 @@ final class Session implements AutoCloseable {
                 Runtime.getRuntime().availableProcessors());
     }
 
-    /// Takes part until the thread is interrupted.
-    void run() throws IOException, InvalidFile, InterruptedException {
+    /// Whether a session is to end.
+    @FunctionalInterface
+    interface Over {
+        boolean now() throws IOException;
+    }
+
+    /// Takes part until the thread is interrupted, or `over` says so between two attempts.
+    void run(Over over) throws IOException, InvalidFile, InterruptedException {
         tellPeers();
         List<ConsumerRecord<byte[], byte[]>> history = logs.control();
         int open = openAttempt(history);
@@ -189,6 +195,9 @@ final class Session implements AutoCloseable {
             catchUp();
             tellPeers();
             lift();
+            if (state instanceof MemberState.Idle && over.now()) {
+                return;
+            }
         }
         throw new InterruptedException();
     }

@@ -91,7 +91,8 @@ final class RunCommand implements Callable<Integer> {
                         keepPlain,
                         new BouncyCastlePrimitives(),
                         randomness,
-                        told(own))) {
+                        told(own),
+                        Clock.systemUTC())) {
             agent.run();
         }
         return 0;

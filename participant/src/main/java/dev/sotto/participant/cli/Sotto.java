@@ -12,7 +12,8 @@ import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
-/// The command `sotto`. Exit codes: 0 done, 1 it failed, 2 wrong usage, input or environment; 3 of an audit that could
+/// The command `sotto`. Exit codes: 0 done, 1 it failed, 2 wrong usage, input or environment; 3 of an audit that
+/// could
 /// not check everything.
 @Command(
         name = "sotto",
@@ -21,6 +22,8 @@ import picocli.CommandLine.Command;
         version = "sotto 0.1.0-SNAPSHOT",
         subcommands = {
             EnrollCommand.class,
+            CertCommand.class,
+            DoctorCommand.class,
             PeersCommand.class,
             PolicyCommand.class,
             PrivacyCommand.class,

@@ -117,7 +117,7 @@ final class StatusCommand implements Callable<Integer> {
                 .put("broker", membership.bootstrapServers());
         ArrayNode approved = json.putArray("approved");
         Peers.read(own).pinned().keySet().forEach(approved::add);
-        Optional<Instant> ends = own.certificateEnds();
+        Optional<Instant> ends = own.certificate().map(Home.Validity::ends);
         ends.ifPresent(at -> json.put("certificateEnds", at.toString())
                 .put("certificateDays", Duration.between(clock.instant(), at).toDays()));
         boolean running = own.isTaken();

@@ -25,7 +25,10 @@ import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.DateTimeException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.Collection;
 import javax.net.ssl.KeyManager;
@@ -119,6 +122,21 @@ public final class CoordinatorClient {
             throw new Failed("the coordinator refuses: " + json.path("detail").asText("status " + answer.statusCode()));
         }
         return json;
+    }
+
+    /// What the coordinator's clock says, to a second.
+    ///
+    /// @throws Failed if it cannot be reached, or does not say
+    public Instant time() throws Failed, InterruptedException {
+        HttpResponse<String> answer = send(HttpRequest.newBuilder(url.resolve("/q/health/live"))
+                .timeout(PATIENCE)
+                .build());
+        String date = answer.headers().firstValue("Date").orElse("");
+        try {
+            return Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(date));
+        } catch (DateTimeException e) {
+            throw new Failed(url + " answers without the time; is it a coordinator?", e);
+        }
     }
 
     private HttpResponse<String> send(HttpRequest request) throws Failed, InterruptedException {

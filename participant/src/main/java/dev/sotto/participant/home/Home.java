@@ -139,10 +139,13 @@ public record Home(Path path) {
         return path.resolve("plain");
     }
 
-    /// When the TLS certificate ends; nothing if there is none yet.
+    /// When a certificate is valid.
+    public record Validity(Instant begins, Instant ends) {}
+
+    /// When the TLS certificate is valid; nothing if there is none yet.
     ///
     /// @throws InvalidFile if the file holds no certificate
-    public Optional<Instant> certificateEnds() throws IOException, InvalidFile {
+    public Optional<Validity> certificate() throws IOException, InvalidFile {
         if (!Files.exists(tls())) {
             return Optional.empty();
         }
@@ -154,7 +157,9 @@ public record Home(Path path) {
                     .generateCertificate(new ByteArrayInputStream(
                             pem.substring(Math.max(0, begin)).getBytes(StandardCharsets.US_ASCII)));
             if (own instanceof X509Certificate certificate) {
-                return Optional.of(certificate.getNotAfter().toInstant());
+                return Optional.of(new Validity(
+                        certificate.getNotBefore().toInstant(),
+                        certificate.getNotAfter().toInstant()));
             }
         } catch (CertificateException e) {
             // Said below.

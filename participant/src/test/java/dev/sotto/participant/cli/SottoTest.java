@@ -2,6 +2,7 @@ package dev.sotto.participant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.home.Home;
@@ -13,10 +14,14 @@ import java.io.FilterWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -342,6 +347,62 @@ class SottoTest {
         assertThat(err.toString()).contains("--rank is ../examples/openfedllm/dpo-hh-rlhf.yaml's to say");
         assertThat(sotto("inspect")).isEqualTo(2);
         assertThat(err.toString()).contains("--base").contains("--experiment");
+    }
+
+    /// Without a coordinator and a broker; with them it is in `FederationIT`.
+    @Test
+    void doctor_saysWhatIsWrongAndWhatToDo() throws Exception {
+        Path home = folder.resolve("home");
+        assertThat(sotto("doctor", "--home", home)).isEqualTo(1);
+        assertThat(out.toString()).contains("failed   membership", "sotto enroll INVITE", "failed   disk");
+        Home.writeJson(
+                home.resolve("federation.json"),
+                new Membership(
+                        "north",
+                        "acme",
+                        "acme",
+                        "127.0.0.1:1",
+                        "https://127.0.0.1:1",
+                        "A".repeat(43) + "=",
+                        "00".repeat(32)));
+        for (String secret : List.of("identity.key", "delivery.key", "draw.salt")) {
+            Home.writeSecret(home.resolve(secret), "A".repeat(43).concat("=").getBytes(StandardCharsets.US_ASCII));
+        }
+        Files.writeString(home.resolve("policy.yaml"), Policy.TEMPLATE.replace("verify: sample", "verify: maybe"));
+        Files.writeString(home.resolve("participant.yaml"), """
+                base: %s
+                data: %s
+                device: cuda:77
+                """.formatted(BASE.toAbsolutePath(), data(9)));
+        assertThat(sotto("doctor", "--home", home, "--output", "json")).isEqualTo(1);
+        JsonNode findings = new ObjectMapper()
+                .readTree(out.toString().lines().toList().getLast())
+                .path("findings");
+        Map<String, String> levels = new TreeMap<>();
+        findings.forEach(finding ->
+                levels.put(finding.path("check").asText(), finding.path("level").asText()));
+        assertThat(levels)
+                .containsEntry("membership", "ok")
+                .containsEntry("secrets", "ok")
+                .containsEntry("policy", "failed")
+                .containsEntry("settings", "ok")
+                .containsEntry("certificate", "failed")
+                .containsEntry("coordinator", "warning")
+                .containsEntry("clock", "skipped")
+                .containsEntry("broker", "failed")
+                .containsEntry("registry", "skipped")
+                .containsEntry("base", "ok")
+                .containsEntry("device", "failed")
+                .doesNotContainKey("data");
+        assertThat(findings)
+                .allSatisfy(finding -> assertThat(finding.path("todo").asText().isEmpty())
+                        .isEqualTo(List.of("ok", "skipped")
+                                .contains(finding.path("level").asText())));
+        Files.writeString(home.resolve("policy.yaml"), Policy.TEMPLATE);
+        Files.setPosixFilePermissions(home.resolve("identity.key"), PosixFilePermissions.fromString("rw-r--r--"));
+        assertThat(sotto("doctor", "--home", home)).isEqualTo(1);
+        assertThat(out.toString())
+                .contains("failed   secrets", "rw-r--r--", "9 examples, policy.yaml's fewestExamples is 16");
     }
 
     @Test
