@@ -36,6 +36,20 @@ final class RunCommand implements Callable<Integer> {
     private Path dir = Path.of("");
 
     @Option(
+            names = "--log-format",
+            defaultValue = "text",
+            description = "Of the lines on standard error: text, or json, an object a line (default ${DEFAULT-VALUE}).")
+    private LogFormat logFormat = LogFormat.text;
+
+    /// How lines of the log look. In lower case, as they are given.
+    enum LogFormat {
+        /// For people.
+        text,
+        /// For programs.
+        json
+    }
+
+    @Option(
             names = "--replica",
             description = "This process's name among the replicas, [A-Za-z0-9._-]; default: the host's name.")
     private String replica = "";
@@ -50,7 +64,7 @@ final class RunCommand implements Callable<Integer> {
         requireFree(settings.url().getPort());
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
-        configuration(folder, settings, name()).forEach(System::setProperty);
+        configuration(folder, settings, name(), logFormat).forEach(System::setProperty);
         AtomicInteger exitCode = new AtomicInteger();
         Quarkus.run(Application.class, (code, failure) -> exitCode.set(failure == null ? code : 1));
         return exitCode.get();
@@ -101,7 +115,8 @@ final class RunCommand implements Callable<Integer> {
     }
 
     /// What differs from one federation to the next, as Quarkus wants to hear it.
-    static Map<String, String> configuration(Folder folder, Settings settings, String replica) throws IOException {
+    static Map<String, String> configuration(Folder folder, Settings settings, String replica, LogFormat logFormat)
+            throws IOException {
         if (!Files.isReadable(folder.tls())) {
             throw new IOException(folder.tls() + " may not be read");
         }
@@ -112,6 +127,8 @@ final class RunCommand implements Callable<Integer> {
         all.put("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
         all.put("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
         all.put("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+        all.put("quarkus.log.console.json.enabled", String.valueOf(logFormat == LogFormat.json));
+        all.put("quarkus.log.console.json.additional-field.federation.value", settings.federation());
         return all;
     }
 }

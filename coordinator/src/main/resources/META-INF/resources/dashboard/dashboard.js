@@ -20,12 +20,21 @@ function update(before, after) {
   olds.slice(news.length).forEach((node) => node.remove());
 }
 
-const source = new EventSource("/dashboard/events");
-source.addEventListener("message", (event) => {
-  const page = new DOMParser().parseFromString(`<main id="main" tabindex="-1">${event.data}</main>`, "text/html");
-  update(document.getElementById("main"), page.getElementById("main"));
-  say("This page follows the federation.");
-});
-source.addEventListener("error", () => {
-  say(`The coordinator does not answer since ${new Date().toLocaleTimeString()}: this is what it said last.`);
-});
+// A browser gives up by itself only when it was refused; then it is told to go on.
+function listen() {
+  const source = new EventSource("/dashboard/events");
+  source.addEventListener("message", (event) => {
+    const page = new DOMParser().parseFromString(`<main id="main" tabindex="-1">${event.data}</main>`, "text/html");
+    update(document.getElementById("main"), page.getElementById("main"));
+    since = null;
+    say("This page follows the federation.");
+  });
+  source.addEventListener("error", () => {
+    since ??= new Date().toLocaleTimeString();
+    say(`The coordinator does not answer since ${since}: this is what it said last.`);
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+  });
+}
+
+let since = null;
+listen();

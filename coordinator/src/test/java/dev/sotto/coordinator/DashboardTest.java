@@ -75,6 +75,25 @@ class DashboardTest {
     }
 
     @Test
+    void replicaThatStandsBy_saysSo_andEndsWhatItBegan() throws Exception {
+        HttpResponse<Stream<String>> events = Https.client(folder, folder.viewer())
+                .send(request("/dashboard/events").build(), HttpResponse.BodyHandlers.ofLines());
+        ((ShownService) service).standBy(true);
+        try (Stream<String> lines = events.body()) {
+            assertThat(lines.filter(line -> line.contains("id=\"sentence\"")).count())
+                    .as("some, and then no more")
+                    .isLessThan(10);
+            HttpResponse<String> page = get(Https.client(folder, folder.viewer()), "/dashboard");
+            assertThat(page.statusCode()).isEqualTo(503);
+            assertThat(page.body()).contains("<title>north · Sotto</title>", "stands by", "http-equiv=\"refresh\"");
+            assertThat(get(Https.client(folder, folder.viewer()), "/q/metrics").body())
+                    .contains("sotto_director_ready 0.0", "sotto_mean_loss NaN");
+        } finally {
+            ((ShownService) service).standBy(false);
+        }
+    }
+
+    @Test
     void everyAnswer_forbidsWhatAPageDoesNotNeed() throws Exception {
         HttpClient viewer = Https.client(folder, folder.viewer());
         for (String path :
@@ -145,6 +164,31 @@ class DashboardTest {
         assertThat(invite.statusCode()).isEqualTo(403);
         assertThat(new ObjectMapper().readTree(invite.body()).path("detail").asText())
                 .isEqualTo("needs the certificate CN=admin of this federation (admin.pem of its folder)");
+    }
+
+    /// A page elsewhere can make a browser that has the administrator's certificate send a form or plain text, no more.
+    @Test
+    void whatAnyPageMaySend_changesNothing() throws Exception {
+        for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")) {
+            for (String path : List.of("/admin/invites", "/admin/members/acme/revoke")) {
+                HttpResponse<String> answer = Https.client(folder, folder.admin())
+                        .send(
+                                request(path)
+                                        .header("Content-Type", type)
+                                        .POST(HttpRequest.BodyPublishers.ofString("{\"organisation\":\"mallory\"}"))
+                                        .build(),
+                                HttpResponse.BodyHandlers.ofString());
+                assertThat(answer.statusCode()).as(type + " to " + path).isEqualTo(415);
+            }
+        }
+        HttpResponse<String> preflight = Https.client(folder, null)
+                .send(
+                        request("/admin/invites")
+                                .header("Origin", "https://elsewhere.example")
+                                .method("OPTIONS", HttpRequest.BodyPublishers.noBody())
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+        assertThat(preflight.statusCode()).isEqualTo(403);
     }
 
     private int status(HttpClient client, String path) throws Exception {

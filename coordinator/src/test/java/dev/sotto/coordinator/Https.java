@@ -27,7 +27,8 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 import org.jspecify.annotations.Nullable;
 
-/// A federation's folder, made as an operator makes it, for the coordinator under test; and clients for it.
+/// A federation's folder, made as an operator makes it, for the coordinator under test, which logs JSON; and clients
+/// for it.
 public final class Https implements QuarkusTestResourceLifecycleManager {
     private Path home = Path.of("");
 
@@ -60,7 +61,8 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
                 throw new IllegalStateException("init ended with " + code);
             }
             Settings settings = Settings.read(folder.settings());
-            Map<String, String> all = new HashMap<>(RunCommand.configuration(folder, settings, "only"));
+            Map<String, String> all =
+                    new HashMap<>(RunCommand.configuration(folder, settings, "only", RunCommand.LogFormat.json));
             all.put("quarkus.http.test-ssl-port", String.valueOf(port));
             return all;
         } catch (Exception e) {

@@ -15,6 +15,7 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 @Singleton
 public class ShownService extends Service {
     private final Board board = new Board();
+    private volatile boolean standsBy;
 
     /// For CDI.
     public ShownService(
@@ -26,6 +27,11 @@ public class ShownService extends Service {
 
     @Override
     public Optional<Overview> overview() {
-        return Optional.of(new Overview(board, List.of(), true));
+        return standsBy ? Optional.empty() : Optional.of(new Overview(board, List.of(), true));
+    }
+
+    /// Whether it does not even seem to direct.
+    void standBy(boolean now) {
+        standsBy = now;
     }
 }

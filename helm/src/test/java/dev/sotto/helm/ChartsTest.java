@@ -64,7 +64,7 @@ class ChartsTest {
         Path participant = Chart.PARTICIPANT.least();
         return List.of(
                 Arguments.of(Chart.COORDINATOR, coordinator, NONE),
-                Arguments.of(Chart.COORDINATOR, coordinator, Map.of("replicas", 0)),
+                Arguments.of(Chart.COORDINATOR, coordinator, Map.of("replicas", 0, "logFormat", "json")),
                 Arguments.of(
                         Chart.COORDINATOR, coordinator, Map.of("replicas", 3, "podDisruptionBudget.enabled", true)),
                 Arguments.of(
@@ -297,6 +297,7 @@ class ChartsTest {
                 Arguments.of(Chart.COORDINATOR, "replica", 1, "replica"),
                 Arguments.of(Chart.COORDINATOR, "gateway.enabled", true, "parentRefs"),
                 Arguments.of(Chart.COORDINATOR, "strimzi.enabled", true, "clusterName"),
+                Arguments.of(Chart.COORDINATOR, "logFormat", "xml", "logFormat"),
                 Arguments.of(Chart.COORDINATOR, "monitoring.enabled", true, "secretName"),
                 Arguments.of(Chart.COORDINATOR, "monitoring.interval", "often", "interval"),
                 Arguments.of(Chart.COORDINATOR, "service.type", "ExternalName", "type"),

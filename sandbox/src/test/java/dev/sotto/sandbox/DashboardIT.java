@@ -103,7 +103,7 @@ class DashboardIT {
                     throw e;
                 }
             });
-            Federation federation = enrolled.get(120, TimeUnit.SECONDS);
+            Federation federation = enrolled.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
             try (Playwright playwright = Playwright.create(
                             new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
                     Browser browser = browser(playwright, chromium.orElseThrow());
@@ -303,7 +303,7 @@ class DashboardIT {
                 DemoPlan.names(4),
                 3,
                 OptionalInt.empty(),
-                8,
+                5,
                 "fedavg",
                 7,
                 Artefacts.ofThisBuild().demoBase(),

@@ -309,6 +309,8 @@ class FederationIT {
             assertThat(rounds.get(1).path("survivors")).hasSize(3);
             for (JsonNode round : rounds) {
                 assertThat(round.path("attempt").asInt()).isOne();
+                // Of the one closed before the coordinator was killed, from its version's header.
+                assertThat(round.path("meanLoss").isNumber()).isTrue();
             }
             Federation federation = outcome.federation();
             // Its own messages in the log told it what its journal had forgotten: it sent the same bytes again.

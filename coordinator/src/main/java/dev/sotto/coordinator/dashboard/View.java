@@ -179,7 +179,7 @@ public record View(
                         new Fact("Time left", left(current.phaseEndsAt(), now)),
                         new Fact("Opened", Words.ago(current.openedAt(), now)),
                         new Fact("Members", String.valueOf(current.cohort().size())),
-                        new Fact("Needed for a sum", String.valueOf(current.minSurvivors())),
+                        new Fact("Needed in every phase", String.valueOf(current.fewest())),
                         new Fact("From members", Words.bytes(current.bytesUp())),
                         new Fact("To members", Words.bytes(current.bytesDown()))));
     }

@@ -31,8 +31,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/// What an operator sees of the rounds: a fold of the director's decisions and their times. Bytes, losses
-/// and refusals are those that this process saw; after a restart earlier rounds have none.
+/// What an operator sees of the rounds: a fold of the director's decisions and their times. Bytes and refusals are
+/// those that this director saw; after a restart earlier rounds have none.
 ///
 /// Thread-safe.
 public final class Board {
@@ -64,10 +64,10 @@ public final class Board {
 
     /// The open attempt.
     ///
-    /// @param phases       seconds of those that are over, by phase
-    /// @param minSurvivors fewest members in a sum
-    /// @param bytesUp      of all members' messages and chunks
-    /// @param bytesDown    of everything the coordinator wrote, times the members that read it
+    /// @param phases    seconds of those that are over, by phase
+    /// @param fewest    members that every phase needs
+    /// @param bytesUp   of all members' messages and chunks
+    /// @param bytesDown of everything the coordinator wrote, times the members that read it
     public record Current(
             long round,
             long attempt,
@@ -76,12 +76,13 @@ public final class Board {
             @Nullable Instant phaseEndsAt,
             Map<String, Double> phases,
             List<Place> cohort,
-            int minSurvivors,
+            int fewest,
             long bytesUp,
             long bytesDown) {}
 
     /// A closed attempt.
     ///
+    /// @param coordinates  of an update
     /// @param confirmed    survivors that signed that they were told the same
     /// @param phases       seconds by phase
     /// @param meanLoss     weighted mean over the survivors
@@ -91,6 +92,7 @@ public final class Board {
             long round,
             long attempt,
             Instant closedAt,
+            long coordinates,
             List<String> survivors,
             List<Dropped> dropped,
             int confirmed,
@@ -102,7 +104,27 @@ public final class Board {
             @Nullable Long clipped,
             @Nullable Double clippedShare,
             long modelVersion,
-            String modelDigest) {}
+            String modelDigest) {
+        private Round with(Totals totals) {
+            return new Round(
+                    round,
+                    attempt,
+                    closedAt,
+                    coordinates,
+                    survivors,
+                    dropped,
+                    confirmed,
+                    seconds,
+                    phases,
+                    bytesUp,
+                    bytesDown,
+                    totals.meanLoss(),
+                    totals.clipped(),
+                    totals.clipped() / ((double) coordinates * totals.survivors()),
+                    modelVersion,
+                    modelDigest);
+        }
+    }
 
     /// An attempt that was given up.
     ///
@@ -272,7 +294,7 @@ public final class Board {
                     standings.entrySet().stream()
                             .map(entry -> place(entry.getKey(), entry.getValue()))
                             .toList(),
-                    opened.minSurvivors(),
+                    Math.max(opened.threshold(), opened.minSurvivors()),
                     up,
                     down * opened.cohort().size());
         }
@@ -288,10 +310,11 @@ public final class Board {
                     .filter(vector -> !vector.name().equals(Scalars.NAME))
                     .mapToLong(VectorLayout::size)
                     .sum();
-            return new Round(
+            Round made = new Round(
                     opened.round(),
                     opened.attempt(),
                     at,
+                    all,
                     members,
                     List.copyOf(dropped),
                     confirmed,
@@ -299,12 +322,12 @@ public final class Board {
                     seconds(at),
                     up,
                     down * opened.cohort().size(),
-                    totals.map(Totals::meanLoss).orElse(null),
-                    totals.map(Totals::clipped).orElse(null),
-                    totals.map(made -> made.clipped() / ((double) all * made.survivors()))
-                            .orElse(null),
+                    null,
+                    null,
+                    null,
                     closed.version(),
                     closed.modelDigest().hex());
+            return totals.map(made::with).orElse(made);
         }
     }
 
@@ -411,6 +434,11 @@ public final class Board {
         if (open != null) {
             open.totals = Optional.of(made);
         }
+    }
+
+    /// What the sum of a round said of itself that was closed before this director began.
+    synchronized void recalled(long version, Totals made) {
+        rounds.replaceAll(round -> round.modelVersion() == version ? round.with(made) : round);
     }
 
     /// An organisation became a member, with a certificate issued just before.

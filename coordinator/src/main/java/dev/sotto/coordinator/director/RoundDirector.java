@@ -420,7 +420,9 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     /// Reads the present version back from `models`; publishes version 0 if it is not there.
     private void findVersion() throws MalformedMessage {
-        if (versions.find(kafka.readToEnd(topics.models(), settings.partitions()))) {
+        List<ConsumerRecord<byte[], byte[]>> chunks = kafka.readToEnd(topics.models(), settings.partitions());
+        versions.totals(chunks).forEach(board::recalled);
+        if (versions.find(chunks)) {
             return;
         }
         if (versions.expected() != 0) {

@@ -2,10 +2,13 @@ package dev.sotto.coordinator.director;
 
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.mask.RoundContext;
 import dev.sotto.crypto.model.ModelAssembly;
 import dev.sotto.crypto.model.ModelCipher;
+import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.InvalidKey;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
@@ -37,6 +40,7 @@ final class Versions {
     private final Primitives primitives;
     private final Randomness randomness;
     private final Map<Long, Set<String>> keyed = new HashMap<>();
+    private final Map<Long, Sealed> closed = new HashMap<>();
     private ModelVersion present;
     private Sealed sealed;
 
@@ -63,9 +67,10 @@ final class Versions {
     }
 
     /// A round was closed; its version is what [#find] looks for.
-    void closed(RoundClosed closed, long round, long attempt, Bytes t4) {
+    void closed(RoundClosed closing, long round, long attempt, Bytes t4) {
         sealed = new Sealed(
-                closed.version(), closed.modelDigest(), new RoundContext(settings.federation(), round, attempt), t4);
+                closing.version(), closing.modelDigest(), new RoundContext(settings.federation(), round, attempt), t4);
+        closed.put(closing.version(), sealed);
     }
 
     /// Reads the last closed round's version back.
@@ -86,6 +91,28 @@ final class Versions {
             }
         }
         return false;
+    }
+
+    /// What the sums of the closed rounds say of themselves: the first chunk of a version is its header.
+    ///
+    /// @param chunks every record of `models`
+    /// @return by version
+    Map<Long, Totals> totals(List<ConsumerRecord<byte[], byte[]>> chunks) throws MalformedMessage {
+        Map<Long, Totals> totals = new HashMap<>();
+        for (ConsumerRecord<byte[], byte[]> record : chunks) {
+            ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+            Sealed its = closed.get(chunk.version());
+            if (chunk.index() == 0 && its != null) {
+                try (Secret key = key(its)) {
+                    ModelHeader.parse(ModelCipher.open(key, settings.federation(), chunk))
+                            .made()
+                            .ifPresent(made -> totals.put(chunk.version(), made.totals()));
+                } catch (BoxRefused e) {
+                    // Of an attempt that was aborted: another key.
+                }
+            }
+        }
+        return totals;
     }
 
     /// The number of the version that [#find] looks for.
@@ -148,6 +175,10 @@ final class Versions {
     }
 
     private Secret key() {
-        return sealed.context().modelKey(secrets.roundSecret(), sealed.t4());
+        return key(sealed);
+    }
+
+    private Secret key(Sealed of) {
+        return of.context().modelKey(secrets.roundSecret(), of.t4());
     }
 }

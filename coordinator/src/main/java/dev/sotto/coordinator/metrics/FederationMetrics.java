@@ -26,9 +26,8 @@ import org.jspecify.annotations.Nullable;
 /// docs/metrics.md has the table.
 ///
 /// Aggregates only, and no organisation's name. Counters of rounds, attempts, dropouts and phases are folds of the
-/// log
-/// and survive a restart; those of bytes and refused messages begin anew. Each reason has its series from the start,
-/// so that the first increase is seen as one.
+/// log and survive a restart; those of bytes and refused messages begin anew. Each reason has its series from the
+/// start, so that the first increase is seen as one.
 @Singleton
 public final class FederationMetrics implements MeterBinder {
     private static final String OTHER = "OTHER";

@@ -2,12 +2,11 @@ package dev.sotto.coordinator.rest;
 
 import dev.sotto.coordinator.Service;
 import dev.sotto.coordinator.dashboard.View;
-import dev.sotto.coordinator.director.NotDirecting;
-import dev.sotto.coordinator.director.Overview;
 import io.quarkus.qute.CheckedTemplate;
 import io.quarkus.qute.TemplateInstance;
 import io.smallrye.common.annotation.Blocking;
 import io.smallrye.mutiny.Multi;
+import io.vertx.core.http.HttpServerRequest;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -16,6 +15,7 @@ import jakarta.ws.rs.core.Response;
 import java.net.URI;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Optional;
 import org.jboss.resteasy.reactive.RestStreamElementType;
 
 /// `/dashboard`: the federation as a page that keeps itself up to date. [Certificates] guards it.
@@ -41,6 +41,9 @@ public class DashboardResource {
 
         /// What changes in it.
         static native TemplateInstance live(View view);
+
+        /// Of a replica that does not direct.
+        static native TemplateInstance standby(String federation);
     }
 
     /// Leads to the page.
@@ -49,37 +52,53 @@ public class DashboardResource {
         return Response.seeOther(URI.create("/dashboard")).build();
     }
 
-    /// The page.
+    /// The page. A replica that stands by answers 503, and the browser soon asks again, on a new connection, which may
+    /// reach another one.
     @GET
     @Path("/dashboard")
     @Blocking
-    @Produces(MediaType.TEXT_HTML)
-    public TemplateInstance page() {
-        return Templates.page(view());
+    @Produces(MediaType.TEXT_HTML + ";charset=UTF-8")
+    public Response page(HttpServerRequest request) {
+        Optional<View> view = view();
+        if (view.isEmpty()) {
+            closeAfter(request);
+            return Response.status(503)
+                    .entity(Templates.standby(service.settings().federation()).render())
+                    .build();
+        }
+        return Response.ok(Templates.page(view.get()).render()).build();
     }
 
-    /// What changes in it, every second: for as long as the browser listens.
+    /// What changes in it, every second: for as long as the browser listens and this replica directs.
     @GET
     @Path("/dashboard/events")
     @Produces(MediaType.SERVER_SENT_EVENTS)
     @RestStreamElementType(MediaType.TEXT_HTML)
-    public Multi<String> events() {
+    public Multi<String> events(HttpServerRequest request) {
+        closeAfter(request);
         // A browser that does not keep up misses some; the next one says everything.
         return Multi.createFrom()
                 .ticks()
                 .every(PERIOD)
                 .onOverflow()
                 .drop()
-                .map(_ -> Templates.live(view()).render());
+                .map(_ -> view().map(view -> Templates.live(view).render()))
+                .select()
+                .first(Optional::isPresent)
+                .map(Optional::orElseThrow);
     }
 
-    private View view() {
-        Overview seen = service.overview().orElseThrow(NotDirecting::new);
-        return View.of(
-                service.settings().federation(),
-                service.settings().rounds(),
-                seen.board().rounds(),
-                seen.members(),
-                clock.instant());
+    private static void closeAfter(HttpServerRequest request) {
+        request.response().endHandler(_ -> request.connection().close());
+    }
+
+    private Optional<View> view() {
+        return service.overview()
+                .map(seen -> View.of(
+                        service.settings().federation(),
+                        service.settings().rounds(),
+                        seen.board().rounds(),
+                        seen.members(),
+                        clock.instant()));
     }
 }

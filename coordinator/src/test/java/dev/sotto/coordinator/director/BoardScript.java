@@ -121,6 +121,11 @@ public final class BoardScript {
         return decided(new RoundClosed(1, Bytes.zeros(32), Bytes.zeros(32), List.of(), hashes(survivors)));
     }
 
+    /// Closed while another director was there to see the sum.
+    public BoardScript closedUnseen(long version, String... survivors) {
+        return decided(new RoundClosed(version, Bytes.zeros(32), Bytes.zeros(32), List.of(), hashes(survivors)));
+    }
+
     public BoardScript aborted(String reason, String detail) {
         return decided(new RoundAborted(reason, detail, List.of(), List.of(), Optional.empty()));
     }

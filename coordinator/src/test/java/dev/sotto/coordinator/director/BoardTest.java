@@ -2,6 +2,7 @@ package dev.sotto.coordinator.director;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.schemas.MessageType;
 import java.time.Instant;
 import java.util.List;
@@ -46,6 +47,29 @@ class BoardTest {
         assertThat(round.meanLoss()).isEqualTo(1.5);
         assertThat(round.clipped()).isEqualTo(6);
         assertThat(round.clippedShare()).isEqualTo(6.0 / (3 * BoardScript.COORDINATES));
+    }
+
+    /// A director that begins later folds the decisions, and reads the versions' headers.
+    @Test
+    void totals_thatAreRecalled_areThoseOfTheVersionsRound() {
+        script.opened(0, 1, FOUR)
+                .roster(FOUR)
+                .routed(FOUR)
+                .sealed(FOUR)
+                .confirmed(FOUR)
+                .closedUnseen(1, FOUR);
+        script.opened(1, 1, FOUR)
+                .roster(FOUR)
+                .routed(FOUR)
+                .sealed(FOUR)
+                .confirmed(FOUR)
+                .closedUnseen(2, FOUR);
+        assertThat(board.rounds().rounds()).extracting(Board.Round::meanLoss).containsOnlyNulls();
+        board.recalled(2, new Totals(4, 10, 25, 8, 0, 0));
+        board.recalled(7, new Totals(4, 10, 99, 0, 0, 0));
+        assertThat(board.rounds().rounds()).extracting(Board.Round::meanLoss).containsExactly(null, 2.5);
+        assertThat(board.rounds().rounds().getLast().clippedShare()).isEqualTo(8.0 / (4 * BoardScript.COORDINATES));
+        assertThat(board.rounds().rounds().getLast().survivors()).containsExactly(FOUR);
     }
 
     /// The machine decides as soon as the last one has answered; only then the board hears of the answer.
