@@ -391,9 +391,13 @@ class FederationIT {
             byte[] before = Files.readAllBytes(federation.home("bank").resolve("tls.pem"));
             List<String> renewal =
                     List.of("cert", "renew", "--home", federation.home("bank").toString(), "--output", "json");
-            assertThat(JSON.readTree(federation.run("renew", renewal).getLast()).path("renewed").asBoolean())
+            assertThat(JSON.readTree(federation.run("renew", renewal).getLast())
+                            .path("renewed")
+                            .asBoolean())
                     .isTrue();
-            assertThat(federation.home("bank").resolve("tls.pem")).binaryContent().isNotEqualTo(before);
+            assertThat(federation.home("bank").resolve("tls.pem"))
+                    .binaryContent()
+                    .isNotEqualTo(before);
             JsonNode health = JSON.readTree(federation
                     .run(
                             "doctor",

@@ -42,7 +42,10 @@ public final class Certificates {
         String subject = subject(request.sslSession());
         // Members compare their clocks with it.
         context.response()
-                .putHeader("Date", DateTimeFormatter.RFC_1123_DATE_TIME.format(clock.instant().atZone(ZoneOffset.UTC)));
+                .putHeader(
+                        "Date",
+                        DateTimeFormatter.RFC_1123_DATE_TIME.format(
+                                clock.instant().atZone(ZoneOffset.UTC)));
         if (isOpen(path) || subject.equals(ADMIN)) {
             context.next();
         } else if (!isForViewers(path) || !READING.contains(request.method())) {
