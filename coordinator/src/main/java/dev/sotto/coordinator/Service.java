@@ -15,6 +15,7 @@ import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
 import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.coordinator.slots.Slots;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
@@ -63,6 +64,7 @@ public class Service {
             Executors.newSingleThreadExecutor(Thread.ofPlatform().name("terms").factory());
     private final Office<Term> office;
     private final Lease lease;
+    private final Slots slots;
 
     /// Reads the folder.
     ///
@@ -88,10 +90,19 @@ public class Service {
                 kafka.member(settings.topics().leaderGroup(), replica),
                 settings.topics().leader(),
                 office);
+        this.slots = new Slots(
+                settings,
+                kafka,
+                primitives,
+                secrets.identity(),
+                secrets.roundSecret(),
+                replica,
+                cause -> end(replica, cause));
     }
 
-    /// Waits to direct.
+    /// Takes its share of the slots, and waits to direct.
     public void start() {
+        slots.start();
         lease.start();
     }
 
@@ -134,6 +145,7 @@ public class Service {
     /// Whether the other replicas know this one, and, if it directs, time passes.
     public boolean isReady() {
         return lease.isJoined()
+                && slots.isJoined()
                 && office.present().map(term -> term.director().isReady()).orElse(true);
     }
 
@@ -189,6 +201,7 @@ public class Service {
         terms.shutdown();
         boolean _ = terms.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
         lease.close();
+        slots.close();
         admin.close();
         secrets.close();
     }

@@ -286,7 +286,7 @@ class ChartsTest {
     /// Chart, a value, what it is set to, and a word of the message.
     static List<Arguments> refused() {
         return List.of(
-                Arguments.of(Chart.COORDINATOR, "replicas", 6, "replicas"),
+                Arguments.of(Chart.COORDINATOR, "replicas", 257, "replicas"),
                 Arguments.of(Chart.COORDINATOR, "secretName", "", "secretName"),
                 Arguments.of(Chart.COORDINATOR, "image.repository", "", "repository"),
                 Arguments.of(Chart.COORDINATOR, "image.tag", "a b", "tag"),

@@ -632,7 +632,8 @@ class FederationIT {
 
     private static String type(String topic, byte[] value) {
         String last = topic.substring(topic.lastIndexOf('.') + 1);
-        if (!topic.startsWith("sotto.") || Set.of("models", "leader", "invites").contains(last)) {
+        if (!topic.startsWith("sotto.")
+                || Set.of("models", "leader", "invites", "slots").contains(last)) {
             return last;
         }
         try {

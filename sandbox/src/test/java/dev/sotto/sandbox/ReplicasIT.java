@@ -24,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -63,36 +64,10 @@ class ReplicasIT {
 
     @Test
     void directors_thatAreKilledPausedOrAllAway_leaveEveryRoundWithOneVersion() throws Exception {
-        Path output = folder.resolve("demo");
-        Demo.clear(output);
-        DemoPlan plan = new DemoPlan(
-                DemoPlan.names(4),
-                1000,
-                OptionalInt.empty(),
-                2,
-                "fedavg",
-                7,
-                Artefacts.ofThisBuild().demoBase(),
-                List.of(),
-                output,
-                4,
-                128,
-                0.003,
-                DemoPlan.Learning.ALPACA);
-        try (Supervisor supervisor =
-                new Supervisor(Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"))) {
-            BrokerHost host = Brokers.broker(supervisor, output.resolve("broker"), List.of());
-            broker = host;
-            Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
-            Federation federation = new Demo(plan, Artefacts.ofThisBuild(), supervisor, host, display)
-                    .begin(ReplicasIT::shorten, made -> {})
-                    .federation();
+        DemoPlan plan = plan("fedavg");
+        try (Supervisor supervisor = supervisor(plan)) {
+            Federation federation = begin(plan, supervisor, ReplicasIT::shorten);
             Child second = federation.startReplica("second");
-            Map<String, Object> operator = Topics.settings(
-                    host.bootstrap(),
-                    federation.folder().resolve("tls.pem"),
-                    federation.folder().resolve("ca.pem"));
-            tail = new Tail(operator, new dev.sotto.schemas.Topics(Federation.ID), plan.organisations());
 
             // Killed in mid-round: the standby goes on with it. What is asked of it meanwhile waits for that.
             Seen struck = await(0, seen -> seen.type() == MessageType.UPDATE_MANIFEST, "a manifest");
@@ -129,7 +104,7 @@ class ReplicasIT {
             closedAtOnce(struck, 4);
 
             Kept.nothingTwice(tail());
-            Kept.versionsAreWhole(tail(), operator);
+            Kept.versionsAreWhole(tail(), operator(federation));
             assertThat(federation.status().path("disputed")).isEmpty();
             // What one replica has granted, the others know of.
             assertThat(String.join(
@@ -144,6 +119,105 @@ class ReplicasIT {
                                             federation.folder().toString()))))
                     .contains("late");
         }
+    }
+
+    /// Three chunks in three slots, of an adapter and of SCAFFOLD's vector. Each member recomputes each round as a
+    /// whole.
+    @Test
+    void replicas_thatShareTheChunks_makeEachVersionOnce_alsoWhenOneIsKilledOrJoins() throws Exception {
+        DemoPlan plan = plan("scaffold");
+        try (Supervisor supervisor = supervisor(plan)) {
+            Federation federation = begin(plan, supervisor, made -> {
+                shorten(made);
+                made.run(
+                        "layout-wide",
+                        List.of(
+                                "layout",
+                                "--base",
+                                plan.base().toString(),
+                                "--rank",
+                                "44",
+                                "--output-file",
+                                made.folder().resolve("adapter-layout.json").toString()));
+                Path file = made.folder().resolve("federation.yaml");
+                ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
+                settings.put("partitions", 3);
+                ((ObjectNode) settings.path("aggregation")).put("ringBits", 32);
+                // Members first recompute the round before, which is many times the demo's.
+                ((ObjectNode) settings.path("deadlines")).put("keys", "30s");
+                YAML.writeValue(file.toFile(), settings);
+            });
+            List<Child> replicas = new ArrayList<>(List.of(federation.coordinator()));
+            for (String name : List.of("second", "third")) {
+                replicas.add(federation.startReplica(name));
+                // A slot has moved to it by the end of a round.
+                closedAtOnce(await(size(), seen -> seen.type() == MessageType.SHARES_ROUTED, "a round in training"), 4);
+            }
+            for (Child replica : replicas) {
+                assertThat(Files.readString(replica.log())).contains("chunks of version");
+            }
+
+            // Killed while members deliver: its slot moves to another one.
+            Seen struck = await(size(), seen -> seen.type() == MessageType.UPDATE_MANIFEST, "a manifest");
+            supervisor.forget(replicas.getLast());
+            replicas.getLast().kill();
+            closedAtOnce(struck, 4);
+
+            // Back in mid-round: slots move to it.
+            await(size(), seen -> seen.type() == MessageType.ROSTER_SEALED, "a round");
+            struck = await(size(), seen -> seen.type() == MessageType.SHARES_ROUTED, "a round in training");
+            var _ = federation.startReplica("third");
+            closedAtOnce(struck, 4);
+            closedAtOnce(await(size(), seen -> seen.type() == MessageType.SHARES_ROUTED, "a round in training"), 4);
+
+            Kept.nothingTwice(tail());
+            Kept.versionsAreWhole(tail(), operator(federation));
+            Kept.chunksAreThereOnce(operator(federation));
+            assertThat(federation.status().path("disputed")).isEmpty();
+        }
+    }
+
+    private DemoPlan plan(String algorithm) throws Exception {
+        Path output = folder.resolve("demo");
+        Demo.clear(output);
+        return new DemoPlan(
+                DemoPlan.names(4),
+                1000,
+                OptionalInt.empty(),
+                2,
+                algorithm,
+                7,
+                Artefacts.ofThisBuild().demoBase(),
+                List.of(),
+                output,
+                4,
+                128,
+                0.003,
+                DemoPlan.Learning.ALPACA);
+    }
+
+    private static Supervisor supervisor(DemoPlan plan) {
+        return new Supervisor(
+                Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()),
+                plan.output().resolve("logs"));
+    }
+
+    private Federation begin(DemoPlan plan, Supervisor supervisor, Demo.Preparation made) throws Exception {
+        BrokerHost host = Brokers.broker(supervisor, plan.output().resolve("broker"), List.of());
+        broker = host;
+        Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
+        Federation federation = new Demo(plan, Artefacts.ofThisBuild(), supervisor, host, display)
+                .begin(made, enrolled -> {})
+                .federation();
+        tail = new Tail(operator(federation), new dev.sotto.schemas.Topics(Federation.ID), plan.organisations());
+        return federation;
+    }
+
+    private static Map<String, Object> operator(Federation federation) {
+        return Topics.settings(
+                federation.bootstrap(),
+                federation.folder().resolve("tls.pem"),
+                federation.folder().resolve("ca.pem"));
     }
 
     private static void shorten(Federation federation) throws IOException {

@@ -59,6 +59,16 @@ public record Topics(String federation) {
         return prefix() + "invites";
     }
 
+    /// Who owns which partition number, and what became of the chunks there, read by coordinators only.
+    public String slots() {
+        return prefix() + "slots";
+    }
+
+    /// The consumer group that shares the partitions of [#slots()].
+    public String slotsGroup() {
+        return slots();
+    }
+
     /// The consumer group that shares the partition of [#leader()]: who has it, directs.
     public String leaderGroup() {
         return leader();

@@ -18,10 +18,10 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
-import org.jspecify.annotations.Nullable;
 
-/// What members say: every inbox from its beginning, so that a new director hears what the last one heard, on a
-/// thread of its own.
+/// What members say, and what the slots tell: every inbox and `slots` from their beginnings, so that a new director
+/// hears
+/// what the last one heard, on a thread of its own.
 ///
 /// Its methods may be called from any thread and return at once.
 final class Inboxes implements AutoCloseable {
@@ -40,6 +40,7 @@ final class Inboxes implements AutoCloseable {
     }
 
     private final Topics topics;
+    private final int slots;
     private final Supplier<Consumer<byte[], byte[]>> readers;
     private final Listener listener;
     private final BlockingQueue<String> joining = new LinkedBlockingQueue<>();
@@ -47,8 +48,9 @@ final class Inboxes implements AutoCloseable {
     private final AtomicBoolean behind = new AtomicBoolean(true);
     private volatile boolean closed;
 
-    Inboxes(Topics topics, Supplier<Consumer<byte[], byte[]>> readers, Listener listener) {
+    Inboxes(Topics topics, int slots, Supplier<Consumer<byte[], byte[]>> readers, Listener listener) {
         this.topics = topics;
+        this.slots = slots;
         this.readers = readers;
         this.listener = listener;
         this.thread = Thread.ofPlatform().name("inboxes").unstarted(this::run);
@@ -83,7 +85,12 @@ final class Inboxes implements AutoCloseable {
     private void run() {
         Set<TopicPartition> assigned = new HashSet<>();
         try (var reader = readers.get()) {
-            join(reader, assigned, joining.poll());
+            for (int slot = 0; slot < slots; slot++) {
+                assigned.add(new TopicPartition(topics.slots(), slot));
+            }
+            reader.assign(assigned);
+            reader.seekToBeginning(assigned);
+            join(reader, assigned);
             Map<TopicPartition, Long> ends = new HashMap<>();
             boolean waited = false;
             while (!closed) {
@@ -91,30 +98,25 @@ final class Inboxes implements AutoCloseable {
                     ends.putAll(reader.endOffsets(assigned));
                     waited = true;
                 }
-                if (!assigned.isEmpty()) {
-                    reader.poll(POLL).forEach(listener::said);
-                }
+                reader.poll(POLL).forEach(listener::said);
                 ends.keySet().removeIf(inbox -> reader.position(inbox) >= Objects.requireNonNull(ends.get(inbox)));
                 if (waited && ends.isEmpty()) {
                     waited = false;
                     listener.heard();
                 }
-                join(
-                        reader,
-                        assigned,
-                        assigned.isEmpty() ? joining.poll(POLL.toMillis(), TimeUnit.MILLISECONDS) : joining.poll());
+                join(reader, assigned);
             }
-        } catch (InterruptedException | InterruptException e) {
+        } catch (InterruptException e) {
             Thread.currentThread().interrupt();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             if (!closed) {
                 listener.failed(e);
             }
         }
     }
 
-    private void join(Consumer<byte[], byte[]> reader, Set<TopicPartition> assigned, @Nullable String first) {
-        for (String organisation = first; organisation != null; organisation = joining.poll()) {
+    private void join(Consumer<byte[], byte[]> reader, Set<TopicPartition> assigned) {
+        for (String organisation = joining.poll(); organisation != null; organisation = joining.poll()) {
             TopicPartition inbox = new TopicPartition(topics.inbox(organisation), 0);
             if (assigned.add(inbox)) {
                 reader.assign(assigned);

@@ -69,12 +69,12 @@ public final class Office<T extends AutoCloseable> implements Lease.Holder {
     }
 
     @Override
-    public void held() {
+    public void held(int partition) {
         next(this::begin);
     }
 
     @Override
-    public void lost() {
+    public void lost(int partition) {
         next(() -> end("the lease is lost"));
     }
 
@@ -89,6 +89,7 @@ public final class Office<T extends AutoCloseable> implements Lease.Holder {
         }
         end("a new term begins");
         long number = ++terms;
+        LOG.info("this replica has the lease, and takes over");
         try {
             term = Optional.of(beginning.begin(cause -> next(() -> {
                 // An earlier term's last words change nothing.

@@ -45,7 +45,7 @@ final class Recipe {
     RoundOpened opened(
             Chain chain,
             List<String> eligible,
-            ModelVersion version,
+            Versions.Present version,
             Bytes nonce,
             Bytes keyId,
             Bytes roundKey,
@@ -85,7 +85,7 @@ final class Recipe {
                 settings.deadlines(),
                 settings.adapter().baseModelDigest(),
                 version.version(),
-                version.digest(settings.federation()),
+                version.digest(),
                 plan,
                 keyId,
                 roundKey,

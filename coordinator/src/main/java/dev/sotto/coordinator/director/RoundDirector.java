@@ -4,10 +4,12 @@ import dev.sotto.coordinator.enrolment.Enrolment;
 import dev.sotto.coordinator.kafka.KafkaClients;
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.coordinator.slots.Decisions;
+import dev.sotto.coordinator.slots.SlotCipher;
+import dev.sotto.coordinator.slots.SlotRecord;
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.Totals;
-import dev.sotto.crypto.model.ModelHeader;
-import dev.sotto.crypto.model.ModelVersion;
+import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
@@ -23,6 +25,8 @@ import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Refusal;
 import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.crypto.secagg.Routed;
+import dev.sotto.crypto.secagg.Sample;
+import dev.sotto.crypto.secagg.SumPart;
 import dev.sotto.crypto.secagg.UnmaskedSum;
 import dev.sotto.crypto.secagg.Unmasker;
 import dev.sotto.crypto.secagg.Unmasking;
@@ -80,7 +84,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private static final Duration TICK = Duration.ofMillis(100);
     private static final Duration ALIVE = Duration.ofSeconds(10);
     /// Without a tick for that long, others may have said what it has not heard.
-    private static final Duration HELD_UP = Duration.ofSeconds(1);
+    private static final Duration HELD_UP = Duration.ofSeconds(3);
     private static final Duration BACK_OFF = Duration.ofSeconds(2);
     private static final int MOST_BACK_OFFS = 15;
     private static final int FEWEST = 3;
@@ -98,7 +102,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private final Versions versions;
     private final Board board = new Board();
     private final Inboxes inboxes;
-    private final Aggregator aggregator;
+    private final Tally tally = new Tally();
     private final ScheduledExecutorService thread = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("director").factory());
 
@@ -115,8 +119,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private Instant notBefore = Instant.MIN;
     private Duration brokerAhead = Duration.ZERO;
     private boolean following;
+    private Bytes question = Bytes.EMPTY;
+    private Bytes lastCall = Bytes.EMPTY;
+    private boolean heard;
     private boolean caughtUp;
-    private Optional<Unmasker> unmasking = Optional.empty();
+    private Optional<Unmasking> summing = Optional.empty();
     private final AtomicBoolean stopped = new AtomicBoolean();
     private volatile Instant lastTick = Instant.MIN;
 
@@ -143,13 +150,12 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         this.clock = clock;
         this.fatal = fatal;
         this.recipe = new Recipe(settings);
-        this.versions = new Versions(settings, secrets, primitives, randomness, recipe.firstVersion());
+        this.versions = new Versions(settings, secrets, primitives, randomness, recipe);
         registries.put(registry.head(), registry);
         this.directory =
                 registry.directory(settings.federation(), secrets.identity().key());
         this.machine = machine(directory);
-        this.inboxes = new Inboxes(topics, kafka::reader, new Heard());
-        this.aggregator = new Aggregator(primitives, topics, settings.partitions(), kafka::reader, new Chunks());
+        this.inboxes = new Inboxes(topics, settings.partitions(), kafka::reader, new Heard());
     }
 
     private Director machine(Directory of) {
@@ -165,12 +171,25 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     public void start() {
         on(() -> {
             fold();
-            aggregator.start();
+            ask();
             inboxes.start(registry.members().keySet());
             return true;
         });
+        recall();
         var _ = thread.scheduleWithFixedDelay(
                 () -> later(this::tick), TICK.toMillis(), TICK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /// For the board alone, beside everything else: nothing waits for what earlier sums said.
+    private void recall() {
+        Runnable recall = on(() -> versions.recall(kafka, board::recalled, stopped::get));
+        Thread.ofPlatform().name("recall").daemon().start(() -> {
+            try {
+                recall.run();
+            } catch (RuntimeException e) {
+                LOG.debugf("the board lacks what earlier rounds' sums said: %s", e.getMessage());
+            }
+        });
     }
 
     @Override
@@ -230,31 +249,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
         @Override
         public void heard() {
-            // Every manifest that is there is followed by now.
-            aggregator.caughtUp(() -> later(() -> {
-                caughtUp = true;
-                lastTick = clock.instant();
-            }));
-        }
-
-        @Override
-        public void failed(Throwable cause) {
-            fail(cause);
-        }
-    }
-
-    private final class Chunks implements Aggregator.Listener {
-        @Override
-        public void delivered(String organisation, Bytes manifestHash) {
             later(() -> {
-                board.delivered(organisation);
-                step(new Input.Delivered(organisation, manifestHash), now());
+                heard = true;
+                count();
             });
-        }
-
-        @Override
-        public void received(String organisation, long bytes) {
-            board.bytesUp(bytes);
         }
 
         @Override
@@ -274,13 +272,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             }
         }
         inboxes.close();
-        aggregator.close();
         try {
             boolean _ = thread.awaitTermination(2, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
-        unmasking.ifPresent(Unmasker::close);
     }
 
     private <T> T on(Callable<T> task) {
@@ -311,7 +307,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                     if (!stopped.get()) {
                         task.run();
                     }
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | Error e) {
                     fail(e);
                 }
             });
@@ -341,7 +337,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             }
         }
         List<ConsumerRecord<byte[], byte[]>> log = kafka.readToEnd(topics.leader(), 1);
-        int open = openAttempt(log);
+        int open = Decisions.openAttempt(log);
         for (int i = 0; i < log.size(); i++) {
             Decided decided = Decided.parse(Bytes.of(log.get(i).value()));
             Instant at = Instant.ofEpochMilli(log.get(i).timestamp());
@@ -361,24 +357,6 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                         ? "no round yet"
                         : "round " + chain.round() + " attempt " + chain.attempt()
                                 + (chain.open() ? " is open" : chain.closed() ? " is closed" : " was aborted"));
-        routed().ifPresent(routed -> aggregator.begin(routed.roster().opened(), directory, opened));
-    }
-
-    /// Where the attempt begins that has not ended, or ended with a complaint that is not judged; else the
-    /// log's size.
-    private static int openAttempt(List<ConsumerRecord<byte[], byte[]>> log) throws MalformedMessage {
-        int open = log.size();
-        for (int i = 0; i < log.size(); i++) {
-            Decided decided = Decided.parse(Bytes.of(log.get(i).value()));
-            switch (decided.type()) {
-                case ROUND_OPENED -> open = i;
-                case ROUND_CLOSED -> open = log.size();
-                case ROUND_ABORTED ->
-                    open = Director.isComplaint(RoundAborted.parse(decided.payload())) ? open : log.size();
-                default -> {}
-            }
-        }
-        return open;
     }
 
     /// The decision U2 names shares by their hash: the machine must have seen them. Everything else that
@@ -420,16 +398,15 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     /// Reads the present version back from `models`; publishes version 0 if it is not there.
     private void findVersion() throws MalformedMessage {
-        List<ConsumerRecord<byte[], byte[]>> chunks = kafka.readToEnd(topics.models(), settings.partitions());
-        versions.totals(chunks).forEach(board::recalled);
-        if (versions.find(chunks)) {
+        if (versions.find(kafka)) {
             return;
         }
-        if (versions.expected() != 0) {
-            throw new IllegalStateException(topics.models() + " lacks chunks of version " + versions.expected()
+        long version = versions.present().version();
+        if (version != 0) {
+            throw new IllegalStateException(topics.models() + " lacks the header of version " + version
                     + ", which the last closed round made, or round-secret.key is another one");
         }
-        writeAll(versions.chunks());
+        brokerAhead = Duration.between(clock.instant(), writer.<RuntimeException>write(versions::first));
     }
 
     // ---- the machine ----
@@ -456,11 +433,6 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                 opened = at;
             }
             after(message, head);
-            if (following
-                    && state.phase() instanceof Phase.Updates updates
-                    && message.type() == MessageType.SHARES_ROUTED) {
-                aggregator.begin(updates.routed().roster().opened(), directory, opened);
-            }
             report(message);
         }
         for (Output output : next.outputs()) {
@@ -495,7 +467,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         Chain chain = state.chain();
         switch (message) {
             case RoundClosed closed -> {
-                versions.closed(closed, chain.round(), chain.attempt(), before);
+                versions.closed(closed, chain.round(), chain.attempt(), before, opened);
                 if (chain.round() + 1 >= settings.rounds()) {
                     board.finish();
                 }
@@ -580,51 +552,25 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         LOG.warnf("%s has published evidence against this coordinator: %s", disputed.member(), disputed.reason());
     }
 
+    /// The slots rebuild the seeds themselves: here they only had to be there.
     private void unmask(Unmasking confirmed, Unmasker unmasker) {
+        unmasker.close();
         board.summing(now());
-        unmasking = Optional.of(unmasker);
-        var _ = aggregator
-                .finish(confirmed.survivors(), unmasker, versions.present(), serverStep(confirmed))
-                .whenComplete((summed, failure) -> later(() -> {
-                    unmasker.close();
-                    unmasking = Optional.empty();
-                    if (failure instanceof AggregateOutOfRange) {
-                        step(new Input.Abort("AggregateOutOfRange", text(failure), List.of()), now());
-                    } else if (failure != null) {
-                        throw new IllegalStateException(failure);
-                    } else {
-                        publish(confirmed, summed);
-                    }
-                }));
+        summing = Optional.of(confirmed);
+        count();
     }
 
-    private UnmaskedSum.ServerStep serverStep(Unmasking confirmed) {
-        Bytes head = confirmed.survivors().routed().roster().opened().message().registryHead();
-        int members = Objects.requireNonNull(registries.get(head)).members().size();
-        return (adapter, decoded, vectors, round) ->
-                settings.optimizer().step(adapter, decoded, vectors, round, members);
-    }
-
-    private static String text(Throwable failure) {
-        return Objects.requireNonNullElse(failure.getMessage(), failure.toString());
-    }
-
-    /// The version and its keys first, then what says that they are there.
-    private void publish(Unmasking confirmed, Aggregator.Summed summed) {
+    /// The version's chunks are there; its header and its keys, then what says so.
+    private void publish(Unmasking confirmed, Totals totals, List<SumPart> parts) {
         Chain chain = state.chain();
-        ModelVersion next = summed.next();
-        versions.made(next, chain.round(), chain.attempt(), confirmed.t4());
-        List<Writer.Entry> chunks = versions.chunks();
-        writeAll(chunks);
-        chunks.forEach(chunk -> board.bytesDown(chunk.value().size()));
+        SumPart.Whole whole = SumPart.whole(
+                confirmed.survivors(), totals, parts, versions.present().version() + 1, versions.vectors());
+        writeAll(List.of(versions.made(
+                whole.header(), whole.modelDigest(), chain.round(), chain.attempt(), confirmed.t4(), opened)));
+        board.bytesDown(Float.BYTES * whole.header().coordinates());
         giveKeys(registry.members().keySet());
-        board.summed(next.header().made().map(ModelHeader.Made::totals).orElse(new Totals(0, 0, 0, 0, 0, 0)));
-        step(
-                new Input.Close(
-                        next.version(),
-                        next.digest(settings.federation()),
-                        summed.sum().digest()),
-                now());
+        board.summed(totals);
+        step(new Input.Close(versions.present().version(), whole.modelDigest(), whole.aggregateDigest()), now());
     }
 
     private void giveKeys(Collection<String> receivers) {
@@ -635,7 +581,12 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     // ---- what members send ----
 
-    private void take(ConsumerRecord<byte[], byte[]> record) {
+    private void take(ConsumerRecord<byte[], byte[]> record) throws MalformedMessage {
+        if (record.topic().equals(topics.slots()) && record.value() != null) {
+            tally.take(SlotRecord.parse(Bytes.of(record.value())));
+            count();
+            return;
+        }
         if (!record.topic().startsWith(topics.inboxPrefix()) || record.value() == null) {
             return;
         }
@@ -663,36 +614,83 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         } else if (state.chain().open() && !at.isBefore(opened)) {
             board.bytesUp(record.value().length);
             int silent = state.silent().size();
-            follow(envelope);
             step(new Input.Received(envelope), now());
             board.seen(organisation, envelope.type());
+            if (envelope.type() == MessageType.UPDATE_MANIFEST) {
+                count();
+            }
             if (state.silent().size() > silent) {
                 declined(organisation, envelope);
             }
         }
     }
 
-    /// The aggregator needs every manifest, also after a restart in a later phase.
-    private void follow(Envelope envelope) {
-        Optional<Routed> routed = routed();
-        if (envelope.type() == MessageType.UPDATE_MANIFEST && routed.isPresent()) {
+    // ---- what the slots tell ----
+
+    /// Asks what has been delivered by now, and hears what members have said by now.
+    private void ask() {
+        question = randomness.bytes(32);
+        heard = false;
+        caughtUp = false;
+        write(topics.slots(), "Asked", new SlotRecord.Asked(question).encode());
+        inboxes.catchUp();
+    }
+
+    /// Takes up what the slots, together, have told.
+    private void count() {
+        if (state.phase() instanceof Phase.Updates updates) {
+            Bytes t2 = updates.routed().t2();
+            tally.delivered(t2, slots(updates.routed())).forEach((member, manifest) -> {
+                Manifest claimed = updates.manifests().get(member);
+                if (!updates.delivered().containsKey(member)
+                        && claimed != null
+                        && claimed.hash().equals(manifest)) {
+                    board.delivered(member);
+                    board.bytesUp(tally.bytes(t2, member));
+                    step(new Input.Delivered(member, manifest), now());
+                }
+            });
+        }
+        if (!caughtUp
+                && heard
+                && (!(state.phase() instanceof Phase.Updates updates)
+                        || tally.hasAnswered(question, updates.routed().t2(), slots(updates.routed())))) {
+            caughtUp = true;
+            lastTick = clock.instant();
+        }
+        summing.ifPresent(this::sum);
+    }
+
+    private void sum(Unmasking confirmed) {
+        Optional<String> failed = tally.failed(confirmed.t4());
+        Optional<Bytes> scalars = tally.scalars(confirmed.t4());
+        Optional<List<Bytes>> parts =
+                tally.parts(confirmed.t4(), slots(confirmed.survivors().routed()));
+        if (failed.isPresent()) {
+            summing = Optional.empty();
+            step(new Input.Abort("AggregateOutOfRange", failed.get(), List.of()), now());
+        } else if (scalars.isPresent() && parts.isPresent()) {
+            summing = Optional.empty();
             try {
-                aggregator.follow(Manifest.verify(primitives, directory, routed.get(), envelope));
-            } catch (PeerMisbehaved e) {
-                // The machine says so.
+                Bytes packed = SlotCipher.openScalars(secrets.roundSecret(), confirmed, scalars.get());
+                List<SumPart> told = new ArrayList<>();
+                for (int slot = 0; slot < parts.get().size(); slot++) {
+                    told.add(SumPart.parse(SlotCipher.openPart(
+                            secrets.roundSecret(), confirmed, slot, parts.get().get(slot))));
+                }
+                publish(confirmed, UnmaskedSum.totals(confirmed.survivors(), packed), told);
+            } catch (AggregateOutOfRange | BoxRefused | MalformedMessage e) {
+                throw new IllegalStateException(
+                        topics.slots() + " holds what no replica with this round-secret.key wrote", e);
             }
         }
     }
 
-    private Optional<Routed> routed() {
-        return switch (state.phase()) {
-            case Phase.Updates updates -> Optional.of(updates.routed());
-            case Phase.Confirmation confirmation ->
-                Optional.of(confirmation.survivors().routed());
-            case Phase.Reveal reveal ->
-                Optional.of(reveal.unmasking().survivors().routed());
-            default -> Optional.empty();
-        };
+    /// How many slots have chunks.
+    private int slots(Routed routed) {
+        return new Sample.All()
+                .partitions(routed.roster().opened().message(), settings.partitions())
+                .size();
     }
 
     private void declined(String organisation, Envelope envelope) {
@@ -733,9 +731,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         }
         boolean heldUp = isHeldUp();
         lastTick = clock.instant();
-        if (heldUp) {
-            caughtUp = false;
-            inboxes.catchUp();
+        if (heldUp || isLastCall()) {
+            ask();
             return;
         }
         if (state.phase() instanceof Phase.Between) {
@@ -743,6 +740,17 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         } else {
             step(new Input.Tick(), now());
         }
+    }
+
+    /// Before time is up for members that deliver, once: a slot may be on its way to another replica.
+    private boolean isLastCall() {
+        if (state.phase() instanceof Phase.Updates updates
+                && !brokerTime().isBefore(updates.ends())
+                && !updates.routed().t2().equals(lastCall)) {
+            lastCall = updates.routed().t2();
+            return true;
+        }
+        return false;
     }
 
     private void open() {
@@ -786,15 +794,22 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         return clock.instant().isAfter(lastTick.plus(HELD_UP));
     }
 
-    /// The broker's time, by which deadlines run; before it has caught up, none is reached.
+    /// The broker's time, by which deadlines run. None is reached before it has caught up, nor, by members that
+    /// deliver, before the last call.
     private Instant now() {
-        Instant now = clock.instant().plus(brokerAhead);
-        return caughtUp && !isHeldUp()
+        Instant now = brokerTime();
+        boolean called = !(state.phase() instanceof Phase.Updates updates)
+                || updates.routed().t2().equals(lastCall);
+        return caughtUp && called && !isHeldUp()
                 ? now
                 : state.ends()
                         .map(ends -> ends.minusMillis(1))
                         .filter(now::isAfter)
                         .orElse(now);
+    }
+
+    private Instant brokerTime() {
+        return clock.instant().plus(brokerAhead);
     }
 
     private Instant write(String topic, String key, Bytes value) {

@@ -55,6 +55,7 @@ public final class Access implements Enrolment.Admission {
         create(topics.leader(), 1);
         create(topics.invites(), 1);
         create(topics.models(), settings.partitions());
+        create(topics.slots(), settings.partitions());
     }
 
     /// Creates an organisation's topics, and lets its principal do what a member must do, and nothing

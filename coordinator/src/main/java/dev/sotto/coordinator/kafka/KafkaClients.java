@@ -2,16 +2,20 @@ package dev.sotto.coordinator.kafka;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.CooperativeStickyAssignor;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndTimestamp;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -91,6 +95,8 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
     public Producer<byte[], byte[]> writer(String transactionalId) {
         Map<String, Object> settings = new HashMap<>(connection());
         settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        // A slot makes and writes its chunks of a version in one transaction; a broker allows 15 minutes by default.
+        settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 300_000);
         settings.put(ProducerConfig.ACKS_CONFIG, "all");
         settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
         settings.put(ProducerConfig.LINGER_MS_CONFIG, 0);
@@ -107,18 +113,47 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
             assigned.add(new TopicPartition(topic, p));
         }
         List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        readToEnd(assigned, Instant.EPOCH, records::add);
+        return records;
+    }
+
+    /// Gives every record that some partitions hold now to `receiver`, in each partition's order.
+    ///
+    /// @param since no older ones
+    public void readToEnd(
+            Collection<TopicPartition> partitions,
+            Instant since,
+            java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> receiver) {
         try (Consumer<byte[], byte[]> reader = reader()) {
-            reader.assign(assigned);
-            reader.seekToBeginning(assigned);
-            Map<TopicPartition, Long> ends = reader.endOffsets(assigned);
+            reader.assign(partitions);
+            seek(reader, partitions, since);
+            Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
             while (ends.entrySet().stream().anyMatch(end -> reader.position(end.getKey()) < end.getValue())) {
                 reader.poll(POLL).forEach(record -> {
                     if (record.value() != null) {
-                        records.add(record);
+                        receiver.accept(record);
                     }
                 });
             }
         }
-        return records;
+    }
+
+    /// Moves a reader to the first records that are not older.
+    ///
+    /// @param partitions assigned to it
+    public static void seek(Consumer<byte[], byte[]> reader, Collection<TopicPartition> partitions, Instant since) {
+        if (since.equals(Instant.EPOCH)) {
+            reader.seekToBeginning(partitions);
+            return;
+        }
+        Map<TopicPartition, Long> times = new HashMap<>();
+        partitions.forEach(partition -> times.put(partition, since.toEpochMilli()));
+        // Before the look-up: what is appended in between must not be skipped.
+        Map<TopicPartition, Long> ends = reader.endOffsets(partitions);
+        Map<TopicPartition, OffsetAndTimestamp> offsets = reader.offsetsForTimes(times);
+        for (TopicPartition partition : partitions) {
+            OffsetAndTimestamp offset = offsets.get(partition);
+            reader.seek(partition, offset == null ? Objects.requireNonNull(ends.get(partition)) : offset.offset());
+        }
     }
 }

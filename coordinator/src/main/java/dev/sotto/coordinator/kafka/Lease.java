@@ -10,22 +10,22 @@ import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.WakeupException;
 
-/// A replica's membership of the group that shares the only partition of `leader`: who has it, directs. A replica
-/// that is not heard of for the group's session loses it; that it may not know so is why the one that follows it
-/// also fences its [Writer].
+/// A replica's membership of a group that shares a topic's partitions: who has one, does the work that goes with it. A
+/// replica that is not heard of for the group's session loses all; that it may not know so is why the one that follows
+/// it also fences its [Writer].
 ///
 /// Nothing is read through it. Its methods may be called from any thread.
 public final class Lease implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(500);
     private static final Duration LEAVING = Duration.ofSeconds(2);
 
-    /// Who wants it. Called on the lease's thread, which must not be held up for longer than minutes.
+    /// Who wants partitions. Called on the lease's thread, which must not be held up for longer than minutes.
     public interface Holder {
-        /// It is this replica's.
-        void held();
+        /// This partition is this replica's.
+        void held(int partition);
 
         /// It is no longer.
-        void lost();
+        void lost(int partition);
 
         /// The group cannot be a place to wait any more.
         void failed(Throwable cause);
@@ -42,12 +42,12 @@ public final class Lease implements AutoCloseable {
     /// Does nothing yet.
     ///
     /// @param member of the group, subscribed to nothing; this lease's from now on
-    /// @param topic  of one partition
+    /// @param topic  whose partitions are shared
     public Lease(Consumer<byte[], byte[]> member, String topic, Holder holder) {
         this.member = member;
         this.topic = topic;
         this.holder = holder;
-        this.thread = Thread.ofPlatform().name("lease").unstarted(this::run);
+        this.thread = Thread.ofPlatform().name("lease of " + topic).unstarted(this::run);
     }
 
     /// Joins the group.
@@ -60,13 +60,13 @@ public final class Lease implements AutoCloseable {
         return joined && thread.isAlive();
     }
 
-    /// Gives the lease up, if this replica has it, and waits for it again.
+    /// Gives up what this replica has, and waits for partitions again.
     public void resign() {
         resigning.set(true);
         member.wakeup();
     }
 
-    /// Leaves the group: the next replica has the lease at once.
+    /// Leaves the group: other replicas have its partitions at once.
     @Override
     public void close() {
         closed = true;
@@ -113,15 +113,13 @@ public final class Lease implements AutoCloseable {
             if (!partitions.isEmpty()) {
                 member.seekToEnd(partitions);
                 member.pause(partitions);
-                holder.held();
+                partitions.forEach(partition -> holder.held(partition.partition()));
             }
         }
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-            if (!partitions.isEmpty()) {
-                holder.lost();
-            }
+            partitions.forEach(partition -> holder.lost(partition.partition()));
         }
 
         @Override

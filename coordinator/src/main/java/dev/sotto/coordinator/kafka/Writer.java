@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -16,8 +17,8 @@ import org.apache.kafka.common.errors.InvalidPidMappingException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.ProducerFencedException;
 
-/// The one writer of `registry`, `control`, `leader`, `models` and `invites`. Whoever starts a second one with the
-/// same transactional id fences this one: its next write fails, and it must end.
+/// Writes in transactions under one id: the director's, or a slot's. Whoever starts a second one with the same
+/// transactional id fences this one: its next write fails, and it must end.
 ///
 /// Thread-safe.
 public final class Writer implements AutoCloseable {
@@ -40,15 +41,38 @@ public final class Writer implements AutoCloseable {
     ///
     /// @return the broker's time of the last one
     /// @throws KafkaException if nothing was written
-    public synchronized Instant write(List<Entry> entries) {
+    public Instant write(List<Entry> entries) {
+        return this.<RuntimeException>write(entries::forEach);
+    }
+
+    /// What is written, entry by entry.
+    ///
+    /// @param <E> thrown when it cannot be made
+    @FunctionalInterface
+    public interface Work<E extends Exception> {
+        /// Gives at least one entry.
+        void give(Consumer<Entry> receiver) throws E;
+    }
+
+    /// Writes all that `work` gives, as it is given, so that it need not be in memory at once; none of it if it throws.
+    ///
+    /// @return the broker's time of the last one
+    /// @throws KafkaException if nothing was written
+    public synchronized <E extends Exception> Instant write(Work<E> work) throws E {
         producer.beginTransaction();
         List<Future<RecordMetadata>> sent = new ArrayList<>();
-        for (Entry entry : entries) {
-            sent.add(producer.send(new ProducerRecord<>(
+        boolean whole = false;
+        try {
+            work.give(entry -> sent.add(producer.send(new ProducerRecord<>(
                     entry.topic(),
                     entry.partition(),
                     entry.key().getBytes(StandardCharsets.US_ASCII),
-                    entry.value().toArray())));
+                    entry.value().toArray()))));
+            whole = true;
+        } finally {
+            if (!whole) {
+                producer.abortTransaction();
+            }
         }
         producer.commitTransaction();
         try {

@@ -32,30 +32,30 @@ class OfficeTest {
     void standby_doesNotDirect() {
         assertThat(office.present()).isEmpty();
         assertThatThrownBy(office::term).isInstanceOf(NotDirecting.class).hasMessageContaining("stands by");
-        office.lost();
+        office.lost(0);
         assertThat(log).isEmpty();
     }
 
     @Test
     void lease_thatIsLostAndComesBack_makesANewTerm() {
-        office.held();
+        office.held(0);
         assertThat(office.term()).isNotNull();
-        office.lost();
+        office.lost(0);
         assertThat(office.present()).isEmpty();
-        office.held();
+        office.held(0);
         assertThat(log).containsExactly("begin 1", "end 1", "begin 2");
     }
 
     @Test
     void lease_thatComesAgainUnasked_endsTheTermFirst() {
-        office.held();
-        office.held();
+        office.held(0);
+        office.held(0);
         assertThat(log).containsExactly("begin 1", "end 1", "begin 2");
     }
 
     @Test
     void directorThatIsFenced_standsByAndWaitsForTheLeaseAgain() {
-        office.held();
+        office.held(0);
         failures.getFirst().accept(new KafkaException("in error state", new InvalidProducerEpochException("old")));
         assertThat(office.present()).isEmpty();
         assertThat(log).containsExactly("begin 1", "end 1", "resign");
@@ -64,16 +64,16 @@ class OfficeTest {
     @Test
     void directorThatIsFencedWhileItTakesOver_standsBy() {
         refusals.add(new NotDirecting(new ProducerFencedException("old")));
-        office.held();
+        office.held(0);
         assertThat(office.present()).isEmpty();
         assertThat(log).containsExactly("resign");
     }
 
     @Test
     void termThatHasEnded_cannotEndTheNextOne() {
-        office.held();
-        office.lost();
-        office.held();
+        office.held(0);
+        office.lost(0);
+        office.held(0);
         failures.getFirst().accept(new ProducerFencedException("old"));
         failures.getFirst().accept(new IllegalStateException("old"));
         assertThat(office.present()).isPresent();
@@ -82,7 +82,7 @@ class OfficeTest {
 
     @Test
     void anythingElse_isFatal() {
-        office.held();
+        office.held(0);
         failures.getFirst().accept(new IllegalStateException("a bug"));
         office.failed(new IllegalStateException("no group"));
         assertThat(log).containsExactly("begin 1", "fatal a bug", "fatal no group");
@@ -90,9 +90,9 @@ class OfficeTest {
 
     @Test
     void officeThatIsClosed_beginsNoMore() {
-        office.held();
+        office.held(0);
         office.close();
-        office.held();
+        office.held(0);
         assertThat(office.present()).isEmpty();
         assertThat(log).containsExactly("begin 1", "end 1");
     }

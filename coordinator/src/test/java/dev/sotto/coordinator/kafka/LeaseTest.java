@@ -20,13 +20,13 @@ class LeaseTest {
     private final BlockingQueue<String> heard = new LinkedBlockingQueue<>();
     private final Lease lease = new Lease(member, TOPIC, new Lease.Holder() {
         @Override
-        public void held() {
-            heard.add("held");
+        public void held(int partition) {
+            heard.add("held " + partition);
         }
 
         @Override
-        public void lost() {
-            heard.add("lost");
+        public void lost(int partition) {
+            heard.add("lost " + partition);
         }
 
         @Override
@@ -41,10 +41,10 @@ class LeaseTest {
         lease.start();
         assertThat(lease.isJoined()).isFalse();
         member.schedulePollTask(() -> member.rebalance(List.of(PARTITION)));
-        assertThat(next()).isEqualTo("held");
+        assertThat(next()).isEqualTo("held 0");
         assertThat(lease.isJoined()).isTrue();
         member.schedulePollTask(() -> member.rebalance(List.of()));
-        assertThat(next()).isEqualTo("lost");
+        assertThat(next()).isEqualTo("lost 0");
         lease.close();
         assertThat(member.closed()).isTrue();
         assertThat(heard).isEmpty();

@@ -119,6 +119,13 @@ public record RoundContext(String federation, long round, long attempt) {
         return Hkdf.expand(k, ctx("model-key", t4), SIZE);
     }
 
+    /// The key under which the coordinator's slots tell each other of this attempt's sum.
+    ///
+    /// @param what is told: a key encrypts one thing of one slot
+    public Secret slotKey(Secret k, Bytes t4, String what, int slot) {
+        return Hkdf.expand(k, ctx("slot-key", t4, what, slot), SIZE);
+    }
+
     /// T_i = H(enc("sotto/1/type", T_{i−1}, payload)).
     public static Bytes transcript(String type, Bytes previous, Bytes payload) {
         return Enc.hash(PROTOCOL + "/" + type, previous, payload);

@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// One version of the federated model in plain: header, adapter, then the server optimiser's vectors.
 /// Immutable by convention: the arrays are shared, nobody writes to them.
@@ -35,8 +36,14 @@ public record ModelVersion(long version, ModelHeader header, float[] adapter, Li
 
     /// Its digest.
     public Bytes digest(String federation) {
-        return Digests.version(
-                federation, version, chunks().stream().map(Enc::sha256).toList());
+        // One chunk in memory at a time.
+        List<Bytes> hashes = new ArrayList<>(List.of(Enc.sha256(header.encode())));
+        Stream.concat(Stream.of(adapter), optimiser.stream()).forEach(vector -> {
+            for (int at = 0; at < vector.length; at += Limits.MODEL_CHUNK_COORDINATES) {
+                hashes.add(Enc.sha256(encode(vector, at)));
+            }
+        });
+        return Digests.version(federation, version, hashes);
     }
 
     /// Puts a version together from its plain chunks.
@@ -79,10 +86,15 @@ public record ModelVersion(long version, ModelHeader header, float[] adapter, Li
 
     private static void append(float[] vector, List<Bytes> chunks) {
         for (int at = 0; at < vector.length; at += Limits.MODEL_CHUNK_COORDINATES) {
-            float[] part = Arrays.copyOfRange(vector, at, Math.min(at + Limits.MODEL_CHUNK_COORDINATES, vector.length));
-            ByteBuffer bytes = ByteBuffer.allocate(4 * part.length).order(ByteOrder.LITTLE_ENDIAN);
-            bytes.asFloatBuffer().put(part);
-            chunks.add(Bytes.of(bytes.array()));
+            chunks.add(encode(vector, at));
         }
+    }
+
+    /// The plain chunk of a vector, or of a stretch of one, that begins at `at`.
+    static Bytes encode(float[] vector, int at) {
+        float[] part = Arrays.copyOfRange(vector, at, Math.min(at + Limits.MODEL_CHUNK_COORDINATES, vector.length));
+        ByteBuffer bytes = ByteBuffer.allocate(4 * part.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(part);
+        return Bytes.of(bytes.array());
     }
 }

@@ -21,6 +21,7 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.NamedHash;
+import dev.sotto.schemas.RevealedShares;
 import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
@@ -88,6 +89,30 @@ public final class Director {
     public Bytes roundKey(long round, long attempt, Bytes nonce) {
         try (Secret seed = new RoundContext(directory.federation(), round, attempt).roundKeySeed(roundSecret, nonce)) {
             return primitives.kemKey(seed);
+        }
+    }
+
+    /// Rebuilds the seeds of a confirmed sum from what members have revealed so far; what must be refused is passed
+    /// over. The caller closes it.
+    ///
+    /// @param revealed `SharesRevealed`, at most one of a member
+    /// @return nothing, if fewer than t are left
+    /// @throws PeerMisbehaved blaming the dealer whose secret does not match what it signed
+    public Optional<Unmasker> unmasker(Unmasking unmasking, Collection<Envelope> revealed) throws PeerMisbehaved {
+        SortedMap<String, RevealedShares> shares = new TreeMap<>();
+        try (Secret seed = seed(unmasking)) {
+            for (Envelope envelope : revealed) {
+                try {
+                    shares.put(envelope.sender(), Unmasker.open(primitives, directory, unmasking, seed, envelope));
+                } catch (PeerMisbehaved e) {
+                    // The machine says so.
+                }
+            }
+            return shares.size() < threshold(unmasking.survivors())
+                    ? Optional.empty()
+                    : Optional.of(Unmasker.rebuild(primitives, unmasking, shares));
+        } finally {
+            shares.values().forEach(RevealedShares::close);
         }
     }
 

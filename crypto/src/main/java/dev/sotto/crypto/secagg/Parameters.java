@@ -81,7 +81,7 @@ public final class Parameters {
     }
 
     /// The ring of a vector: k = 32 for the scalars, else the round's.
-    static Ring ring(RoundOpened opened, VectorLayout vector) {
+    public static Ring ring(RoundOpened opened, VectorLayout vector) {
         return vector.name().equals(Scalars.NAME) ? Ring.K32 : Ring.of(opened.ringBits());
     }
 }

@@ -8,12 +8,12 @@ import java.nio.ByteBuffer;
 import java.util.HashSet;
 import java.util.Set;
 
-/// Which chunks of a round a member recomputes.
+/// Which chunks of a round are looked at: by a member that recomputes, or by one slot of the coordinator.
 public sealed interface Sample {
     /// Fewest places of a random sample, if there are as many.
     int FEWEST = 8;
 
-    /// Whether it holds chunk `index` of `vector`; `scalars` it always does.
+    /// Whether it holds chunk `index` of `vector`.
     boolean holds(String vector, int index);
 
     /// Every chunk.
@@ -37,18 +37,36 @@ public sealed interface Sample {
         }
     }
 
-    /// The partitions of `updates.<org>` in which its chunks lie: chunks are numbered through all vectors in
-    /// layout order, and number c lies in partition c mod P.
+    /// The chunks of one slot, of every vector: those that lie in one partition of each `updates.<org>`. The one of
+    /// `scalars` is the first slot's.
+    ///
+    /// @param slot  from 0
+    /// @param slots P
+    record Slot(int slot, int slots) implements Sample {
+        @Override
+        public boolean holds(String vector, int index) {
+            return partition(index, slots) == slot;
+        }
+    }
+
+    /// The partition of `updates.<org>` in which chunk `index` of any vector lies: the same places of all vectors lie
+    /// together.
+    ///
+    /// @param count P
+    static int partition(int index, int count) {
+        return index % count;
+    }
+
+    /// The partitions of `updates.<org>` in which its chunks lie.
     ///
     /// @param count P
     default Set<Integer> partitions(RoundOpened opened, int count) {
         Set<Integer> partitions = new HashSet<>();
-        int number = 0;
         for (VectorLayout vector : opened.layout()) {
             int chunks = Parameters.ring(opened, vector).chunks(vector.size());
-            for (int index = 0; index < chunks; index++, number++) {
+            for (int index = 0; index < chunks; index++) {
                 if (holds(vector.name(), index)) {
-                    partitions.add(number % count);
+                    partitions.add(partition(index, count));
                 }
             }
         }

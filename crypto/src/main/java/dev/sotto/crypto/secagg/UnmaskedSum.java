@@ -8,6 +8,7 @@ import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.Digests;
 import dev.sotto.crypto.model.ModelHeader;
+import dev.sotto.crypto.model.ModelPart;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.model.NextLayout;
 import dev.sotto.crypto.primitive.Enc;
@@ -25,6 +26,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
 
 /// The sum of the survivors' encoded updates, in plain: all that anyone learns of a round. Of a sample of its chunks
 /// when a member recomputes only those.
@@ -64,9 +66,17 @@ public final class UnmaskedSum {
     ///
     /// @throws AggregateOutOfRange if no honest members can have made it
     public Totals totals() throws AggregateOutOfRange {
-        SortedMap<Integer, byte[]> scalars = Objects.requireNonNull(chunks.get(Scalars.NAME));
+        return totals(survivors, scalars().orElseThrow());
+    }
+
+    /// Weight, loss and counts of a sum whose scalars are not here.
+    ///
+    /// @param scalars as [#scalars] gives them
+    /// @throws AggregateOutOfRange if no honest members can have made it
+    public static Totals totals(Survivors survivors, Bytes scalars) throws AggregateOutOfRange {
+        RoundOpened opened = survivors.routed().roster().opened().message();
         return Scalars.decode(
-                Objects.requireNonNull(scalars.get(0)),
+                scalars.toArray(),
                 Weighting.of(opened.weighting()),
                 survivors.ids().size(),
                 opened.weightCap(),
@@ -128,25 +138,61 @@ public final class UnmaskedSum {
         for (int index : chunks(adapter).keySet()) {
             int from = index * ring.chunkCoordinates();
             int to = from + ring.chunkSize(adapter.size(), index);
-            float[] stepped = Arrays.copyOfRange(before.adapter(), from, to);
-            float[][] optimiser = slices(before.optimiser(), from, to);
-            List<double[]> decoded = new ArrayList<>();
-            for (VectorLayout vector : trained()) {
-                decoded.add(decoded(vector, index, here.totals()));
-            }
-            step.step(stepped, decoded, optimiser, opened.round());
-            if (!Arrays.equals(stepped, Arrays.copyOfRange(next.adapter(), from, to))
-                    || !Arrays.deepEquals(optimiser, slices(next.optimiser(), from, to))) {
+            ModelPart made = next(part(before, from, to), index, here.totals(), step);
+            ModelPart said = part(next, from, to);
+            if (!Arrays.equals(made.adapter(), said.adapter())
+                    || !Arrays.deepEquals(
+                            made.optimiser().toArray(), said.optimiser().toArray())) {
                 return false;
             }
         }
         return true;
     }
 
-    private static float[][] slices(List<float[]> vectors, int from, int to) {
-        return vectors.stream()
-                .map(vector -> Arrays.copyOfRange(vector, from, to))
-                .toArray(float[][]::new);
+    private static ModelPart part(ModelVersion version, int from, int to) {
+        return new ModelPart(
+                from,
+                Arrays.copyOfRange(version.adapter(), from, to),
+                version.optimiser().stream()
+                        .map(vector -> Arrays.copyOfRange(vector, from, to))
+                        .toList());
+    }
+
+    /// The server's step on the coordinates of the adapter's chunk `index`: what [#next(ModelVersion, ServerStep)]
+    /// makes
+    /// of them, bit for bit. For that every vector's chunk of this index must be here.
+    ///
+    /// @param before these coordinates of the version that the round starts from; not changed
+    /// @param totals of the whole sum
+    /// @throws AggregateOutOfRange if a coordinate is one that no honest members can have made
+    public ModelPart next(ModelPart before, int index, Totals totals, ServerStep step) throws AggregateOutOfRange {
+        float[] stepped = before.adapter().clone();
+        List<float[]> optimiser =
+                before.optimiser().stream().map(float[]::clone).toList();
+        List<double[]> decoded = new ArrayList<>();
+        for (VectorLayout vector : trained()) {
+            decoded.add(decoded(vector, index, totals));
+        }
+        step.step(stepped, decoded, optimiser.toArray(new float[0][]), opened.round());
+        return new ModelPart(before.from(), stepped, optimiser);
+    }
+
+    /// What the chunks that are here add to the whole.
+    ///
+    /// @param model hashes of the next version's plain chunks that were made of them, by index
+    public SumPart part(SortedMap<Integer, Bytes> model) {
+        SortedMap<String, SortedMap<Integer, Bytes>> hashes = new TreeMap<>();
+        chunks.forEach((vector, some) -> {
+            SortedMap<Integer, Bytes> byIndex = new TreeMap<>();
+            some.forEach((index, chunk) -> byIndex.put(index, Enc.sha256(chunk, 0, chunk.length)));
+            hashes.put(vector, byIndex);
+        });
+        return new SumPart(hashes, squares(), model);
+    }
+
+    /// The sum of the scalars, packed, if it is here.
+    public Optional<Bytes> scalars() {
+        return Optional.ofNullable(chunks(opened.layout().getLast()).get(0)).map(Bytes::of);
     }
 
     private static boolean isPart(ModelHeader.Made part, ModelHeader.Made whole) {
@@ -173,33 +219,55 @@ public final class UnmaskedSum {
 
     /// What the chunks that are here say of the round.
     private ModelHeader.Made made(Totals totals) {
+        return made(opened, totals, squares());
+    }
+
+    /// What a round's header says.
+    ///
+    /// @param squares S of every tensor of all vectors but the scalars, in layout order
+    static ModelHeader.Made made(RoundOpened opened, Totals totals, List<BigInteger> squares) {
         List<ModelHeader.Tensor> tensors = new ArrayList<>();
-        for (VectorLayout vector : trained()) {
-            FixedPoint codec = codec(vector);
-            List<BigInteger> squares =
-                    new ArrayList<>(Collections.nCopies(vector.tensors().size(), BigInteger.ZERO));
-            chunks(vector).forEach((index, packed) -> codec.addSquares(packed, index, squares));
-            for (int i = 0; i < squares.size(); i++) {
-                TensorLayout tensor = vector.tensors().get(i);
-                tensors.add(
-                        new ModelHeader.Tensor(vector.name(), tensor.name(), tensor.rangeExponent(), squares.get(i)));
+        for (VectorLayout vector : trained(opened)) {
+            for (TensorLayout tensor : vector.tensors()) {
+                tensors.add(new ModelHeader.Tensor(
+                        vector.name(), tensor.name(), tensor.rangeExponent(), squares.get(tensors.size())));
             }
         }
         return new ModelHeader.Made(
                 opened.round(),
                 opened.ringBits(),
-                codec(opened.layout().getFirst()).quotient(),
+                codec(opened, opened.layout().getFirst()).quotient(),
                 opened.weightCap(),
                 totals,
                 tensors);
     }
 
+    private List<BigInteger> squares() {
+        List<BigInteger> all = new ArrayList<>();
+        for (VectorLayout vector : trained()) {
+            FixedPoint codec = codec(vector);
+            List<BigInteger> squares =
+                    new ArrayList<>(Collections.nCopies(vector.tensors().size(), BigInteger.ZERO));
+            chunks(vector).forEach((index, packed) -> codec.addSquares(packed, index, squares));
+            all.addAll(squares);
+        }
+        return all;
+    }
+
     /// Every vector but the scalars.
     private List<VectorLayout> trained() {
+        return trained(opened);
+    }
+
+    private static List<VectorLayout> trained(RoundOpened opened) {
         return opened.layout().subList(0, opened.layout().size() - 1);
     }
 
     private FixedPoint codec(VectorLayout vector) {
+        return codec(opened, vector);
+    }
+
+    private static FixedPoint codec(RoundOpened opened, VectorLayout vector) {
         return new FixedPoint(
                 Parameters.ring(opened, vector), vector, opened.cohort().size(), opened.weightCap());
     }

@@ -40,15 +40,33 @@ class SampleTest {
         assertThat(new Sample.All().holds("adapter", 12_345)).isTrue();
     }
 
-    /// Chunks are numbered through all vectors: ten of the adapter, three of control, one of the scalars.
+    /// Ten chunks of the adapter, three of control, one of the scalars: the same places of all lie together.
     @Test
     void partitions_ofASample_areThoseOfItsChunks() {
         RoundOpened opened = opened(4, 10);
-        assertThat(new Sample.Some(Set.of(2)).partitions(opened, 100)).containsExactlyInAnyOrder(2, 12, 13);
-        assertThat(new Sample.Some(Set.of(2)).partitions(opened, 12)).containsExactlyInAnyOrder(2, 0, 1);
-        assertThat(new Sample.Some(Set.of(9)).partitions(opened, 4)).containsExactlyInAnyOrder(1);
-        assertThat(new Sample.All().partitions(opened, 100)).hasSize(14);
+        assertThat(new Sample.Some(Set.of(2)).partitions(opened, 100)).containsExactlyInAnyOrder(0, 2);
+        assertThat(new Sample.Some(Set.of(9)).partitions(opened, 4)).containsExactlyInAnyOrder(0, 1);
+        assertThat(new Sample.All().partitions(opened, 100)).hasSize(10);
         assertThat(new Sample.All().partitions(opened, 5)).hasSize(5);
+        for (int slot = 0; slot < 4; slot++) {
+            assertThat(new Sample.Slot(slot, 4).partitions(opened, 4)).containsExactly(slot);
+        }
+    }
+
+    /// Every chunk is in one slot, and the places of one slot are the same in every vector.
+    @Test
+    void slots_haveEveryChunkOnce() {
+        for (String vector : List.of("adapter", "control", "scalars")) {
+            for (int index = 0; index < 10; index++) {
+                Set<Integer> holding = new HashSet<>();
+                for (int slot = 0; slot < 3; slot++) {
+                    if (new Sample.Slot(slot, 3).holds(vector, index)) {
+                        holding.add(slot);
+                    }
+                }
+                assertThat(holding).containsExactly(index % 3);
+            }
+        }
     }
 
     /// 1/n of the places, rounded up, at least eight; all of them if there are no more.

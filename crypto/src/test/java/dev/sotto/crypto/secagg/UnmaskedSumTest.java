@@ -1,6 +1,7 @@
 package dev.sotto.crypto.secagg;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.FixedPoint;
@@ -11,11 +12,13 @@ import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.model.ModelHeader.Made;
 import dev.sotto.crypto.model.ModelHeader.Tensor;
+import dev.sotto.crypto.model.ModelPart;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
@@ -109,7 +112,11 @@ class UnmaskedSumTest {
             }
             Ring.K32.add(scalars, Scalars.encode(Weighting.CLASSES, WEIGHT, 2.5, 4, 0, 0), 64);
         }
-        return new UnmaskedSum(survivors, Map.of("adapter", adapter, "scalars", new TreeMap<>(Map.of(0, scalars))));
+        SortedMap<Integer, byte[]> totals = new TreeMap<>();
+        if (sample.holds(Scalars.NAME, 0)) {
+            totals.put(0, scalars);
+        }
+        return new UnmaskedSum(survivors, Map.of("adapter", adapter, "scalars", totals));
     }
 
     private ModelVersion made() {
@@ -158,6 +165,61 @@ class UnmaskedSumTest {
         // The step did not touch what it started from.
         assertThat(before.adapter()).containsOnly(0);
         assertThat(before.optimiser().getFirst()).containsOnly(0.25f);
+    }
+
+    /// However many slots share the chunks, they make the same version and the same digests, bit for bit.
+    @Test
+    void slots_ofAnyNumber_makeTheWholeSumsVersion() throws Exception {
+        UnmaskedSum whole = sum(new Sample.All());
+        for (int slots = 1; slots <= 3; slots++) {
+            List<SumPart> parts = new ArrayList<>();
+            SortedMap<Integer, Bytes> plain = new TreeMap<>();
+            Bytes scalars = sum(new Sample.Slot(0, slots)).scalars().orElseThrow();
+            Totals totals = UnmaskedSum.totals(survivors, scalars);
+            assertThat(totals).isEqualTo(whole.totals());
+            for (int slot = 0; slot < slots; slot++) {
+                UnmaskedSum sum = sum(new Sample.Slot(slot, slots));
+                SortedMap<Integer, Bytes> model = new TreeMap<>();
+                for (int index = slot; index < 2; index += slots) {
+                    int from = index * CHUNK;
+                    int to = Math.min(SIZE, from + CHUNK);
+                    ModelPart start = ModelPart.of(SIZE, 2, from, to, chunks(before));
+                    assertThat(ModelPart.indices(SIZE, 2, from, to))
+                            .containsExactlyElementsOf(start.chunks(SIZE).keySet());
+                    sum.next(start, index, totals, MOMENTUM).chunks(SIZE).forEach((at, chunk) -> {
+                        plain.put(at, chunk);
+                        model.put(at, Enc.sha256(chunk));
+                    });
+                    assertThat(start.adapter()).containsOnly(0);
+                }
+                SumPart part = sum.part(model);
+                Bytes encoded = part.encode();
+                assertThat(SumPart.parse(encoded)).isEqualTo(part);
+                Bytes cut = encoded.slice(0, encoded.size() - 1);
+                assertThatThrownBy(() -> SumPart.parse(cut)).isInstanceOf(MalformedMessage.class);
+                parts.add(part);
+            }
+            SumPart.Whole all = SumPart.whole(survivors, totals, parts.reversed(), 1, 2);
+            plain.put(0, all.header().encode());
+            assertThat(all.header()).isEqualTo(made.header());
+            assertThat(all.modelDigest()).isEqualTo(made.digest(Federation.NAME));
+            assertThat(all.aggregateDigest()).isEqualTo(whole.digest());
+            assertThat(plain).isEqualTo(chunks(made));
+            List<SumPart> twice = new ArrayList<>(parts);
+            twice.add(parts.getFirst());
+            assertThatThrownBy(() -> SumPart.whole(survivors, totals, twice, 1, 2))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("twice");
+            assertThatThrownBy(() -> SumPart.whole(survivors, totals, parts.subList(1, parts.size()), 1, 2))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("must have 0 to");
+        }
+    }
+
+    private static SortedMap<Integer, Bytes> chunks(ModelVersion version) {
+        SortedMap<Integer, Bytes> chunks = new TreeMap<>();
+        version.chunks().forEach(chunk -> chunks.put(chunks.size(), chunk));
+        return chunks;
     }
 
     /// H(enc("sotto/1/aggregate", T3, H(chunk), …)), in layout order.

@@ -27,7 +27,7 @@ final class FileSpool implements Spool {
     /// What is done with each chunk.
     @FunctionalInterface
     interface Receiver {
-        void chunk(int number, Envelope chunk);
+        void chunk(int number, Envelope chunk) throws MalformedMessage;
     }
 
     FileSpool(Path folder, long round, long attempt) throws IOException {

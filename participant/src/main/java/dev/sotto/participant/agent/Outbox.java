@@ -1,8 +1,10 @@
 package dev.sotto.participant.agent;
 
+import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Topics;
+import dev.sotto.schemas.UpdateChunk;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.apache.kafka.clients.producer.Producer;
@@ -36,7 +38,11 @@ final class Outbox implements AutoCloseable {
 
     /// Sends all chunks of a spool, or none.
     void send(String key, FileSpool spool) {
-        in(() -> spool.forEach((number, chunk) -> send(updates, number % partitions, key + "/" + number, chunk)));
+        in(() -> spool.forEach((number, chunk) -> send(
+                updates,
+                Sample.partition(UpdateChunk.parse(chunk.payload()).index(), partitions),
+                key + "/" + number,
+                chunk)));
     }
 
     /// Sent so far.
