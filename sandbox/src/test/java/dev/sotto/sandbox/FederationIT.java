@@ -281,7 +281,7 @@ class FederationIT {
 
     @Test
     void federation_withCrashesJunkAndALostDisk_closesEveryRoundAtOnce() throws Exception {
-        DemoPlan plan = plan(2, 4);
+        DemoPlan plan = plan(2, 4, "fedyogi");
         try (Supervisor supervisor = supervisor(plan)) {
             AtomicBoolean training = new AtomicBoolean();
             AtomicBoolean lost = new AtomicBoolean();
