@@ -1,7 +1,9 @@
 package dev.sotto.sandbox;
 
 import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.exception.NotFoundException;
+import com.github.dockerjava.api.model.PullResponseItem;
 import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.broker.BrokerSettings;
 import dev.sotto.sandbox.demo.Artefacts;
@@ -92,13 +94,30 @@ final class Brokers {
 
     /// Tried once: Testcontainers would try for many minutes where no registry can be reached.
     private static boolean fetched(DockerClient engine, String image) {
+        Quiet pull = engine.pullImageCmd(image).exec(new Quiet());
         try {
-            return engine.pullImageCmd(image).start().awaitCompletion(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            return pull.awaitCompletion(PATIENCE.toSeconds(), TimeUnit.SECONDS) && !pull.failed;
         } catch (RuntimeException e) {
             return false;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
+        }
+    }
+
+    /// The library's own logs a stack trace of what is said here in a line.
+    private static final class Quiet extends ResultCallback.Adapter<PullResponseItem> {
+        private volatile boolean failed;
+
+        @Override
+        public void onNext(PullResponseItem item) {
+            failed |= item.isErrorIndicated();
+        }
+
+        @Override
+        public void onError(Throwable e) {
+            failed = true;
+            onComplete();
         }
     }
 }
