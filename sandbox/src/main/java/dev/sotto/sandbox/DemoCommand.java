@@ -46,7 +46,7 @@ final class DemoCommand implements Callable<Integer> {
     private int rounds;
 
     @Option(names = "--cohort", description = "How many are drawn for each round, at least 3 (default: all take part).")
-    private OptionalInt cohort = OptionalInt.empty();
+    private Optional<Integer> cohort = Optional.empty();
 
     @Option(names = "--steps", defaultValue = "12", description = "Local steps a round (default ${DEFAULT-VALUE}).")
     private int steps;
@@ -195,9 +195,9 @@ final class DemoCommand implements Callable<Integer> {
         if (!(learningRate > 0 && learningRate <= 1)) {
             throw Failure.invalid("--learning-rate is " + learningRate + ", must be more than 0 and at most 1");
         }
-        if (cohort.isPresent() && (cohort.getAsInt() < 3 || cohort.getAsInt() > names.size())) {
+        if (cohort.isPresent() && (cohort.get() < 3 || cohort.get() > names.size())) {
             throw Failure.invalid(
-                    "--cohort is " + cohort.getAsInt() + ", must be 3 to " + names.size() + ", the organisations");
+                    "--cohort is " + cohort.get() + ", must be 3 to " + names.size() + ", the organisations");
         }
         Path checkpoint = base.orElse(artefacts.demoBase()).toAbsolutePath().normalize();
         if (!Files.exists(checkpoint.resolve("config.json"))) {
@@ -206,7 +206,7 @@ final class DemoCommand implements Callable<Integer> {
         return new DemoPlan(
                 names,
                 rounds,
-                cohort,
+                cohort.map(OptionalInt::of).orElse(OptionalInt.empty()),
                 steps,
                 algorithm,
                 seed,
@@ -255,10 +255,9 @@ final class DemoCommand implements Callable<Integer> {
         Report.Aggregation a = report.aggregation();
         return text.append(String.format(
                         Locale.ROOT,
-                        "%nmasked sum     at most %.1e from the plaintext one, allowed %.1e; %.2f bytes per parameter%n"
+                        "%nmasked sum     %s; %.2f bytes per parameter%n"
                                 + "adapter        %s%nreport         %s%ntook           %.0f s%n",
-                        a.maxErrorVsPlaintext(),
-                        a.errorBound(),
+                        a.sentence(),
                         a.bytesPerParameter(),
                         report.adapterPath(),
                         output.resolve("report.html"),

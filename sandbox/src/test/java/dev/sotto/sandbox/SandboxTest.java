@@ -20,6 +20,7 @@ class SandboxTest {
         Files.writeString(foreign.resolve("thesis.txt"), "important");
         refused("--organisations is 2, must be 3 to 16", "--organisations", "2");
         refused("--rounds is 0", "--rounds", "0");
+        refused("--cohort is 5, must be 3 to 4", "--cohort", "5");
         refused("--steps is 1", "--steps", "1");
         refused("--learning-rate is 2.0", "--learning-rate", "2");
         refused("--data /nowhere.jsonl", "--data", "/nowhere.jsonl");

@@ -473,7 +473,7 @@ public final class Demo {
             sent += round.path("bytesUp").asDouble() / round.path("survivors").size() / coordinates;
             Path models = federation.home(plan.organisations().getFirst()).resolve("models");
             Path before = models.resolve("version-" + number + ".f32");
-            if (!Files.exists(before)) {
+            if (!plan.movesByTheMean() || !Files.exists(before)) {
                 continue;
             }
             PlainSum.Difference difference = PlainSum.compare(

@@ -91,6 +91,12 @@ public record DemoPlan(
         return rounds == 1 ? "after the only round it could not come back" : "";
     }
 
+    /// Whether a round moves the adapter by the weighted mean of its updates and nothing else.
+    boolean movesByTheMean() {
+        return List.of("fedavg", "fedprox", "scaffold").contains(algorithm)
+                && !learning.mode().equals("mixed");
+    }
+
     /// Who is killed.
     public String victim() {
         return organisations.getLast();

@@ -185,11 +185,9 @@ public final class Page {
                 "",
                 String.format(
                         Locale.ROOT,
-                        "The largest difference of a coordinate between the masked mean and the plaintext mean, over all"
-                                + " rounds, is %.2e; protocol §4 allows %.2e. Words have %d bits; each member sent %.3f"
-                                + " bytes per parameter and round.",
-                        a.maxErrorVsPlaintext(),
-                        a.errorBound(),
+                        "Over all coordinates and rounds the masked mean was %s. Words have %d bits; each member sent"
+                                + " %.3f bytes per parameter and round.",
+                        a.sentence(),
                         a.ringBits(),
                         a.bytesPerParameter()));
     }

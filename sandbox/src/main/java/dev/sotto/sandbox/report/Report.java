@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /// What a demo found out: the data of `report.json`, from which `report.html` is drawn.
@@ -48,9 +49,26 @@ public record Report(
     ///
     /// @param maxErrorVsPlaintext largest difference of a coordinate to the plaintext mean, over all
     ///   rounds
-    /// @param errorBound          what protocol §4 allows in the round of that difference
+    /// @param errorBound          what protocol §4 allows in that round; 0 if nothing was compared
     /// @param bytesPerParameter   that a member sent for each coordinate of its update
-    public record Aggregation(int ringBits, double maxErrorVsPlaintext, double errorBound, double bytesPerParameter) {}
+    public record Aggregation(int ringBits, double maxErrorVsPlaintext, double errorBound, double bytesPerParameter) {
+        /// Whether an adapter moves by the mean itself, so that the mean can be read off it.
+        boolean isCompared() {
+            return errorBound > 0;
+        }
+
+        /// The comparison, in a sentence.
+        public String sentence() {
+            return isCompared()
+                    ? String.format(
+                            Locale.ROOT,
+                            "at most %.1e from the plaintext one, allowed %.1e",
+                            maxErrorVsPlaintext,
+                            errorBound)
+                    : "not compared with the plaintext one: the adapter does not move by the mean itself; each member"
+                            + " recomputed it";
+        }
+    }
 
     /// `report.json`.
     public String json() {
@@ -68,7 +86,13 @@ public record Report(
         score(scores, "pooled", evaluation.pooled());
         ArrayNode list = top.putArray("rounds");
         rounds.forEach(list::add);
-        top.set("aggregation", JSON.valueToTree(aggregation));
+        ObjectNode exactness = top.putObject("aggregation").put("ringBits", aggregation.ringBits());
+        if (aggregation.isCompared()) {
+            exactness
+                    .put("maxErrorVsPlaintext", aggregation.maxErrorVsPlaintext())
+                    .put("errorBound", aggregation.errorBound());
+        }
+        exactness.put("bytesPerParameter", aggregation.bytesPerParameter());
         top.put("adapterPath", adapterPath);
         top.put("demoSeconds", demoSeconds);
         try {
