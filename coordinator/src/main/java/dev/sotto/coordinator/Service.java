@@ -110,26 +110,53 @@ public class Service {
         lease.resign();
     }
 
-    private Term begin(Consumer<Throwable> failed) throws MalformedMessage {
+    private Term begin(Consumer<Throwable> failed) {
         Topics topics = settings.topics();
         // First: only then do the logs end (an earlier writer's open transaction is over).
         Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
         RoundDirector director =
                 new RoundDirector(settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, failed);
         Invites invites = new Invites(
-                (organisation, invite) -> keep(writer, organisation, invite, failed), clock, Randomness.secure());
+                (organisation, invite) -> keep(writer, organisation, invite, failed),
+                binding(director),
+                clock,
+                Randomness.secure());
         Enrolment enrolment = new Enrolment(
                 settings.federation(), primitives, authority, invites, new Access(admin, settings), director, clock);
         Term term = new Term(writer, director, invites, enrolment);
         try {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
-                invites.take(new String(record.key(), StandardCharsets.US_ASCII), Bytes.of(record.value()));
+                take(invites, record);
             }
             director.start();
             return term;
-        } catch (MalformedMessage | RuntimeException e) {
+        } catch (RuntimeException e) {
             term.close();
             throw e;
+        }
+    }
+
+    private Invites.Binding binding(RoundDirector director) {
+        return new Invites.Binding() {
+            @Override
+            public Bytes tag(Bytes invite) {
+                return secrets.inviteTag(settings.federation(), invite);
+            }
+
+            @Override
+            public int generation(String organisation) {
+                return director.generation(organisation);
+            }
+        };
+    }
+
+    /// The broker's operator may write here whatever it likes.
+    private static void take(Invites invites, ConsumerRecord<byte[], byte[]> record) {
+        try {
+            String organisation = record.key() == null ? "" : new String(record.key(), StandardCharsets.US_ASCII);
+            invites.take(organisation, Bytes.of(record.value()));
+        } catch (MalformedMessage e) {
+            LOG.warnf("a record of invites is passed over: %s", e.getMessage());
         }
     }
 

@@ -125,6 +125,19 @@ public final class FuzzTest extends FuzzTargets {
         }
     }
 
+    /// So that what is beyond the tag is reached.
+    private static final Invites.Binding ANYBODYS = new Invites.Binding() {
+        @Override
+        public Bytes tag(Bytes invite) {
+            return Bytes.zeros(Enc.HASH);
+        }
+
+        @Override
+        public int generation(String organisation) {
+            return 0;
+        }
+    };
+
     /// A secret, or an invite.
     private static boolean folder(byte[] input) throws IOException {
         Program program = new Program(input);
@@ -139,7 +152,8 @@ public final class FuzzTest extends FuzzTargets {
                 return false;
             }
         }
-        Invites invites = new Invites((organisation, invite) -> {}, Clock.fixed(NOW, ZoneOffset.UTC), target -> {});
+        Invites invites =
+                new Invites((organisation, invite) -> {}, ANYBODYS, Clock.fixed(NOW, ZoneOffset.UTC), target -> {});
         try {
             invites.take("acme", Bytes.of(program.rest()));
             assertThat(invites.list()).hasSizeLessThanOrEqualTo(1);
@@ -153,7 +167,10 @@ public final class FuzzTest extends FuzzTargets {
     private static List<Bytes> folders() {
         return List.of(
                 Bytes.utf8("\u0000" + Base64.getEncoder().encodeToString(new byte[32]) + "\n"),
-                Bytes.utf8("\u0001{\"tokenHash\":\"%s\",\"expires\":\"2026-01-02T00:00:00Z\",\"attempts\":0}"
-                        .formatted(Enc.sha256(Bytes.EMPTY).hex())));
+                Bytes.utf8(
+                        "\u0001{\"tokenHash\":\"%s\",\"expires\":\"2026-01-02T00:00:00Z\",\"attempts\":0,\"tag\":\"%s\"}"
+                                .formatted(
+                                        Enc.sha256(Bytes.EMPTY).hex(),
+                                        Bytes.zeros(Enc.HASH).hex())));
     }
 }

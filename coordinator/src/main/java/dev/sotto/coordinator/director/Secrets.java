@@ -1,5 +1,7 @@
 package dev.sotto.coordinator.director;
 
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.crypto.primitive.Hkdf;
 import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Identity;
@@ -21,6 +23,14 @@ public record Secrets(Identity identity, Secret roundSecret) implements AutoClos
             return Bytes.of(digest.digest(roundSecret.expose(InsecureSecretAccess.get())));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+
+    /// By which a replica knows that an invite is a coordinator's and not the broker's operator's: HKDF-Expand is
+    /// HMAC here.
+    public Bytes inviteTag(String federation, Bytes invite) {
+        try (Secret tag = Hkdf.expand(roundSecret, Enc.of("sotto/1", "invite", federation, invite), Enc.HASH)) {
+            return Bytes.of(tag.expose(InsecureSecretAccess.get()));
         }
     }
 

@@ -10,12 +10,19 @@ import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.RegistryEntry;
 import java.io.IOException;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
 
 /// Makes an organisation a member, and ends that. The registry's entry is written last: what failed
 /// before can be asked for again with the same invite.
 ///
 /// Thread-safe.
 public final class Enrolment {
+    /// How long a member waits between two renewals of its certificate.
+    public static final Duration BETWEEN_RENEWALS = Duration.ofMinutes(10);
+
     /// Where entries of the registry go, one after the other.
     public interface RegistryWriter {
         /// The registry now.
@@ -67,6 +74,7 @@ public final class Enrolment {
     private final Admission access;
     private final RegistryWriter writer;
     private final Clock clock;
+    private final Map<String, Instant> renewed = new HashMap<>();
 
     /// For one federation.
     public Enrolment(
@@ -133,7 +141,8 @@ public final class Enrolment {
     /// @param principal of the certificate that it shows now
     /// @param csr       DER of PKCS#10
     /// @param signature by the identity, over [Registry#renewalSigned]
-    /// @throws Refused if that is no member's principal, or the request is not as it must be
+    /// @throws Refused if that is no member's principal, the request is not as it must be, or the last one was too
+    ///   short a time ago: each is an entry of the registry, for ever
     public synchronized Enrolled renew(String principal, Bytes csr, Bytes signature) throws Refused {
         RegistryEntry.Enrolled member = writer.registry().members().values().stream()
                 .filter(one -> one.principal().equals(principal))
@@ -143,12 +152,21 @@ public final class Enrolment {
         if (!primitives.verify(member.identityKey(), signed, signature)) {
             throw new Refused(400, "signature is not the identity key's over this request");
         }
+        Instant now = clock.instant();
+        Instant before = renewed.getOrDefault(member.organisation(), Instant.MIN);
+        if (now.minus(BETWEEN_RENEWALS).isBefore(before)) {
+            throw new Refused(
+                    429,
+                    member.organisation() + " renewed its certificate at " + before + "; again after "
+                            + before.plus(BETWEEN_RENEWALS));
+        }
         CertificateAuthority.Issued issued;
         try {
-            issued = authority.issue(principal, csr, clock.instant());
+            issued = authority.issue(principal, csr, now);
         } catch (CertificateAuthority.BadRequest e) {
             throw new Refused(400, String.valueOf(e.getMessage()));
         }
+        renewed.put(member.organisation(), now);
         writer.append(new RegistryEntry.Enrolled(
                 member.organisation(),
                 member.generation(),

@@ -18,7 +18,9 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /// Invites: each for one organisation, once, for a time, for at most [#ATTEMPTS] tries. Only a token's
-/// hash is kept, in a log: of an organisation's records the last one counts.
+/// hash is kept, in a log: of an organisation's records the last one counts. Whoever can write the log besides the
+/// coordinator can make none: each carries a tag of the coordinator's secret. Nor can one that was used be written
+/// again to be used again: it holds for one generation of the organisation.
 ///
 /// Thread-safe.
 public final class Invites {
@@ -35,9 +37,19 @@ public final class Invites {
     }
 
     private final Log log;
+    private final Binding binding;
     private final Clock clock;
     private final Randomness randomness;
     private final SortedMap<String, Kept> kept = new TreeMap<>();
+
+    /// Ties invites to what others lack, and to the registry.
+    public interface Binding {
+        /// Of these bytes, as nobody can make it who does not have the coordinator's secret. 32 bytes.
+        Bytes tag(Bytes invite);
+
+        /// The last generation that the organisation had, 0 if it never enrolled.
+        int generation(String organisation);
+    }
 
     /// An invite as an operator sees it.
     ///
@@ -46,46 +58,55 @@ public final class Invites {
 
     /// An invite as it is kept.
     ///
-    /// @param attempts wrong ones
-    /// @param gone     used, or voided
-    private record Kept(Bytes tokenHash, Instant expires, int attempts, boolean gone) {
-        static Kept parse(Bytes value) throws MalformedMessage {
-            try {
-                if (!(JSON.readTree(value.toArray()) instanceof ObjectNode invite)) {
-                    throw new MalformedMessage("an invite is no JSON object");
-                }
-                return new Kept(
-                        Bytes.fromHex(invite.path("tokenHash").asText()),
-                        Instant.parse(invite.path("expires").asText()),
-                        invite.path("attempts").asInt(),
-                        invite.path("gone").asBoolean());
-            } catch (IOException | DateTimeException | IllegalArgumentException e) {
-                throw new MalformedMessage("an invite is damaged: " + e.getMessage());
-            }
+    /// @param attempts   wrong ones
+    /// @param generation of the organisation when it was invited
+    /// @param gone       used, or voided
+    private record Kept(Bytes tokenHash, Instant expires, int attempts, int generation, boolean gone) {
+        /// What a tag is of.
+        Bytes content(String organisation) {
+            return Enc.of(
+                    organisation, tokenHash, expires.toString(), (long) attempts, (long) generation, gone ? 1L : 0L);
         }
 
-        Bytes encode() {
-            return Bytes.utf8(JSON.createObjectNode()
-                    .put("tokenHash", tokenHash.hex())
-                    .put("expires", expires.toString())
-                    .put("attempts", attempts)
-                    .put("gone", gone)
-                    .toString());
+        Kept wrong() {
+            return new Kept(tokenHash, expires, attempts + 1, generation, gone);
+        }
+
+        Kept over() {
+            return new Kept(tokenHash, expires, attempts, generation, true);
         }
     }
 
     /// None yet.
-    public Invites(Log log, Clock clock, Randomness randomness) {
+    public Invites(Log log, Binding binding, Clock clock, Randomness randomness) {
         this.log = log;
+        this.binding = binding;
         this.clock = clock;
         this.randomness = randomness;
     }
 
     /// Takes up what the log holds, record by record in its order.
     ///
-    /// @throws MalformedMessage if it is not what [Log#append] got
+    /// @throws MalformedMessage if it is not what [Log#append] got of a coordinator with this secret
     public synchronized void take(String organisation, Bytes invite) throws MalformedMessage {
-        kept.put(organisation, Kept.parse(invite));
+        try {
+            if (!(JSON.readTree(invite.toArray()) instanceof ObjectNode json)) {
+                throw new MalformedMessage("an invite is no JSON object");
+            }
+            Kept read = new Kept(
+                    Bytes.fromHex(json.path("tokenHash").asText()),
+                    Instant.parse(json.path("expires").asText()),
+                    json.path("attempts").asInt(),
+                    json.path("generation").asInt(),
+                    json.path("gone").asBoolean());
+            if (!binding.tag(read.content(organisation))
+                    .equals(Bytes.fromHex(json.path("tag").asText()))) {
+                throw new MalformedMessage("an invite is not this coordinator's");
+            }
+            kept.put(organisation, read);
+        } catch (IOException | DateTimeException | IllegalArgumentException e) {
+            throw new MalformedMessage("an invite is damaged: " + e.getMessage());
+        }
     }
 
     /// A new token for an organisation; an earlier one becomes void.
@@ -97,7 +118,9 @@ public final class Invites {
                     + "' must match [a-z0-9-]{1,63} and not be coordinator, broker, admin or viewer");
         }
         Bytes token = randomness.bytes(32);
-        keep(organisation, new Kept(Enc.sha256(token), clock.instant().plus(valid), 0, false));
+        keep(
+                organisation,
+                new Kept(Enc.sha256(token), clock.instant().plus(valid), 0, binding.generation(organisation), false));
         return token;
     }
 
@@ -106,7 +129,7 @@ public final class Invites {
     /// @return why it does not let in, or nothing
     public synchronized Optional<String> check(String organisation, Bytes token) {
         Kept invite = kept.get(organisation);
-        if (invite == null || invite.gone()) {
+        if (invite == null || isGone(organisation, invite)) {
             return Optional.of("there is no invite for organisation '" + organisation + "'");
         }
         String state = state(invite);
@@ -114,7 +137,7 @@ public final class Invites {
             return Optional.of("the invite for " + organisation + " is " + state + "; ask for a new one");
         }
         if (!invite.tokenHash().equals(Enc.sha256(token))) {
-            keep(organisation, new Kept(invite.tokenHash(), invite.expires(), invite.attempts() + 1, false));
+            keep(organisation, invite.wrong());
             return Optional.of("this is not the invite for " + organisation);
         }
         return Optional.empty();
@@ -125,19 +148,23 @@ public final class Invites {
     /// @return whether there was one
     public synchronized boolean remove(String organisation) {
         Kept invite = kept.get(organisation);
-        if (invite == null || invite.gone()) {
+        if (invite == null || isGone(organisation, invite)) {
             return false;
         }
-        keep(organisation, new Kept(invite.tokenHash(), invite.expires(), invite.attempts(), true));
+        keep(organisation, invite.over());
         return true;
     }
 
     /// All of them, by organisation.
     public synchronized List<Invite> list() {
         return kept.entrySet().stream()
-                .filter(invite -> !invite.getValue().gone())
+                .filter(invite -> !isGone(invite.getKey(), invite.getValue()))
                 .map(invite -> new Invite(invite.getKey(), invite.getValue().expires(), state(invite.getValue())))
                 .toList();
+    }
+
+    private boolean isGone(String organisation, Kept invite) {
+        return invite.gone() || invite.generation() != binding.generation(organisation);
     }
 
     private String state(Kept invite) {
@@ -148,7 +175,16 @@ public final class Invites {
     }
 
     private void keep(String organisation, Kept invite) {
-        log.append(organisation, invite.encode());
+        log.append(
+                organisation,
+                Bytes.utf8(JSON.createObjectNode()
+                        .put("tokenHash", invite.tokenHash().hex())
+                        .put("expires", invite.expires().toString())
+                        .put("attempts", invite.attempts())
+                        .put("generation", invite.generation())
+                        .put("gone", invite.gone())
+                        .put("tag", binding.tag(invite.content(organisation)).hex())
+                        .toString()));
         kept.put(organisation, invite);
     }
 }

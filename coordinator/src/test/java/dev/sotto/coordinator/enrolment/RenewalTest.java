@@ -51,7 +51,7 @@ class RenewalTest {
             "north",
             primitives,
             CertificateAuthority.create("north", NOW, new SecureRandom()),
-            new Invites((organisation, invite) -> {}, Clock.systemUTC(), Randomness.secure()),
+            new Invites((organisation, invite) -> {}, new Unused(), Clock.systemUTC(), Randomness.secure()),
             new Enrolment.Admission() {
                 @Override
                 public void admit(String organisation, String principal) {
@@ -80,6 +80,18 @@ class RenewalTest {
                 }
             },
             Clock.fixed(NOW, ZoneOffset.UTC));
+
+    private static final class Unused implements Invites.Binding {
+        @Override
+        public Bytes tag(Bytes invite) {
+            throw new AssertionError("nobody is invited");
+        }
+
+        @Override
+        public int generation(String organisation) {
+            throw new AssertionError("nobody is invited");
+        }
+    }
 
     private static Bytes csr() throws Exception {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
@@ -112,6 +124,21 @@ class RenewalTest {
                         member.deliveryKey(),
                         member.deliverySignature(),
                         certificate.getSerialNumber().toString(16)));
+    }
+
+    /// Each renewal stays in the registry.
+    @Test
+    void member_waitsBetweenTwoRenewals() throws Exception {
+        Bytes csr = csr();
+        var _ = enrolment.renew("acme-g2", csr, signed(csr));
+        Bytes next = csr();
+        refused(
+                "acme-g2",
+                next,
+                signed(next),
+                429,
+                "acme renewed its certificate at 2026-01-10T12:00:00Z; again after");
+        assertThat(written).hasSize(1);
     }
 
     @Test
