@@ -64,8 +64,7 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 
 /// One whole round in one process: both machines, no training, no network; chunks lie in files. Those who drop out
-/// die
-/// after they dealt their shares. Each machine works on one thread.
+/// die after they dealt their shares. Each machine works on one thread.
 ///
 /// The coordinator and three survivors are measured, alone: of the first and the last in the roster the time, of the
 /// one in the middle the memory. For that each reads copies of its own. The others work beside one another.

@@ -20,8 +20,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 
 /// What members say, and what the slots tell: every inbox and `slots` from their beginnings, so that a new director
-/// hears
-/// what the last one heard, on a thread of its own.
+/// hears what the last one heard, on a thread of its own.
 ///
 /// Its methods may be called from any thread and return at once.
 final class Inboxes implements AutoCloseable {

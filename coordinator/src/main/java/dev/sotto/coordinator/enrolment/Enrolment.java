@@ -135,8 +135,7 @@ public final class Enrolment {
     }
 
     /// Gives a member a new TLS certificate of the same principal. Its entry in the registry is written again, with
-    /// the
-    /// new serial.
+    /// the new serial.
     ///
     /// @param principal of the certificate that it shows now
     /// @param csr       DER of PKCS#10

@@ -47,6 +47,9 @@ import org.jspecify.annotations.Nullable;
 /// [#view] may be called from any thread.
 final class Follower implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(50);
+    /// Messages of one type, each of another transcript, that are kept of a member until it is known which one is of
+    /// the attempt. An honest member signs one; what it signed in earlier attempts may be written again.
+    private static final int KEPT = 64;
 
     private final Settings settings;
     private final Topics topics;
@@ -283,14 +286,27 @@ final class Follower implements AutoCloseable {
             String organisation = record.topic().substring(topics.inboxPrefix().length());
             if (envelope.sender().equals(organisation)) {
                 switch (envelope.type()) {
-                    case SHARES_DEALT -> dealt.add(envelope);
-                    case UPDATE_MANIFEST -> claimed.add(envelope);
-                    case SHARES_REVEALED -> revealed.add(envelope);
+                    case SHARES_DEALT -> keep(dealt, envelope);
+                    case UPDATE_MANIFEST -> keep(claimed, envelope);
+                    case SHARES_REVEALED -> keep(revealed, envelope);
                     default -> {}
                 }
             }
-        } catch (MalformedMessage e) {
+        } catch (MalformedMessage | PeerMisbehaved e) {
             // The director says so.
+        }
+    }
+
+    /// Only what is signed takes a place, so that nobody else's record keeps a member's out; of a transcript the
+    /// first counts.
+    private void keep(List<Envelope> kept, Envelope envelope) throws PeerMisbehaved {
+        var _ = Objects.requireNonNull(directory).verify(primitives, envelope, envelope.transcript());
+        List<Envelope> before = kept.stream()
+                .filter(one -> one.sender().equals(envelope.sender()))
+                .toList();
+        if (before.size() < KEPT
+                && before.stream().noneMatch(one -> one.transcript().equals(envelope.transcript()))) {
+            kept.add(envelope);
         }
     }
 

@@ -49,12 +49,11 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /// One partition number: it adds the masked chunks that lie there as they arrive, and when the sum may be unmasked,
-/// makes
-/// its chunks of the next version of it and publishes them, with what the director needs, in one transaction.
+/// makes its chunks of the next version of it and publishes them, with what the director needs, in one transaction.
 ///
-/// It looks at what its replica knows and does what is missing, on a thread of its own. It keeps one sum of its chunks,
-/// its chunks of the present version, and of a member only which chunks are in; what does not survive is read again
-/// from the log and taken out.
+/// It looks at what its replica knows and does what is missing, on a thread of its own. It keeps one sum of its
+/// chunks, its chunks of the present version, and of a member only which chunks are in; what does not survive is
+/// read again from the log and taken out.
 final class Slot implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(Slot.class);
     private static final Duration POLL = Duration.ofMillis(50);
@@ -146,16 +145,18 @@ final class Slot implements AutoCloseable {
     }
 
     /// Whether an earlier owner has finished the last attempt.
-    private void findDone() throws MalformedMessage {
-        List<ConsumerRecord<byte[], byte[]>> log = new ArrayList<>();
-        setup.kafka().readToEnd(List.of(new TopicPartition(topics.slots(), slot)), Instant.EPOCH, log::add);
-        for (ConsumerRecord<byte[], byte[]> record : log) {
-            switch (SlotRecord.parse(Bytes.of(record.value()))) {
-                case SlotRecord.Summed summed -> done = Optional.of(summed.t4());
-                case SlotRecord.Failed failed -> done = Optional.of(failed.t4());
-                default -> {}
+    private void findDone() {
+        setup.kafka().readToEnd(List.of(new TopicPartition(topics.slots(), slot)), Instant.EPOCH, record -> {
+            try {
+                switch (SlotRecord.parse(Bytes.of(record.value()))) {
+                    case SlotRecord.Summed summed -> done = Optional.of(summed.t4());
+                    case SlotRecord.Failed failed -> done = Optional.of(failed.t4());
+                    default -> {}
+                }
+            } catch (MalformedMessage e) {
+                throw new IllegalStateException("a log holds what no coordinator of this version wrote", e);
             }
-        }
+        });
     }
 
     private void look(View view, Consumer<byte[], byte[]> reader, Writer writer)
@@ -249,7 +250,8 @@ final class Slot implements AutoCloseable {
         }
     }
 
-    /// Tells what is complete: when that changes, and when the director has asked and all is read that was there then.
+    /// Tells what is complete: when that changes, and when the director has asked and all is read that was there
+    /// then.
     private void tell(Work mine, Consumer<byte[], byte[]> reader, Writer writer) {
         boolean read = mine.ends.entrySet().stream().allMatch(end -> reader.position(end.getKey()) >= end.getValue());
         Bytes answered = read

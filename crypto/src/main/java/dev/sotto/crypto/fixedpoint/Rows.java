@@ -6,8 +6,7 @@ import dev.sotto.schemas.VectorLayout;
 import java.util.Optional;
 
 /// Adapters of members with different ranks (ADR 11): whoever has rank r_k trains the first r_k rows of each A and
-/// the
-/// first r_k columns of each B, and sends zeros for the rest. For each row `scalars` sums over the members that
+/// the first r_k columns of each B, and sends zeros for the rest. For each row `scalars` sums over the members that
 /// trained it, so that its mean is over those and no others.
 public final class Rows {
     /// The LoRA mode of a plan that has this.

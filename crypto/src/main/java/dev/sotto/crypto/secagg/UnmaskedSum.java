@@ -159,8 +159,7 @@ public final class UnmaskedSum {
     }
 
     /// The server's step on the coordinates of the adapter's chunk `index`: what [#next(ModelVersion, ServerStep)]
-    /// makes
-    /// of them, bit for bit. For that every vector's chunk of this index must be here.
+    /// makes of them, bit for bit. For that every vector's chunk of this index must be here.
     ///
     /// @param before these coordinates of the version that the round starts from; not changed
     /// @param totals of the whole sum

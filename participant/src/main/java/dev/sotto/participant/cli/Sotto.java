@@ -13,8 +13,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 
 /// The command `sotto`. Exit codes: 0 done, 1 it failed, 2 wrong usage, input or environment; 3 of an audit that
-/// could
-/// not check everything.
+/// could not check everything.
 @Command(
         name = "sotto",
         description = "Federated fine-tuning of language models between organisations that may not share data.",

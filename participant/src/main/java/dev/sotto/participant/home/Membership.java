@@ -3,7 +3,9 @@ package dev.sotto.participant.home;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.Topics;
+import java.net.URI;
 import java.util.Base64;
+import java.util.regex.Pattern;
 
 /// What enrolment gave: `federation.json`.
 ///
@@ -18,6 +20,9 @@ public record Membership(
         String coordinatorUrl,
         String coordinatorIdentityKey,
         String publicSeed) {
+    private static final Pattern SERVER = Pattern.compile("[^\\s,]+:\\d{1,5}");
+    private static final int MOST_PORT = 65_535;
+
     /// Checks what other code reads from it.
     ///
     /// @throws IllegalArgumentException if a field is not as it must be
@@ -26,8 +31,22 @@ public record Membership(
         if (!Topics.isOrganisation(organisation)) {
             throw new IllegalArgumentException("organisation '" + organisation + "' is not an organisation's id");
         }
+        for (String server : bootstrapServers.split(",", -1)) {
+            if (!SERVER.matcher(server).matches() || port(server) < 1 || port(server) > MOST_PORT) {
+                throw new IllegalArgumentException(
+                        "bootstrapServers is '" + bootstrapServers + "', must be HOST:PORT[,HOST:PORT…]");
+            }
+        }
+        URI url = URI.create(coordinatorUrl);
+        if (!"https".equals(url.getScheme()) || url.getHost() == null) {
+            throw new IllegalArgumentException("coordinatorUrl is '" + coordinatorUrl + "', must be https://HOST:PORT");
+        }
         var _ = Home.sized(key(coordinatorIdentityKey), Limits.ED25519_PUBLIC_KEY, "coordinatorIdentityKey");
         var _ = Home.sized(Bytes.fromHex(publicSeed), Limits.SEED, "publicSeed");
+    }
+
+    private static int port(String server) {
+        return Integer.parseInt(server.substring(server.lastIndexOf(':') + 1));
     }
 
     /// The coordinator's identity key.

@@ -13,8 +13,7 @@ import java.util.Objects;
 import java.util.Optional;
 
 /// What an organisation trains in rounds, and how: `participant.yaml`. An option of `sotto run` goes before the key
-/// of
-/// the same name.
+/// of the same name.
 ///
 /// @param base         checkpoint folder, if it is not an option
 /// @param data         files, if they are not an option

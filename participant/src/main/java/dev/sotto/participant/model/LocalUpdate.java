@@ -57,8 +57,7 @@ public record LocalUpdate(Map<String, float[]> vectors, Optional<float[]> nextCo
     }
 
     /// The same, with differential privacy or without. What FedProx and SCAFFOLD do besides is made of what is
-    /// private
-    /// already; loss and tokens are not private.
+    /// private already; loss and tokens are not private.
     ///
     /// @param rank of this member's part of the adapter, where members have different ones
     public static LocalUpdate train(

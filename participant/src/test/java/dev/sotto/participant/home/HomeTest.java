@@ -65,6 +65,11 @@ class HomeTest {
                 (good + good).getBytes(StandardCharsets.UTF_8),
                 good.getBytes(StandardCharsets.UTF_16),
                 good.replace("0000\"}", "000\"}").getBytes(StandardCharsets.UTF_8),
+                good.replace("kafka:9093", "kafka").getBytes(StandardCharsets.UTF_8),
+                good.replace("kafka:9093", "kafka:9093,").getBytes(StandardCharsets.UTF_8),
+                good.replace("kafka:9093", "kafka:99999").getBytes(StandardCharsets.UTF_8),
+                good.replace("https://h:1", "http://h:1").getBytes(StandardCharsets.UTF_8),
+                good.replace("https://h:1", "https:/// h").getBytes(StandardCharsets.UTF_8),
                 good.replace("AAAA", "AAAAA").getBytes(StandardCharsets.UTF_8),
                 good.replace("\"acme\",\"principal", "\"broker\",\"principal").getBytes(StandardCharsets.UTF_8))) {
             Files.write(file, bad);
