@@ -163,7 +163,7 @@ public final class FuzzTest extends FuzzTargets {
             return false;
         }
         assertThat(header.encode()).isEqualTo(Bytes.of(input));
-        assertThat(NextLayout.of(ADAPTER, true, header, 10, 1e-3, Weighting.CLASSES))
+        assertThat(NextLayout.of(ADAPTER, true, header, 10, 1e-3, Weighting.CLASSES, 0))
                 .hasSize(3);
         return true;
     }
@@ -268,7 +268,7 @@ public final class FuzzTest extends FuzzTargets {
                                     new ModelHeader.Tensor("adapter", "b", 1, squares.get(1))))),
                     10);
             assertThat(ModelHeader.parse(header.encode())).isEqualTo(header);
-            assertThat(NextLayout.of(ADAPTER, false, header, 10, 1e-3, weighting))
+            assertThat(NextLayout.of(ADAPTER, false, header, 10, 1e-3, weighting, 0))
                     .hasSize(2);
             return true;
         } catch (AggregateOutOfRange refused) {

@@ -17,7 +17,7 @@ import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.UnmaskRequested;
 import dev.sotto.schemas.VectorLayout;
 import java.time.Instant;
@@ -75,23 +75,7 @@ public final class BoardScript {
                 Bytes.zeros(32),
                 round,
                 Bytes.zeros(32),
-                new TrainingPlan(
-                        "fedavg",
-                        "sft",
-                        "alpaca",
-                        "lora",
-                        8,
-                        16,
-                        List.of("q_proj"),
-                        10,
-                        8,
-                        128,
-                        1e-3,
-                        0,
-                        1,
-                        0,
-                        0,
-                        1e-3),
+                TestPlan.with(plan -> {}),
                 Bytes.zeros(32),
                 Bytes.zeros(Limits.XWING_PUBLIC_KEY),
                 Bytes.zeros(32),

@@ -23,17 +23,7 @@ public final class NextLayout {
     /// @param header       of the version that the round starts from
     /// @param steps        local steps of the plan
     /// @param learningRate of the plan
-    public static List<VectorLayout> of(
-            VectorLayout adapter,
-            boolean control,
-            ModelHeader header,
-            int steps,
-            double learningRate,
-            Weighting weighting) {
-        return of(adapter, control, header, steps, learningRate, weighting, 0);
-    }
-
-    /// The same, with rows of the adapter that are counted ([dev.sotto.crypto.fixedpoint.Rows]).
+    /// @param rows         of the adapter that are counted ([dev.sotto.crypto.fixedpoint.Rows]), or 0
     public static List<VectorLayout> of(
             VectorLayout adapter,
             boolean control,

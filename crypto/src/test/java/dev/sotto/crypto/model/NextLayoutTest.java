@@ -56,7 +56,7 @@ class NextLayoutTest {
     }
 
     private static List<VectorLayout> layout(boolean control, ModelHeader header) {
-        return NextLayout.of(ADAPTER, control, header, STEPS, RATE, Weighting.CLASSES);
+        return NextLayout.of(ADAPTER, control, header, STEPS, RATE, Weighting.CLASSES, 0);
     }
 
     @Test

@@ -22,7 +22,7 @@ import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.VectorLayout;
 import java.time.Duration;
@@ -322,23 +322,7 @@ final class Federation {
                 Bytes.zeros(32),
                 round,
                 adapterDigest,
-                new TrainingPlan(
-                        "fedavg",
-                        "sft",
-                        "alpaca",
-                        "lora",
-                        8,
-                        16,
-                        List.of("q_proj"),
-                        10,
-                        8,
-                        128,
-                        1e-3,
-                        0.0,
-                        1.0,
-                        0.0,
-                        0.0,
-                        1e-3),
+                TestPlan.with(plan -> {}),
                 Bytes.zeros(32),
                 director.roundKey(round, attempt, nonce),
                 Bytes.zeros(32),

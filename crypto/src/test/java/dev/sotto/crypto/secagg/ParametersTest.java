@@ -2,13 +2,14 @@ package dev.sotto.crypto.secagg;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.ring.Ring;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.util.List;
 import java.util.Optional;
@@ -144,26 +145,12 @@ class ParametersTest {
     }
 
     private RoundOpened mixed(List<VectorLayout> layout) {
-        return Terms.changed(with(24, layout, "classes"), terms -> {
-            TrainingPlan p = terms.plan;
-            terms.plan = new TrainingPlan(
-                    p.algorithm(),
-                    p.objective(),
-                    p.template(),
-                    "mixed",
-                    p.loraRank(),
-                    p.loraAlpha(),
-                    p.targetModules(),
-                    p.steps(),
-                    p.batchSize(),
-                    p.maxTokens(),
-                    p.learningRate(),
-                    p.weightDecay(),
-                    p.clipNorm(),
-                    p.beta(),
-                    p.proximalMu(),
-                    p.baseLearningRate());
-        });
+        return Terms.changed(
+                with(24, layout, "classes"),
+                terms -> terms.plan = TestPlan.with(plan -> {
+                    plan.mode = Rows.MODE;
+                    plan.rank = terms.plan.loraRank();
+                }));
     }
 
     /// k = 16 only with the first two weightings.

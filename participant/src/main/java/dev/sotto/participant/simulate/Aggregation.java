@@ -172,7 +172,8 @@ record Aggregation(Encoding encoding, ServerRule rule, VectorLayout adapter, Tra
                 header,
                 plan.steps(),
                 plan.learningRate(),
-                Weighting.CLASSES);
+                Weighting.CLASSES,
+                0);
         return all.subList(0, all.size() - 1);
     }
 

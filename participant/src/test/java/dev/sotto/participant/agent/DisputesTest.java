@@ -8,7 +8,7 @@ import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -41,8 +41,7 @@ class DisputesTest {
                 Bytes.zeros(32),
                 version,
                 digest(version),
-                new TrainingPlan(
-                        "fedavg", "sft", "alpaca", "lora", 8, 16, List.of("q_proj"), 1, 1, 8, 1e-3, 0, 1, 0, 0, 1e-3),
+                TestPlan.with(plan -> {}),
                 Bytes.zeros(32),
                 Bytes.zeros(1216),
                 Bytes.zeros(32),

@@ -51,7 +51,7 @@ import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -314,30 +314,19 @@ final class RecordedFederation implements Log {
                         version.header(),
                         10,
                         1e-3,
-                        Weighting.CLASSES),
+                        Weighting.CLASSES,
+                        0),
                 1024,
                 Weighting.CLASSES.wireName(),
                 new Deadlines(60, 60, 600, 60, 60),
                 Bytes.zeros(32),
                 version.version(),
                 version.digest(NAME),
-                new TrainingPlan(
-                        OPTIMIZER.wireName(),
-                        "sft",
-                        "alpaca",
-                        "lora",
-                        4,
-                        8,
-                        List.of("q_proj"),
-                        10,
-                        8,
-                        128,
-                        1e-3,
-                        0.0,
-                        1.0,
-                        0.0,
-                        0.0,
-                        1e-3),
+                TestPlan.with(plan -> {
+                    plan.algorithm = OPTIMIZER.wireName();
+                    plan.rank = 4;
+                    plan.alpha = 8;
+                }),
                 Bytes.zeros(32),
                 director.roundKey(round, attempt, nonce),
                 registryHead,

@@ -3,14 +3,16 @@ package dev.sotto.participant.home;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TrainingPlan;
+import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
+import dev.sotto.training.checkpoint.LoraMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,6 +56,19 @@ class PolicyTest {
                 "baseModels");
         assertThat(policy.refuses(round(10, 8, "q_proj", "classes", 1), "b".repeat(64), 100, NOW, List.of()))
                 .hasValueSatisfying(why -> assertThat(why).contains(BASE.hex()).contains("b".repeat(64)));
+    }
+
+    /// Where members have different ranks a larger adapter is no reason to refuse: this one trains its part.
+    @Test
+    void mostRank_withMixedRanks_isThisOrganisationsPart() throws Exception {
+        Policy policy = read(Policy.TEMPLATE);
+        RoundOpened mixed = round(10, 128, "q_proj", "classes", 1, LoraMode.MIXED.wireName());
+        assertThat(Rows.of(mixed.plan())).isEqualTo(128);
+        assertThat(policy.refuses(mixed, BASE.hex(), 100, NOW, List.of())).isEmpty();
+        assertThat(policy.rank(mixed.plan())).isEqualTo(64);
+        RoundOpened smaller = round(10, 32, "q_proj", "classes", 1, LoraMode.MIXED.wireName());
+        assertThat(policy.rank(smaller.plan())).isEqualTo(32);
+        refused(policy, round(10, 128, "q_proj", "classes", 1), 100, "mostRank 64");
     }
 
     @Test
@@ -132,6 +147,10 @@ class PolicyTest {
     }
 
     private static RoundOpened round(int steps, int rank, String module, String weighting, long attempt) {
+        return round(steps, rank, module, weighting, attempt, "lora");
+    }
+
+    private static RoundOpened round(int steps, int rank, String module, String weighting, long attempt, String mode) {
         return new RoundOpened(
                 0,
                 attempt,
@@ -150,23 +169,12 @@ class PolicyTest {
                 BASE,
                 0,
                 Bytes.zeros(32),
-                new TrainingPlan(
-                        "fedavg",
-                        "sft",
-                        "alpaca",
-                        "lora",
-                        rank,
-                        16,
-                        List.of(module),
-                        steps,
-                        8,
-                        128,
-                        1e-3,
-                        0,
-                        1,
-                        0,
-                        0,
-                        1e-3),
+                TestPlan.with(plan -> {
+                    plan.mode = mode;
+                    plan.rank = rank;
+                    plan.module = module;
+                    plan.steps = steps;
+                }),
                 Bytes.zeros(32),
                 Bytes.zeros(Limits.XWING_PUBLIC_KEY),
                 Bytes.zeros(32),
