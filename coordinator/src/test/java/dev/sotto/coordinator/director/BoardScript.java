@@ -3,6 +3,7 @@ package dev.sotto.coordinator.director;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.schemas.AnyPlan;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Envelope;
@@ -17,7 +18,6 @@ import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.UnmaskRequested;
 import dev.sotto.schemas.VectorLayout;
 import java.time.Instant;
@@ -75,7 +75,7 @@ public final class BoardScript {
                 Bytes.zeros(32),
                 round,
                 Bytes.zeros(32),
-                TestPlan.with(plan -> {}),
+                AnyPlan.with(plan -> {}),
                 Bytes.zeros(32),
                 Bytes.zeros(Limits.XWING_PUBLIC_KEY),
                 Bytes.zeros(32),

@@ -13,6 +13,7 @@ import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.DirectorState.Input;
 import dev.sotto.crypto.secagg.DirectorState.Output;
+import dev.sotto.schemas.AnyPlan;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Decided;
@@ -22,7 +23,6 @@ import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.VectorLayout;
 import java.time.Duration;
@@ -322,7 +322,7 @@ final class Federation {
                 Bytes.zeros(32),
                 round,
                 adapterDigest,
-                TestPlan.with(plan -> {}),
+                AnyPlan.with(plan -> {}),
                 Bytes.zeros(32),
                 director.roundKey(round, attempt, nonce),
                 Bytes.zeros(32),

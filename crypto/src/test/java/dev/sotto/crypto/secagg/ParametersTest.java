@@ -6,10 +6,10 @@ import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.fixedpoint.Weighting;
 import dev.sotto.crypto.ring.Ring;
+import dev.sotto.schemas.AnyPlan;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.util.List;
 import java.util.Optional;
@@ -147,7 +147,7 @@ class ParametersTest {
     private RoundOpened mixed(List<VectorLayout> layout) {
         return Terms.changed(
                 with(24, layout, "classes"),
-                terms -> terms.plan = TestPlan.with(plan -> {
+                terms -> terms.plan = AnyPlan.with(plan -> {
                     plan.mode = Rows.MODE;
                     plan.rank = terms.plan.loraRank();
                 }));

@@ -2,13 +2,13 @@ package dev.sotto.participant.agent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sotto.schemas.AnyPlan;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.NamedHash;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -41,7 +41,7 @@ class DisputesTest {
                 Bytes.zeros(32),
                 version,
                 digest(version),
-                TestPlan.with(plan -> {}),
+                AnyPlan.with(plan -> {}),
                 Bytes.zeros(32),
                 Bytes.zeros(1216),
                 Bytes.zeros(32),

@@ -38,6 +38,7 @@ import dev.sotto.crypto.secagg.Unmasking;
 import dev.sotto.crypto.secagg.Update;
 import dev.sotto.participant.agent.FileJournal;
 import dev.sotto.participant.model.ServerSide;
+import dev.sotto.schemas.AnyPlan;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Envelope;
@@ -51,7 +52,6 @@ import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -322,7 +322,7 @@ final class RecordedFederation implements Log {
                 Bytes.zeros(32),
                 version.version(),
                 version.digest(NAME),
-                TestPlan.with(plan -> {
+                AnyPlan.with(plan -> {
                     plan.algorithm = OPTIMIZER.wireName();
                     plan.rank = 4;
                     plan.alpha = 8;

@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.crypto.fixedpoint.Rows;
+import dev.sotto.schemas.AnyPlan;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TensorLayout;
-import dev.sotto.schemas.TestPlan;
 import dev.sotto.schemas.VectorLayout;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraMode;
@@ -169,7 +169,7 @@ class PolicyTest {
                 BASE,
                 0,
                 Bytes.zeros(32),
-                TestPlan.with(plan -> {
+                AnyPlan.with(plan -> {
                     plan.mode = mode;
                     plan.rank = rank;
                     plan.module = module;

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /// A plan for tests of all modules, but for what they set.
-public final class TestPlan {
+public final class AnyPlan {
     /// Name of the federated algorithm.
     public String algorithm = "fedavg";
     /// LoRA mode.
@@ -18,11 +18,11 @@ public final class TestPlan {
     /// Local steps.
     public int steps = 10;
 
-    private TestPlan() {}
+    private AnyPlan() {}
 
     /// The plan with what `set` sets.
-    public static TrainingPlan with(Consumer<TestPlan> set) {
-        TestPlan plan = new TestPlan();
+    public static TrainingPlan with(Consumer<AnyPlan> set) {
+        AnyPlan plan = new AnyPlan();
         set.accept(plan);
         return new TrainingPlan(
                 plan.algorithm,
