@@ -31,7 +31,8 @@ public final class Coordinator {
         System.exit(commandLine().execute(arguments));
     }
 
-    static CommandLine commandLine() {
+    /// The command line, with one clear sentence for every failure that a person can cause.
+    public static CommandLine commandLine() {
         return new CommandLine(new Coordinator()).setExecutionExceptionHandler((failure, line, parsed) -> {
             line.getErr().println(line.getCommandName() + ": " + sentence(failure));
             return failure instanceof InvalidSettings || failure instanceof FileSystemException ? 2 : 1;
