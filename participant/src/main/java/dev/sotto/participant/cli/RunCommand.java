@@ -6,10 +6,12 @@ import dev.sotto.participant.agent.Agent;
 import dev.sotto.participant.agent.Events;
 import dev.sotto.participant.agent.LocalTraining;
 import dev.sotto.participant.agent.StatusFile;
+import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.home.Settings;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.data.Loaded;
 import dev.sotto.training.data.Mapping;
@@ -114,6 +116,7 @@ final class RunCommand implements Callable<Integer> {
                         new BouncyCastlePrimitives(),
                         randomness,
                         told(own, membership),
+                        spans(),
                         Clock.systemUTC())) {
             agent.run();
         }
@@ -123,6 +126,14 @@ final class RunCommand implements Callable<Integer> {
     private Events told(Home own, Membership membership) throws IOException {
         Clock clock = Clock.systemUTC();
         return new Events(spec.commandLine().getOut(), form(membership), clock, new StatusFile(own, clock));
+    }
+
+    private static RoundSpans spans() throws Failed {
+        try {
+            return RoundSpans.configured("sotto-participant", System.getenv());
+        } catch (IllegalArgumentException e) {
+            throw new Failed(String.valueOf(e.getMessage()));
+        }
     }
 
     private Events.Form form(Membership membership) {
