@@ -40,6 +40,7 @@ public final class RoundSpans implements AutoCloseable {
 
     private final Tracer tracer;
     private final AutoCloseable exporting;
+    private boolean closed;
     private long round;
     private long number;
     private Span attempt = Span.getInvalid();
@@ -141,7 +142,11 @@ public final class RoundSpans implements AutoCloseable {
 
     /// Sends what is left, for some seconds at most.
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         ended(false);
         try {
             exporting.close();

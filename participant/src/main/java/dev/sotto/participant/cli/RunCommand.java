@@ -128,9 +128,12 @@ final class RunCommand implements Callable<Integer> {
         return new Events(spec.commandLine().getOut(), form(membership), clock, new StatusFile(own, clock));
     }
 
+    /// Stopped by a signal, it still sends what it has.
     private static RoundSpans spans() throws Failed {
         try {
-            return RoundSpans.configured("sotto-participant", System.getenv());
+            RoundSpans spans = RoundSpans.configured("sotto-participant", System.getenv());
+            Runtime.getRuntime().addShutdownHook(new Thread(spans::close, "spans"));
+            return spans;
         } catch (IllegalArgumentException e) {
             throw new Failed(String.valueOf(e.getMessage()));
         }
