@@ -34,6 +34,7 @@ public final class Pages {
         CommandLine coordinator = Coordinator.commandLine();
         CommandLine init = Objects.requireNonNull(
                 coordinator.getCommandSpec().removeSubcommand("init"), "the coordinator's program makes federations");
+        coordinator.getCommandSpec().removeSubcommand("rehearse");
         coordinator.getCommandSpec().name("coordinator");
         sotto.addSubcommand(coordinator);
         Objects.requireNonNull(sotto.getSubcommands().get("admin")).addSubcommand(init);

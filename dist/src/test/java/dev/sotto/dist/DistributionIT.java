@@ -83,6 +83,22 @@ class DistributionIT {
         assertThat(root.resolve("examples/simulate/demo.yaml")).exists();
     }
 
+    /// A cache that does not fit must be as good as none.
+    @Test
+    void warmUp_makesACache_andABrokenOneIsNoHindrance() throws Exception {
+        Path root = unpack();
+        Script warm = sotto(root, "warm-up");
+        assertThat(warm.exitCode()).as(warm.output()).isZero();
+        Path cache = root.resolve("lib/coordinator/sotto.aot");
+        assertThat(Files.size(cache)).isGreaterThan(10_000_000);
+        Script help = sotto(root, "coordinator", "--help");
+        assertThat(help.exitCode()).isZero();
+        Files.writeString(cache, "no cache");
+        assertThat(sotto(root, "coordinator", "--help")).isEqualTo(help);
+        Files.delete(cache);
+        assertThat(sotto(root, "coordinator", "--help")).isEqualTo(help);
+    }
+
     @Test
     void zip_holdsNoTimeOfTheBuild() throws Exception {
         try (ZipFile zip = new ZipFile(ZIP.toFile())) {

@@ -21,7 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 class LauncherTest {
     private static final Path REPOSITORY = Path.of("..", "sotto");
     /// What the launcher of the repository does itself; it is the whole of its list besides the programs' commands.
-    private static final Set<String> ITS_OWN = Set.of("demo", "test", "dist", "fuzz", "bench", "mutate", "mvn");
+    private static final Set<String> ITS_OWN =
+            Set.of("demo", "test", "dist", "warm-up", "fuzz", "bench", "mutate", "mvn");
 
     private static final Set<String> COMMANDS =
             new TreeSet<>(Pages.sotto().getSubcommands().keySet());
@@ -64,7 +65,7 @@ class LauncherTest {
     void helpOfTheRepository_listsTheProgramsCommandsAndItsOwn_andNoOther() throws Exception {
         Script help = Script.run(Map.of(), REPOSITORY, "help");
         assertThat(help.exitCode()).isZero();
-        Set<String> listed = Pattern.compile("(?m)^  ([a-z]+) +\\S")
+        Set<String> listed = Pattern.compile("(?m)^  ([a-z-]+) +\\S")
                 .matcher(help.output())
                 .results()
                 .map(found -> found.group(1))
@@ -78,7 +79,7 @@ class LauncherTest {
     @Test
     void launchersCases_areTheRepositorysOwnOnly() throws IOException {
         String script = Files.readString(REPOSITORY);
-        Set<String> cases = Pattern.compile("(?m)^  ([a-z]+)\\)")
+        Set<String> cases = Pattern.compile("(?m)^  ([a-z-]+)\\)")
                 .matcher(script.substring(script.lastIndexOf("\ncase ")))
                 .results()
                 .map(found -> found.group(1))
