@@ -69,6 +69,7 @@ final class CostCommand implements Callable<Integer> {
                     figures.addedCpu(),
                     100 * figures.addedCpu() / figures.bareCpu()));
             rounds.errors().forEach(System.out::println);
+            work.finished();
             return rounds.errors().isEmpty() ? 0 : 1;
         }
     }

@@ -61,6 +61,9 @@ public final class FederationCommand implements Callable<Integer> {
             for (Child replica : rig.replicas()) {
                 weighers.add(new Weigher(replica.pid(), weigh));
             }
+            if (options.slow.isPresent()) {
+                rig.slow(rig.organisations().getLast(), options.slow.getAsDouble() * MB);
+            }
             rig.start();
             Rounds rounds = new Rounds(rig, options.patience());
             List<Rounds.Round> done = new ArrayList<>();
@@ -74,6 +77,7 @@ public final class FederationCommand implements Callable<Integer> {
             for (Weigher weigher : weighers) {
                 weigher.close();
             }
+            work.finished();
             return rounds.errors().isEmpty() ? 0 : 1;
         }
     }

@@ -47,8 +47,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
 
 /// A federation under load: broker and coordinator are the packaged programs, each in a process of its own with the
 /// compilers it has in production; members are [LightMember]s in this one. They enrol and approve each other as
@@ -249,6 +252,34 @@ final class Rig implements AutoCloseable {
 
     /// Makes the topics with chunks of another federation.
     void createTopics(Topics of) throws InterruptedException {
+        List<NewTopic> topics = new ArrayList<>();
+        topics.add(new NewTopic(of.models(), shape.partitions(), (short) 1));
+        organisations.forEach(member -> topics.add(new NewTopic(of.updates(member), shape.partitions(), (short) 1)));
+        try (Admin admin = Admin.create(connection())) {
+            admin.createTopics(topics).all().get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("topics cannot be made", e);
+        }
+    }
+
+    /// Lets a member send and fetch no more than that, each, by a quota of the broker.
+    void slow(String organisation, double bytesPerSecond) throws IOException, InvalidFile, InterruptedException {
+        String principal =
+                Home.readJson(home(organisation).federation(), Membership.class).principal();
+        try (Admin admin = Admin.create(connection())) {
+            admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
+                            new ClientQuotaEntity(Map.of(ClientQuotaEntity.USER, principal)),
+                            Stream.of("producer_byte_rate", "consumer_byte_rate")
+                                    .map(name -> new ClientQuotaAlteration.Op(name, bytesPerSecond))
+                                    .toList())))
+                    .all()
+                    .get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a quota cannot be set", e);
+        }
+    }
+
+    private Map<String, Object> connection() {
         Map<String, Object> connection = new HashMap<>();
         connection.put("bootstrap.servers", federation.bootstrap());
         connection.put("security.protocol", "SSL");
@@ -256,14 +287,7 @@ final class Rig implements AutoCloseable {
         connection.put("ssl.keystore.location", kafka().tls().toString());
         connection.put("ssl.truststore.type", "PEM");
         connection.put("ssl.truststore.location", kafka().ca().toString());
-        List<NewTopic> topics = new ArrayList<>();
-        topics.add(new NewTopic(of.models(), shape.partitions(), (short) 1));
-        organisations.forEach(member -> topics.add(new NewTopic(of.updates(member), shape.partitions(), (short) 1)));
-        try (Admin admin = Admin.create(connection)) {
-            admin.createTopics(topics).all().get();
-        } catch (ExecutionException e) {
-            throw new IllegalStateException("topics cannot be made", e);
-        }
+        return connection;
     }
 
     /// As the coordinator, who may read and write everything.

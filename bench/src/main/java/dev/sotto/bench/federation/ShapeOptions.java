@@ -2,6 +2,7 @@ package dev.sotto.bench.federation;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -40,6 +41,13 @@ final class ShapeOptions {
             description = "Seconds by which every other member's clock is late, and the others' early (default"
                     + " ${DEFAULT-VALUE}).")
     long skew;
+
+    @Option(
+            names = "--slow",
+            paramLabel = "MB/S",
+            description = "The last member's link: a quota of the broker holds what it sends and fetches to so many MB"
+                    + " a second, each.")
+    OptionalDouble slow = OptionalDouble.empty();
 
     @Option(names = "--keep", description = "Folder, new or empty, in which everything is left.")
     @Nullable

@@ -80,6 +80,7 @@ final class SoakCommand implements Callable<Integer> {
             for (Weigher weigher : weighers) {
                 weigher.close();
             }
+            work.finished();
             return flat && rounds.errors().isEmpty() ? 0 : 1;
         }
     }

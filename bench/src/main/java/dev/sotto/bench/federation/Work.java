@@ -7,14 +7,28 @@ import java.util.Comparator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// A folder for what a run writes, gone after it unless it is to be kept.
-record Work(Path folder, boolean kept) implements AutoCloseable {
+/// A folder for what a run writes. It is gone after a run that came to its end, unless it is to be kept.
+final class Work implements AutoCloseable {
+    private final Path folder;
+    private final boolean wanted;
+    private boolean kept = true;
+
+    /// @param keep the folder, which then stays; or null for one of its own
+    @SuppressWarnings("MissingSummary")
     Work(@Nullable Path keep) throws IOException {
-        this(
-                keep == null
-                        ? Files.createTempDirectory("sotto-bench")
-                        : Files.createDirectories(keep).toAbsolutePath(),
-                keep != null);
+        this.folder = keep == null
+                ? Files.createTempDirectory("sotto-bench")
+                : Files.createDirectories(keep).toAbsolutePath();
+        this.wanted = keep != null;
+    }
+
+    Path folder() {
+        return folder;
+    }
+
+    /// The run came to its end.
+    void finished() {
+        kept = wanted;
     }
 
     @Override
