@@ -185,9 +185,8 @@ public record Settings(
     }
 
     /// How long a member fetches on the slowest link what it needs before it can take part: the whole version, and,
-    /// to recompute the round before, everybody's chunks. A sample of them is hardly less, since partitions are
-    read
-    /// as a whole.
+    /// to recompute the round before, everybody's chunks. A sample of them is hardly less: partitions are read
+    whole.
     ///
     /// @param members of a round
     public Duration fetching(int members) {
