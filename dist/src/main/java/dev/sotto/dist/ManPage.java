@@ -2,6 +2,7 @@ package dev.sotto.dist;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
@@ -29,7 +30,7 @@ final class ManPage {
         String name = spec.qualifiedName("-");
         page.append(".TH %s 1 \"\" \"%s\" \"Sotto\"\n"
                 .formatted(
-                        escape(name).toUpperCase(java.util.Locale.ROOT),
+                        escape(name).toUpperCase(Locale.ROOT),
                         escape(spec.root().version()[0])));
         section("NAME");
         page.append(escape(name)).append(" \\- ").append(text(spec)).append('\n');
