@@ -52,7 +52,7 @@ class DistributionIT {
         Path root = unpack();
         Script help = sotto(root, "--help");
         assertThat(help.exitCode()).as(help.output()).isZero();
-        assertThat(help.output()).startsWith("Usage: sotto ").contains("audit", "doctor", "cert");
+        assertThat(help.output()).startsWith("Usage: sotto ").contains("audit", "doctor", "cert", "sotto coordinator run");
 
         Script wrong = sotto(root, "docter");
         assertThat(wrong.exitCode()).isEqualTo(2);
@@ -85,14 +85,16 @@ class DistributionIT {
 
     /// A cache that does not fit must be as good as none.
     @Test
-    void warmUp_makesACache_andABrokenOneIsNoHindrance() throws Exception {
+    void warmUp_makesCaches_andABrokenOneIsNoHindrance() throws Exception {
         Path root = unpack();
         Script warm = sotto(root, "warm-up");
         assertThat(warm.exitCode()).as(warm.output()).isZero();
         Path cache = root.resolve("lib/coordinator/sotto.aot");
         assertThat(Files.size(cache)).isGreaterThan(10_000_000);
+        assertThat(root.resolve("lib/participant/sotto.aot")).exists();
         Script help = sotto(root, "coordinator", "--help");
         assertThat(help.exitCode()).isZero();
+        assertThat(help.output()).startsWith("Usage: ");
         Files.writeString(cache, "no cache");
         assertThat(sotto(root, "coordinator", "--help")).isEqualTo(help);
         Files.delete(cache);

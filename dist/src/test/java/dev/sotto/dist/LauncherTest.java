@@ -122,6 +122,13 @@ class LauncherTest {
     }
 
     @Test
+    void javaOnThePath_isFound() throws Exception {
+        String path = Path.of(java.getOrDefault("JAVA_HOME", ""), "bin") + ":" + System.getenv("PATH");
+        assertThat(Script.run(Map.of("PATH", path), launcher, "status").output().lines())
+                .isEqualTo(jar("participant/sotto-participant.jar", "status"));
+    }
+
+    @Test
     void javaThatIsTooOld_isPassedOver() throws Exception {
         Script script = Script.run(
                 Map.of(
