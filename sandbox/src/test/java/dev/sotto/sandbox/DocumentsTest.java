@@ -15,6 +15,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -22,6 +23,8 @@ import org.junit.jupiter.api.Test;
 class DocumentsTest {
     private static final Pattern TEST = Pattern.compile("`([A-Z][A-Za-z]*(?:Test|IT))(?:\\.(\\w+))?`");
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]*)(?:#([^)]*))?\\)");
+    private static final Pattern EXAMPLE =
+            Pattern.compile("(<!-- example: (\\S+)#(\\S+) -->\n```java\n)(?:[^`]*\n)?```");
     private static final Pattern HEADING = Pattern.compile("^#+ (.+)$", Pattern.MULTILINE);
 
     private static List<Path> files(Path root, String end) throws IOException {
@@ -89,6 +92,43 @@ class DocumentsTest {
                         .filter(file -> !file.equals("README.md") && !file.startsWith("adr/"))
                         .filter(file -> !map.contains("](" + file + ")")))
                 .isEmpty();
+    }
+
+    /// `-Dsotto.documents.write=true` writes them anew.
+    @Test
+    void examples_areTheTextOfTheirFiles() throws Exception {
+        Path root = Artefacts.ofThisBuild().root();
+        int examples = 0;
+        for (Path document : files(root, ".md")) {
+            String text = Files.readString(document);
+            Matcher matcher = EXAMPLE.matcher(text);
+            StringBuilder whole = new StringBuilder();
+            while (matcher.find()) {
+                examples++;
+                String code = example(root.resolve(matcher.group(2)), matcher.group(3));
+                matcher.appendReplacement(whole, Matcher.quoteReplacement(matcher.group(1) + code + "```"));
+            }
+            matcher.appendTail(whole);
+            if (Boolean.getBoolean("sotto.documents.write")) {
+                Files.writeString(document, whole);
+            } else {
+                assertThat(text).as(document.toString()).isEqualTo(whole.toString());
+            }
+        }
+        assertThat(examples).isGreaterThan(6);
+    }
+
+    /// From `// example: name` to `// end`, as far to the left as it goes.
+    private static String example(Path source, String name) throws IOException {
+        String text = Files.readString(source);
+        Matcher matcher = Pattern.compile("\\n( *)// example: " + name + "\\n(.*?)\\n *// end\\n", Pattern.DOTALL)
+                .matcher(text);
+        assertThat(matcher.find()).as("%s#%s", source, name).isTrue();
+        String indent = matcher.group(1);
+        return matcher.group(2)
+                .lines()
+                .map(line -> line.startsWith(indent) ? line.substring(indent.length()) : line)
+                .collect(Collectors.joining("\n", "", "\n"));
     }
 
     /// The headings of a document as links name them.
