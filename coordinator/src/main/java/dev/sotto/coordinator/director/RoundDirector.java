@@ -160,7 +160,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private Director machine(Directory of) {
         return new Director(
-                primitives, secrets.identity(), of, secrets.roundSecret(), randomness, settings.stragglerGrace());
+                primitives, secrets.identity(), of, secrets.roundSecret(), randomness, settings.leastGrace());
     }
 
     // ---- from outside ----

@@ -75,6 +75,21 @@ class SettingsTest {
         assertThat(bySchema(sampled)).isEmpty();
     }
 
+    @Test
+    void whatAMemberFetchesAndSends_takesTimeOnItsLink() throws Exception {
+        // 20 million coordinates: fedyogi's version has two vectors of state beside the adapter.
+        Files.writeString(
+                folder.resolve("layout.json"),
+                Files.readString(folder.resolve("layout.json")).replace("[8,16]", "[8,2499984]"));
+        Settings settings = read(GOOD.replace("reveal: 60s", "reveal: 60s, slowestLink: 48Mbit/s"));
+        assertThat(settings.adapter().layout().size()).isEqualTo(20_000_000);
+        assertThat(settings.fetching()).isEqualTo(Duration.ofSeconds(40));
+        assertThat(settings.sending()).isEqualTo(Duration.ofSeconds(10));
+        assertThat(settings.leastGrace()).isEqualTo(Duration.ofMillis(10_500));
+        assertThat(read(GOOD).fetching()).isEqualTo(Duration.ofSeconds(96));
+        refused("reveal: 60s", "reveal: 60s, slowestLink: 20", "deadlines", "slowestLink is '20'", "like 20Mbit/s");
+    }
+
     /// What the schema finds, if the text is YAML at all.
     private static Set<ValidationMessage> bySchema(String text) throws IOException {
         JsonNode tree = new ObjectMapper(new YAMLFactory()).readTree(text);

@@ -45,7 +45,7 @@ public final class Agent implements AutoCloseable {
     public Agent(
             Home home,
             Path base,
-            LocalTraining training,
+            Training training,
             boolean keepPlain,
             Primitives primitives,
             Randomness randomness,
