@@ -126,6 +126,8 @@ final class InitCommand implements Callable<Integer> {
                   atLeast: 4
                   # cohort: 3
                 rounds: 20
+                # Of so many closed rounds the chunks stay in Kafka, and can be audited; left out, of all.
+                # auditWindow: 50
 
                 aggregation:
                   ringBits: 24

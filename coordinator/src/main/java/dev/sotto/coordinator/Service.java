@@ -11,6 +11,7 @@ import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.kafka.Access;
 import dev.sotto.coordinator.kafka.KafkaClients;
 import dev.sotto.coordinator.kafka.Lease;
+import dev.sotto.coordinator.kafka.SameTopics;
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
@@ -65,6 +66,7 @@ public class Service {
     private final Office<Term> office;
     private final Lease lease;
     private final Slots slots;
+    private final SameTopics topics;
 
     /// Reads the folder.
     ///
@@ -98,10 +100,15 @@ public class Service {
                 secrets.roundSecret(),
                 replica,
                 cause -> end(replica, cause));
+        this.topics = new SameTopics(admin, settings.topics(), lost -> {
+            LOG.error(lost);
+            Quarkus.asyncExit(1);
+        });
     }
 
     /// Takes its share of the slots, and waits to direct.
     public void start() {
+        topics.start();
         slots.start();
         lease.start();
     }
@@ -114,15 +121,16 @@ public class Service {
         Topics topics = settings.topics();
         // First: only then do the logs end (an earlier writer's open transaction is over).
         Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
-        RoundDirector director =
-                new RoundDirector(settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, failed);
+        Access access = new Access(admin, settings);
+        RoundDirector director = new RoundDirector(
+                settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, access::forget, failed);
         Invites invites = new Invites(
                 (organisation, invite) -> keep(writer, organisation, invite, failed),
                 binding(director),
                 clock,
                 Randomness.secure());
-        Enrolment enrolment = new Enrolment(
-                settings.federation(), primitives, authority, invites, new Access(admin, settings), director, clock);
+        Enrolment enrolment =
+                new Enrolment(settings.federation(), primitives, authority, invites, access, director, clock);
         Term term = new Term(writer, director, invites, enrolment);
         try {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
@@ -224,6 +232,7 @@ public class Service {
 
     @PreDestroy
     void stop() throws InterruptedException {
+        topics.close();
         office.close();
         terms.shutdown();
         boolean _ = terms.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);

@@ -12,16 +12,10 @@ import dev.sotto.sandbox.failure.Failure;
 import dev.sotto.sandbox.process.Child;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,7 +26,8 @@ import picocli.CommandLine.Option;
         name = "federation",
         description = "Rounds of a whole federation whose members skip training: how long, how many bytes, how much"
                 + " memory.",
-        mixinStandardHelpOptions = true)
+        mixinStandardHelpOptions = true,
+        subcommands = {CostCommand.class, SoakCommand.class})
 public final class FederationCommand implements Callable<Integer> {
     private static final double MB = 1e6;
 
@@ -66,6 +61,9 @@ public final class FederationCommand implements Callable<Integer> {
             for (Child replica : rig.replicas()) {
                 weighers.add(new Weigher(replica.pid(), weigh));
             }
+            if (options.slow.isPresent()) {
+                rig.slow(rig.organisations().getLast(), options.slow.getAsDouble() * MB);
+            }
             rig.start();
             Rounds rounds = new Rounds(rig, options.patience());
             List<Rounds.Round> done = new ArrayList<>();
@@ -79,6 +77,7 @@ public final class FederationCommand implements Callable<Integer> {
             for (Weigher weigher : weighers) {
                 weigher.close();
             }
+            work.finished();
             return rounds.errors().isEmpty() ? 0 : 1;
         }
     }
@@ -129,88 +128,6 @@ public final class FederationCommand implements Callable<Integer> {
                                     weigher.mostDirect() / MB,
                                     weigher.looks())
                             : ""));
-        }
-    }
-
-    /// What federations under load are asked for with.
-    static final class ShapeOptions {
-        @Option(names = "--members", defaultValue = "4", description = "4 to 255 (default ${DEFAULT-VALUE}).")
-        int members;
-
-        @Option(
-                names = "--coordinates",
-                defaultValue = "4000000",
-                description = "Of the adapter, a multiple of 8 (default ${DEFAULT-VALUE}).")
-        int coordinates;
-
-        @Option(names = "--rounds", defaultValue = "3", description = "Default ${DEFAULT-VALUE}.")
-        int rounds;
-
-        @Option(
-                names = "--replicas",
-                defaultValue = "1",
-                description = "Of the coordinator (default ${DEFAULT-VALUE}).")
-        int replicas;
-
-        @Option(names = "--partitions", defaultValue = "4", description = "Default ${DEFAULT-VALUE}.")
-        int partitions;
-
-        @Option(names = "--heap", defaultValue = "512m", description = "-Xmx of a replica (default ${DEFAULT-VALUE}).")
-        String heap = "";
-
-        @Option(
-                names = "--training",
-                defaultValue = "0",
-                description = "Seconds that a member waits instead of training (default ${DEFAULT-VALUE}).")
-        long training;
-
-        @Option(
-                names = "--skew",
-                defaultValue = "0",
-                description = "Seconds by which every other member's clock is late, and the others' early (default"
-                        + " ${DEFAULT-VALUE}).")
-        long skew;
-
-        @Option(names = "--keep", description = "Folder, new or empty, in which everything is left.")
-        private @Nullable Path keep;
-
-        Shape shape() {
-            return new Shape(
-                    members,
-                    coordinates,
-                    rounds,
-                    replicas,
-                    partitions,
-                    heap,
-                    Duration.ofSeconds(training),
-                    Duration.ofSeconds(skew));
-        }
-
-        /// How long nothing may be heard.
-        Duration patience() {
-            return Duration.ofSeconds(training).plus(Duration.ofMinutes(5));
-        }
-    }
-
-    /// A folder for what a run writes, gone after it unless it is to be kept.
-    record Work(Path folder, boolean kept) implements AutoCloseable {
-        Work(@Nullable Path keep) throws IOException {
-            this(
-                    keep == null
-                            ? Files.createTempDirectory("sotto-bench")
-                            : Files.createDirectories(keep).toAbsolutePath(),
-                    keep != null);
-        }
-
-        @Override
-        public void close() throws IOException {
-            if (!kept) {
-                try (Stream<Path> files = Files.walk(folder)) {
-                    for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                        Files.delete(file);
-                    }
-                }
-            }
         }
     }
 }

@@ -8,11 +8,13 @@ import dev.sotto.bench.Bench;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.secagg.Directory;
 import dev.sotto.participant.enrolment.CoordinatorClient;
 import dev.sotto.participant.enrolment.Enroller;
 import dev.sotto.participant.enrolment.Invite;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
+import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.kafka.KafkaClients;
 import dev.sotto.sandbox.demo.Artefacts;
@@ -36,13 +38,20 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
 
 /// A federation under load: broker and coordinator are the packaged programs, each in a process of its own with the
 /// compilers it has in production; members are [LightMember]s in this one. They enrol and approve each other as
@@ -177,7 +186,7 @@ final class Rig implements AutoCloseable {
 
     /// Starts all members.
     void start() throws IOException, InvalidFile {
-        LlamaConfig config = LlamaConfig.read(base());
+        List<LightTraining> trainings = trainings();
         for (int i = 0; i < organisations.size(); i++) {
             String organisation = organisations.get(i);
             Duration off = i % 2 == 0 ? shape.skew() : shape.skew().negated();
@@ -185,7 +194,7 @@ final class Rig implements AutoCloseable {
                     organisation,
                     federation.home(organisation),
                     base(),
-                    new LightTraining(config, i, shape.training()),
+                    trainings.get(i),
                     Clock.offset(Clock.systemUTC(), off),
                     (name, event) -> heard.add(new Heard(name, event, System.nanoTime()))));
         }
@@ -227,6 +236,60 @@ final class Rig implements AutoCloseable {
         return new Topics(Federation.ID);
     }
 
+    /// Everybody's keys, as the first member has pinned them.
+    Directory directory() throws IOException, InvalidFile {
+        Home first = home(organisations.getFirst());
+        return Peers.read(first).directory(Home.readJson(first.federation(), Membership.class));
+    }
+
+    /// What the members train with.
+    List<LightTraining> trainings() throws IOException, InvalidFile {
+        LlamaConfig config = LlamaConfig.read(base());
+        return IntStream.range(0, organisations.size())
+                .mapToObj(i -> new LightTraining(config, i, shape.training()))
+                .toList();
+    }
+
+    /// Makes the topics with chunks of another federation.
+    void createTopics(Topics of) throws InterruptedException {
+        List<NewTopic> topics = new ArrayList<>();
+        topics.add(new NewTopic(of.models(), shape.partitions(), (short) 1));
+        organisations.forEach(member -> topics.add(new NewTopic(of.updates(member), shape.partitions(), (short) 1)));
+        try (Admin admin = Admin.create(connection())) {
+            admin.createTopics(topics).all().get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("topics cannot be made", e);
+        }
+    }
+
+    /// Lets a member send and fetch no more than that, each, by a quota of the broker.
+    void slow(String organisation, double bytesPerSecond) throws IOException, InvalidFile, InterruptedException {
+        String principal =
+                Home.readJson(home(organisation).federation(), Membership.class).principal();
+        try (Admin admin = Admin.create(connection())) {
+            admin.alterClientQuotas(List.of(new ClientQuotaAlteration(
+                            new ClientQuotaEntity(Map.of(ClientQuotaEntity.USER, principal)),
+                            Stream.of("producer_byte_rate", "consumer_byte_rate")
+                                    .map(name -> new ClientQuotaAlteration.Op(name, bytesPerSecond))
+                                    .toList())))
+                    .all()
+                    .get();
+        } catch (ExecutionException e) {
+            throw new IllegalStateException("a quota cannot be set", e);
+        }
+    }
+
+    private Map<String, Object> connection() {
+        Map<String, Object> connection = new HashMap<>();
+        connection.put("bootstrap.servers", federation.bootstrap());
+        connection.put("security.protocol", "SSL");
+        connection.put("ssl.keystore.type", "PEM");
+        connection.put("ssl.keystore.location", kafka().tls().toString());
+        connection.put("ssl.truststore.type", "PEM");
+        connection.put("ssl.truststore.location", kafka().ca().toString());
+        return connection;
+    }
+
     /// As the coordinator, who may read and write everything.
     KafkaClients kafka() {
         return new KafkaClients(
@@ -235,9 +298,15 @@ final class Rig implements AutoCloseable {
                 federation.folder().resolve("ca.pem"));
     }
 
+    /// Ends the members. Broker and coordinator go on.
+    void stop() {
+        members.forEach(LightMember::close);
+        members.clear();
+    }
+
     @Override
     public void close() {
-        members.forEach(LightMember::close);
+        stop();
         supervisor.close();
     }
 }

@@ -49,6 +49,10 @@ final class Rounds {
                 }
                 default -> {}
             }
+            if (heard.is("received")) {
+                // Not among the survivors: what it sent is not told.
+                told.remove(heard.organisation());
+            }
             if ((heard.is("verified") || heard.is("received")) && heard.round() == round) {
                 missing.remove(heard.organisation());
                 last = heard.nanos();

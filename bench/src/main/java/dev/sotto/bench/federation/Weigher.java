@@ -59,6 +59,15 @@ final class Weigher implements AutoCloseable {
         });
     }
 
+    /// Looks once, now.
+    ///
+    /// @return bytes that are alive in its heap; 0 if it has ended
+    synchronized long weighNow() {
+        reset();
+        look();
+        return mostHeap;
+    }
+
     private synchronized void look() {
         try {
             memory.gc();

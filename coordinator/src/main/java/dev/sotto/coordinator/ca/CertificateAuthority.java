@@ -50,7 +50,8 @@ public final class CertificateAuthority {
     public static final Duration LEAF = Duration.ofDays(397);
 
     private static final Duration ROOT = Duration.ofDays(3653);
-    private static final Duration SKEW = Duration.ofMinutes(5);
+    /// A member whose clock is late believes in its certificate at once.
+    private static final Duration SKEW = Duration.ofHours(1);
     private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|.*:.*");
 
     /// What a certificate is for.

@@ -39,6 +39,7 @@ import java.util.regex.Pattern;
 /// @param membersAtLeast    how many mutually approved members a round needs
 /// @param cohort            how many of them are drawn for each round; empty if all of them take part
 /// @param rounds            after which the federation is done
+/// @param auditWindow       how many closed rounds' chunks stay in the logs; empty if all do
 /// @param aggregation       of secure aggregation
 /// @param deadlines         per phase, without the time that bytes take
 /// @param slowestLink       of a member, in Mbit/s: what it fetches and sends at that rate is added to the deadlines
@@ -57,6 +58,7 @@ public record Settings(
         int membersAtLeast,
         OptionalInt cohort,
         long rounds,
+        OptionalInt auditWindow,
         Aggregation aggregation,
         Deadlines deadlines,
         int slowestLink,
@@ -130,6 +132,9 @@ public record Settings(
         }
         members.done();
         long rounds = top.integer("rounds", 1, 100_000);
+        OptionalInt auditWindow = top.has("auditWindow")
+                ? OptionalInt.of((int) top.integer("auditWindow", 1, 100_000))
+                : OptionalInt.empty();
         Aggregation aggregation = aggregation(top.section("aggregation"));
         Section d = top.section("deadlines");
         Deadlines deadlines = new Deadlines(
@@ -159,6 +164,7 @@ public record Settings(
                 atLeast,
                 cohort,
                 rounds,
+                auditWindow,
                 aggregation,
                 deadlines,
                 slowestLink,

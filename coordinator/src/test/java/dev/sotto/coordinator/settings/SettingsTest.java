@@ -69,6 +69,11 @@ class SettingsTest {
         String prox = GOOD.replace("name: fedyogi", "name: fedprox, mu: 0.1");
         assertThat(read(prox).proximalMu()).isEqualTo(0.1);
         assertThat(bySchema(prox)).isEmpty();
+        assertThat(read(GOOD.replace("rounds: 3", "rounds: 3\nauditWindow: 2")).auditWindow())
+                .hasValue(2);
+        assertThat(read(GOOD).auditWindow()).isEmpty();
+        assertThat(bySchema(GOOD.replace("rounds: 3", "rounds: 3\nauditWindow: 2")))
+                .isEmpty();
         String sampled = GOOD.replace("atLeast: 4", "atLeast: 4, cohort: 3");
         assertThat(read(sampled).cohort()).hasValue(3);
         assertThat(read(GOOD).cohort()).isEmpty();
@@ -104,6 +109,7 @@ class SettingsTest {
     void badValue_namesFileKeyValueAndWhatIsAllowed() throws Exception {
         refused("rounds: 3", "rounds: many", "rounds is 'many'", "1 to 100000");
         refused("rounds: 3", "roundz: 3", "rounds is missing");
+        refused("rounds: 3", "rounds: 3\nauditWindow: 0", "auditWindow is '0'", "1 to 100000");
         refused("rounds: 3", "rounds: 3\nround: 4", "unknown key 'round'");
         refused("keys: 60s", "keys: soon", "deadlines", "keys is 'soon'", "60s");
         refused("atLeast: 4", "atLeast: 2", "members", "atLeast is '2'", "3 to 255");
