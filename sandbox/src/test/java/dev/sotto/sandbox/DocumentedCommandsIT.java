@@ -266,7 +266,8 @@ class DocumentedCommandsIT {
         try (Stream<Path> sources = Files.walk(BENCH)) {
             for (Path source : sources.filter(Files::isRegularFile).toList()) {
                 words.add(source.getFileName().toString().replace(".java", ""));
-                Matcher bench = Pattern.compile("case \"([a-z-]+)\"").matcher(Files.readString(source));
+                Matcher bench =
+                        Pattern.compile("(?:case|names? =) \"([a-z-]+)\"").matcher(Files.readString(source));
                 while (bench.find()) {
                     words.add(bench.group(1));
                 }
