@@ -141,8 +141,8 @@ final class InitCommand implements Callable<Integer> {
                   training: 2h
                   confirmation: 60s
                   reveal: 60s
-                  # A member fetches a version (in keys) and sends its update (in training) at this rate or faster;
-                  # the time for that is added.
+                  # A member fetches a version, and chunks to recompute it (in keys), and sends its update (in training) at this
+                  # rate or faster; the time for that is added.
                   slowestLink: 20Mbit/s
                 # Once enough members have delivered, the others get as long again, but at least:
                 stragglerGrace: 30s

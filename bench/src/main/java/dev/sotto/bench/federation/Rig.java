@@ -167,6 +167,8 @@ final class Rig implements AutoCloseable {
                     .path("invite")
                     .asText();
             Bytes _ = enroller.enrol(Invite.parse(invite), home(organisation));
+            Path policy = home(organisation).policy();
+            Files.writeString(policy, Files.readString(policy).replace("verify: sample", "verify: " + shape.verify()));
             try {
                 pins.putAll(Peers.read(home(organisation)).pinned());
             } catch (InvalidFile e) {

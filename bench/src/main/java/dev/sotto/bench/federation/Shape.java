@@ -12,6 +12,7 @@ import java.time.Duration;
 /// @param heap        of a replica, as in -Xmx
 /// @param training    how long a member waits instead of training
 /// @param skew        how much members' clocks differ from the coordinator's, one half early, the other late
+/// @param verify      what members recompute of a round, in their policy's words
 record Shape(
         int members,
         int coordinates,
@@ -20,7 +21,8 @@ record Shape(
         int partitions,
         String heap,
         Duration training,
-        Duration skew) {
+        Duration skew,
+        String verify) {
     private static final int RANK = 8;
     private static final int MANY_LAYERS = 25;
     private static final int HEAD = 2;
@@ -42,7 +44,8 @@ record Shape(
         }
     }
 
-    /// `config.json` of a base model whose adapter of rank 8 on all linear modules has so many coordinates. A layer of
+    /// `config.json` of a base model whose adapter of rank 8 on all linear modules has so many coordinates. A layer
+    /// of
     /// width h, intermediate width m and one head of two has 8 (7 h + 3 m + 8) of them.
     String config() {
         int layers = coordinates % (RANK * MANY_LAYERS) == 0 && coordinates >= 100_000 ? MANY_LAYERS : 1;

@@ -49,6 +49,12 @@ final class ShapeOptions {
                     + " a second, each.")
     OptionalDouble slow = OptionalDouble.empty();
 
+    @Option(
+            names = "--verify",
+            defaultValue = "sample",
+            description = "What members recompute of each round: all, sample or never (default ${DEFAULT-VALUE}).")
+    String verify = "";
+
     @Option(names = "--keep", description = "Folder, new or empty, in which everything is left.")
     @Nullable
     Path keep;
@@ -62,7 +68,8 @@ final class ShapeOptions {
                 partitions,
                 heap,
                 Duration.ofSeconds(training),
-                Duration.ofSeconds(skew));
+                Duration.ofSeconds(skew),
+                verify);
     }
 
     /// How long nothing may be heard.

@@ -84,7 +84,7 @@ final class Recipe {
                         Rows.of(plan)),
                 a.weightCap(),
                 a.weighting().wireName(),
-                deadlines(),
+                deadlines(n),
                 settings.adapter().baseModelDigest(),
                 version.version(),
                 version.digest(),
@@ -95,11 +95,11 @@ final class Recipe {
                 chain.head());
     }
 
-    /// A member may fetch the whole version in the first phase, and delivers in the third.
-    private Deadlines deadlines() {
+    /// A member of n fetches what it must know in the first phase, and delivers in the third.
+    private Deadlines deadlines(int n) {
         Deadlines given = settings.deadlines();
         return new Deadlines(
-                longer(given.keys(), settings.fetching()),
+                longer(given.keys(), settings.fetching(n)),
                 given.shares(),
                 longer(given.training(), settings.sending()),
                 given.confirmation(),

@@ -184,14 +184,23 @@ public record Settings(
                 "federation.schema.json is part of the coordinator");
     }
 
-    /// How long a member fetches a whole version on the slowest link.
-    public Duration fetching() {
-        return onSlowestLink(Float.SIZE * (1 + optimizer.stateVectors()));
+    /// How long a member fetches on the slowest link what it needs before it can take part: the whole version, and,
+    /// to recompute the round before, everybody's chunks. A sample of them is hardly less: partitions are read
+    whole.
+    ///
+    /// @param members of a round
+    public Duration fetching(int members) {
+        return onSlowestLink(Float.SIZE * (1 + optimizer.stateVectors()) + members * sentBits());
     }
 
     /// How long a member sends its update on the slowest link.
     public Duration sending() {
-        return onSlowestLink(aggregation.ringBits() * (optimizer.hasControl() ? 2 : 1));
+        return onSlowestLink(sentBits());
+    }
+
+    /// Of an update, for each coordinate of the adapter.
+    private int sentBits() {
+        return aggregation.ringBits() * (optimizer.hasControl() ? 2 : 1);
     }
 
     /// How long those are waited for at least who have not delivered when enough have: [#stragglerGrace], and what

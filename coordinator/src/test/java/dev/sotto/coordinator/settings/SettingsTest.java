@@ -88,10 +88,11 @@ class SettingsTest {
                 Files.readString(folder.resolve("layout.json")).replace("[8,16]", "[8,2499984]"));
         Settings settings = read(GOOD.replace("reveal: 60s", "reveal: 60s, slowestLink: 48Mbit/s"));
         assertThat(settings.adapter().layout().size()).isEqualTo(20_000_000);
-        assertThat(settings.fetching()).isEqualTo(Duration.ofSeconds(40));
+        assertThat(settings.fetching(0)).isEqualTo(Duration.ofSeconds(40));
+        assertThat(settings.fetching(3)).isEqualTo(Duration.ofSeconds(40 + 3 * 10));
         assertThat(settings.sending()).isEqualTo(Duration.ofSeconds(10));
         assertThat(settings.leastGrace()).isEqualTo(Duration.ofMillis(10_500));
-        assertThat(read(GOOD).fetching()).isEqualTo(Duration.ofSeconds(96));
+        assertThat(read(GOOD).fetching(0)).isEqualTo(Duration.ofSeconds(96));
         refused("reveal: 60s", "reveal: 60s, slowestLink: 20", "deadlines", "slowestLink is '20'", "like 20Mbit/s");
     }
 
