@@ -184,9 +184,9 @@ public record Settings(
                 "federation.schema.json is part of the coordinator");
     }
 
-    /// How long a member fetches on the slowest link what it needs before it can take part: the whole version, and,
-    /// to recompute the round before, everybody's chunks. A sample of them is hardly less: partitions are read
-    whole.
+    /// How long a member fetches on the slowest link what it needs before it can take part: the whole version,
+    /// and everybody's chunks, to recompute the round before. A sample of these is hardly less: it reads whole
+    /// partitions.
     ///
     /// @param members of a round
     public Duration fetching(int members) {
