@@ -128,6 +128,25 @@ class TroubleshootingTest {
     }
 
     @Test
+    void endsOfAnAttempt_haveAnEntryEach() throws Exception {
+        String status = Files.readString(ROOT.resolve(PARTICIPANT + "/agent/Status.java"));
+        int ends = status.indexOf(" ENDS = ");
+        assertThat(entries("Ends of an attempt"))
+                .isEqualTo(union(
+                        all(status.substring(ends, status.indexOf(';', ends)), Pattern.compile("\"([a-z-]+)\"")),
+                        all(status, Pattern.compile("reason\\.equals\\(\"(not-verified)\"\\)"))))
+                .hasSizeGreaterThan(5);
+    }
+
+    @Test
+    void alerts_haveAnEntryEach() throws Exception {
+        String rules = Files.readString(ROOT.resolve("helm/coordinator/monitoring/rules.yaml"));
+        assertThat(entries("Alerts"))
+                .isEqualTo(all(rules, Pattern.compile("- alert: (\\w+)")))
+                .hasSizeGreaterThan(8);
+    }
+
+    @Test
     void checksOfTheDoctor_haveAnEntryEach() throws Exception {
         assertThat(entries("Checks of `sotto doctor`"))
                 .isEqualTo(
