@@ -417,6 +417,8 @@ class DocumentedCommandsIT {
         String example = "{\"instruction\": \"What is the opposite of cold?\", \"output\": \"hot\"}\n";
         Files.writeString(folder.resolve("own.jsonl"), example.repeat(8));
         Files.writeString(folder.resolve("held-out.jsonl"), example);
+        copy("examples", folder);
+        copy("models", folder);
         List<String> lines = block.group(1).lines().map(String::strip).toList();
         for (String line : lines) {
             assertThat(elsewhere).as("in another document").anyMatch(text -> text.startsWith(line));
@@ -427,6 +429,14 @@ class DocumentedCommandsIT {
         assertThat(folder.resolve("north/federation.yaml")).exists();
     }
 
+    private static void copy(String name, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(ROOT.resolve(name))) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(ROOT.relativize(file).toString()));
+            }
+        }
+    }
+
     private static void run(Path folder, String line) throws IOException, InterruptedException {
         Path java = Path.of(System.getProperty("java.home"));
         Path output = folder.resolve("output");
@@ -434,10 +444,7 @@ class DocumentedCommandsIT {
                         "bash",
                         "-c",
                         line.replace("./sotto", ROOT.resolve("sotto").toString())
-                                .replace(
-                                        "CHECKPOINT",
-                                        ROOT.resolve("models/sotto-demo-base").toString())
-                                .replace(" examples/", " " + ROOT + "/examples/"))
+                                .replace("CHECKPOINT", "models/sotto-demo-base"))
                 .directory(folder.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile());
