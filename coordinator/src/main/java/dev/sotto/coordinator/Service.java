@@ -24,6 +24,7 @@ import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Topics;
+import dev.sotto.telemetry.RoundSpans;
 import io.quarkus.runtime.Quarkus;
 import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -59,6 +60,7 @@ public class Service {
     private final Secrets secrets;
     private final Primitives primitives = new BouncyCastlePrimitives();
     private final Clock clock = Clock.systemUTC();
+    private final RoundSpans spans;
     private final KafkaClients kafka;
     private final Admin admin;
     private final ExecutorService terms =
@@ -85,6 +87,7 @@ public class Service {
                 new Identity(
                         primitives, settings.federation(), Topics.COORDINATOR, Folder.readSecret(files.identity())),
                 Folder.readSecret(files.roundSecret()));
+        this.spans = RoundSpans.configured("sotto-coordinator", System.getenv());
         this.kafka = new KafkaClients(settings.bootstrapServers(), files.tls(), files.ca());
         this.admin = kafka.admin();
         this.office = new Office<>(terms, this::begin, this::resign, cause -> end(replica, cause));
@@ -120,10 +123,19 @@ public class Service {
     private Term begin(Consumer<Throwable> failed) {
         Topics topics = settings.topics();
         // First: only then do the logs end (an earlier writer's open transaction is over).
-        Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
+        Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()), spans::header);
         Access access = new Access(admin, settings);
         RoundDirector director = new RoundDirector(
-                settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, access::forget, failed);
+                settings,
+                kafka,
+                writer,
+                secrets,
+                primitives,
+                Randomness.secure(),
+                spans,
+                clock,
+                access::forget,
+                failed);
         Invites invites = new Invites(
                 (organisation, invite) -> keep(writer, organisation, invite, failed),
                 binding(director),
@@ -238,6 +250,7 @@ public class Service {
         boolean _ = terms.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
         lease.close();
         slots.close();
+        spans.close();
         admin.close();
         secrets.close();
     }

@@ -44,6 +44,7 @@ import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
+import dev.sotto.telemetry.RoundSpans;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -96,6 +97,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private final Secrets secrets;
     private final Primitives primitives;
     private final Randomness randomness;
+    private final RoundSpans spans;
     private final Clock clock;
     private final Consumer<Throwable> fatal;
     private final Recipe recipe;
@@ -141,6 +143,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             Secrets secrets,
             Primitives primitives,
             Randomness randomness,
+            RoundSpans spans,
             Clock clock,
             Consumer<Instant> forget,
             Consumer<Throwable> fatal) {
@@ -151,6 +154,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         this.secrets = secrets;
         this.primitives = primitives;
         this.randomness = randomness;
+        this.spans = spans;
         this.clock = clock;
         this.fatal = fatal;
         this.recipe = new Recipe(settings);
@@ -516,6 +520,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             case RoundAborted aborted -> LOG.warnf("%s aborted: %s: %s", round, aborted.reason(), aborted.detail());
             default -> LOG.infof("%s: %s", round, message.type().wireName());
         }
+        switch (message.type()) {
+            case ROUND_OPENED -> spans.opened(List.of(), chain.round(), chain.attempt(), "keys");
+            case ROSTER_SEALED -> spans.phase("shares");
+            case SHARES_ROUTED -> spans.phase("training");
+            case SURVIVORS_SEALED -> spans.phase("confirmation");
+            case UNMASK_REQUESTED -> spans.phase("reveal");
+            case ROUND_CLOSED -> spans.ended(true);
+            case ROUND_ABORTED -> spans.ended(false);
+            default -> {}
+        }
     }
 
     private void decide(Decided decided) {
@@ -574,6 +588,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private void unmask(Unmasking confirmed, Unmasker unmasker) {
         unmasker.close();
         board.summing(now());
+        spans.phase("closing");
         summing = Optional.of(confirmed);
         count();
     }

@@ -6,6 +6,7 @@ import dev.sotto.participant.enrolment.Renewal;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -39,7 +40,7 @@ public final class Agent implements AutoCloseable {
     private final ExecutorService trainer = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("training").daemon().factory());
 
-    /// Opens the home; connects to nothing yet. Takes ownership of `training`.
+    /// Opens the home; connects to nothing yet. Takes ownership of `training` and `spans`.
     ///
     /// @param base      the checkpoint that `training` has
     /// @param keepPlain also writes each plain update into the home: only for comparing sums in a sandbox
@@ -51,9 +52,10 @@ public final class Agent implements AutoCloseable {
             Primitives primitives,
             Randomness randomness,
             Events events,
+            RoundSpans spans,
             Clock clock)
             throws IOException, InvalidFile {
-        this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events);
+        this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events, spans);
         this.clock = clock;
         this.kafka = new KafkaClients(organisation.membership().bootstrapServers(), home.tls(), home.ca());
     }

@@ -2,6 +2,7 @@ package dev.sotto.participant.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.participant.enrolment.CoordinatorClient;
@@ -26,8 +27,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         subcommands = {AdminCommand.Invite.class, AdminCommand.Members.class, AdminCommand.Status.class})
 final class AdminCommand implements Runnable {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -60,10 +59,8 @@ final class AdminCommand implements Runnable {
         }
     }
 
-    private static void print(CommandSpec spec, JsonNode answer) throws IOException {
-        spec.commandLine()
-                .getOut()
-                .println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(answer));
+    private static void print(CommandSpec spec, JsonNode answer) {
+        spec.commandLine().getOut().println(answer.toPrettyString());
     }
 
     /// `sotto admin invite`.
@@ -99,8 +96,10 @@ final class AdminCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            JsonNode body =
-                    JSON.createObjectNode().put("organisation", organisation).put("validHours", hours);
+            JsonNode body = JsonNodeFactory.instance
+                    .objectNode()
+                    .put("organisation", organisation)
+                    .put("validHours", hours);
             JsonNode answer = connection.send("POST", "/admin/invites", body);
             spec.commandLine().getOut().println(answer.path("invite").asText());
             return 0;
@@ -191,7 +190,7 @@ final class AdminCommand implements Runnable {
             var _ = connection.send(
                     "POST",
                     "/admin/members/" + organisation + "/revoke",
-                    JSON.createObjectNode().put("reason", reason));
+                    JsonNodeFactory.instance.objectNode().put("reason", reason));
             spec.commandLine().getOut().println(organisation + " is no member any more");
             return 0;
         }
