@@ -174,7 +174,7 @@ public class Service {
     private static void take(Invites invites, ConsumerRecord<byte[], byte[]> record) {
         try {
             String organisation = record.key() == null ? "" : new String(record.key(), StandardCharsets.US_ASCII);
-            invites.take(organisation, Bytes.of(record.value()));
+            invites.take(organisation, Bytes.given(record.value()));
         } catch (MalformedMessage e) {
             LOG.warnf("a record of invites is passed over: %s", e.getMessage());
         }

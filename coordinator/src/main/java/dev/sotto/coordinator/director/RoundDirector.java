@@ -337,10 +337,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private void fold() throws MalformedMessage {
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
-            enter(Envelope.decode(Bytes.of(record.value())), Instant.ofEpochMilli(record.timestamp()));
+            enter(Envelope.decode(Bytes.given(record.value())), Instant.ofEpochMilli(record.timestamp()));
         }
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.control(), 1)) {
-            Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+            Envelope envelope = Envelope.decode(Bytes.given(record.value()));
             said.add(Enc.sha256(envelope.encode()));
             if (envelope.type() == MessageType.MODEL_KEYS) {
                 versions.given(ModelKeys.parse(envelope.payload()));
@@ -378,7 +378,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         for (String member : shares.roster().ids()) {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.inbox(member), 1)) {
                 try {
-                    Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                    Envelope envelope = Envelope.decode(Bytes.given(record.value()));
                     if (envelope.type() == MessageType.SHARES_DEALT && record.timestamp() >= opened.toEpochMilli()) {
                         // What it would propose now is in the log already.
                         state = machine.step(state, new Input.Received(envelope), opened)
@@ -616,7 +616,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private void take(ConsumerRecord<byte[], byte[]> record) throws MalformedMessage {
         if (record.topic().equals(topics.slots()) && record.value() != null) {
-            tally.take(SlotRecord.parse(Bytes.of(record.value())));
+            tally.take(SlotRecord.parse(Bytes.given(record.value())));
             count();
             return;
         }
@@ -627,7 +627,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         Instant at = Instant.ofEpochMilli(record.timestamp());
         Envelope envelope;
         try {
-            envelope = Envelope.decode(Bytes.of(record.value()));
+            envelope = Envelope.decode(Bytes.given(record.value()));
         } catch (MalformedMessage e) {
             LOG.warnf("%s: a message is refused: %s", organisation, e.getMessage());
             return;

@@ -320,7 +320,7 @@ final class Session implements AutoCloseable {
         controlBytes += record.value().length;
         Envelope envelope;
         try {
-            envelope = Envelope.decode(Bytes.of(record.value()));
+            envelope = Envelope.decode(Bytes.given(record.value()));
             if (envelope.type() == MessageType.MODEL_KEYS) {
                 models.remember(envelope, directory);
                 return;
