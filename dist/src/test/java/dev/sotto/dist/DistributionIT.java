@@ -52,7 +52,9 @@ class DistributionIT {
         Path root = unpack();
         Script help = sotto(root, "--help");
         assertThat(help.exitCode()).as(help.output()).isZero();
-        assertThat(help.output()).startsWith("Usage: sotto ").contains("audit", "doctor", "cert", "sotto coordinator run");
+        assertThat(help.output())
+                .startsWith("Usage: sotto ")
+                .contains("audit", "doctor", "cert", "sotto coordinator run");
 
         Script wrong = sotto(root, "docter");
         assertThat(wrong.exitCode()).isEqualTo(2);

@@ -17,7 +17,11 @@ import picocli.CommandLine.Command;
 @Command(
         name = "sotto",
         description = "Federated fine-tuning of language models between organisations that may not share data.",
-        footer = "%nThe consortium's side: `sotto admin init` makes a federation, `sotto coordinator run` serves it.",
+        footer = {
+            "",
+            "The consortium's side: `sotto admin init` makes a federation,",
+            "`sotto coordinator run` serves it."
+        },
         mixinStandardHelpOptions = true,
         version = "sotto 0.1.0-SNAPSHOT",
         subcommands = {
