@@ -1,5 +1,6 @@
 package dev.sotto.bench.federation;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalDouble;
@@ -70,6 +71,14 @@ final class ShapeOptions {
                 Duration.ofSeconds(training),
                 Duration.ofSeconds(skew),
                 verify);
+    }
+
+    /// The deadlines know the slow member's link.
+    void configure(ObjectNode settings) {
+        if (slow.isPresent()) {
+            ((ObjectNode) settings.path("deadlines"))
+                    .put("slowestLink", Math.max(1, (int) (slow.getAsDouble() * Byte.SIZE)) + "Mbit/s");
+        }
     }
 
     /// How long nothing may be heard.
