@@ -62,7 +62,7 @@ public final class FederationCommand implements Callable<Integer> {
                 weighers.add(new Weigher(replica.pid(), weigh));
             }
             if (options.slow.isPresent()) {
-                rig.slow(rig.organisations().getLast(), options.slow.getAsDouble() * MB);
+                rig.slow(rig.organisations().getLast(), options.slow.get() * MB);
             }
             rig.start();
             Rounds rounds = new Rounds(rig, options.patience());
