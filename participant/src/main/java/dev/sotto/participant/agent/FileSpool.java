@@ -16,8 +16,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.stream.Stream;
 
-/// The masked chunks of one attempt in one file, which gets its name when it is whole.
+/// The masked chunks of one attempt in one file, which gets its name when it is whole; then those of earlier attempts
+/// go.
 ///
 /// Used by one thread.
 final class FileSpool implements Spool {
@@ -62,8 +65,20 @@ final class FileSpool implements Spool {
             }
             Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
             Home.forceEntry(file);
+            deleteOthers();
         } catch (IOException e) {
             throw new UncheckedIOException(Home.at(file, e));
+        }
+    }
+
+    /// No earlier attempt is sent any more.
+    private void deleteOthers() throws IOException {
+        List<Path> others;
+        try (Stream<Path> files = Files.list(file.getParent())) {
+            others = files.filter(other -> !other.equals(file)).toList();
+        }
+        for (Path other : others) {
+            Files.deleteIfExists(other);
         }
     }
 
