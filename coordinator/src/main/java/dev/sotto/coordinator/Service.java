@@ -6,6 +6,7 @@ import dev.sotto.coordinator.director.Office;
 import dev.sotto.coordinator.director.Overview;
 import dev.sotto.coordinator.director.RoundDirector;
 import dev.sotto.coordinator.director.Secrets;
+import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Enrolment;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.kafka.Access;
@@ -116,17 +117,29 @@ public class Service {
         Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
         RoundDirector director =
                 new RoundDirector(settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, failed);
+        Acts acts = new Acts(act -> secrets.actTag(settings.federation(), act), clock);
         Invites invites = new Invites(
-                (organisation, invite) -> keep(writer, organisation, invite, failed),
+                (organisation, invite, act) -> keep(writer, organisation, invite, act, failed),
+                acts,
                 binding(director),
                 clock,
                 Randomness.secure());
         Enrolment enrolment = new Enrolment(
-                settings.federation(), primitives, authority, invites, new Access(admin, settings), director, clock);
-        Term term = new Term(writer, director, invites, enrolment);
+                settings.federation(),
+                primitives,
+                authority,
+                invites,
+                new Access(admin, settings),
+                director,
+                acts,
+                clock);
+        Term term = new Term(writer, director, invites, acts, enrolment);
         try {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
-                take(invites, record);
+                take(record, organisation -> invites.take(organisation, Bytes.of(record.value())));
+            }
+            for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.acts(), 1)) {
+                take(record, _ -> acts.take(Bytes.of(record.value())));
             }
             director.start();
             return term;
@@ -150,19 +163,26 @@ public class Service {
         };
     }
 
+    @FunctionalInterface
+    private interface Taker {
+        void take(String organisation) throws MalformedMessage;
+    }
+
     /// The broker's operator may write here whatever it likes.
-    private static void take(Invites invites, ConsumerRecord<byte[], byte[]> record) {
+    private static void take(ConsumerRecord<byte[], byte[]> record, Taker taker) {
         try {
-            String organisation = record.key() == null ? "" : new String(record.key(), StandardCharsets.US_ASCII);
-            invites.take(organisation, Bytes.of(record.value()));
+            taker.take(record.key() == null ? "" : new String(record.key(), StandardCharsets.US_ASCII));
         } catch (MalformedMessage e) {
-            LOG.warnf("a record of invites is passed over: %s", e.getMessage());
+            LOG.warnf("a record of %s is passed over: %s", record.topic(), e.getMessage());
         }
     }
 
-    private void keep(Writer writer, String organisation, Bytes invite, Consumer<Throwable> failed) {
+    private void keep(Writer writer, String organisation, Bytes invite, Bytes act, Consumer<Throwable> failed) {
+        Topics topics = settings.topics();
         try {
-            var _ = writer.write(List.of(new Writer.Entry(settings.topics().invites(), 0, organisation, invite)));
+            var _ = writer.write(List.of(
+                    new Writer.Entry(topics.invites(), 0, organisation, invite),
+                    new Writer.Entry(topics.acts(), 0, organisation, act)));
         } catch (KafkaException e) {
             failed.accept(e);
             throw new NotDirecting(e);
@@ -208,6 +228,13 @@ public class Service {
     /// @throws NotDirecting if this replica stands by
     public Invites invites() {
         return office.term().invites();
+    }
+
+    /// Who did what.
+    ///
+    /// @throws NotDirecting if this replica stands by
+    public Acts acts() {
+        return office.term().acts();
     }
 
     /// How they do.

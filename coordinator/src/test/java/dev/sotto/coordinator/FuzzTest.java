@@ -3,6 +3,7 @@ package dev.sotto.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
@@ -152,8 +153,9 @@ public final class FuzzTest extends FuzzTargets {
                 return false;
             }
         }
-        Invites invites =
-                new Invites((organisation, invite) -> {}, ANYBODYS, Clock.fixed(NOW, ZoneOffset.UTC), target -> {});
+        Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
+        Invites invites = new Invites(
+                (organisation, invite, act) -> {}, new Acts(act -> act, clock), ANYBODYS, clock, target -> {});
         try {
             invites.take("acme", Bytes.of(program.rest()));
             assertThat(invites.list()).hasSizeLessThanOrEqualTo(1);

@@ -54,6 +54,7 @@ public final class Access implements Enrolment.Admission {
         create(topics.control(), 1);
         create(topics.leader(), 1);
         create(topics.invites(), 1);
+        create(topics.acts(), 1);
         create(topics.models(), settings.partitions());
         create(topics.slots(), settings.partitions());
     }
@@ -67,13 +68,22 @@ public final class Access implements Enrolment.Admission {
         await(admin.createAcls(bindings(topics, organisation, principal)).all());
     }
 
+    /// Takes the right to write from a principal; open connections feel it at their next request.
+    @Override
+    public void silence(String principal) {
+        delete(principal, AclOperation.WRITE);
+    }
+
     /// Takes every right from a principal; open connections feel it at their next request.
     @Override
     public void expel(String principal) {
+        delete(principal, AclOperation.ANY);
+    }
+
+    private void delete(String principal, AclOperation operation) {
         await(admin.deleteAcls(List.of(new AclBindingFilter(
                         ResourcePatternFilter.ANY,
-                        new AccessControlEntryFilter(
-                                "User:" + principal, null, AclOperation.ANY, AclPermissionType.ANY))))
+                        new AccessControlEntryFilter("User:" + principal, null, operation, AclPermissionType.ANY))))
                 .all());
     }
 

@@ -2,6 +2,8 @@ package dev.sotto.coordinator.rest;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.coordinator.enrolment.Acts;
+import dev.sotto.coordinator.enrolment.Refused;
 import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -19,6 +21,7 @@ import javax.net.ssl.SSLSession;
 /// Who may ask for what, by the certificate shown: anybody enrols and asks for health, `CN=viewer` reads the
 /// dashboard and the metrics, `CN=admin` does everything. What is not listed here is the administrator's.
 public final class Certificates {
+    private static final String NAME = "CN=";
     private static final String ADMIN = "CN=admin";
     private static final String VIEWER = "CN=viewer";
     private static final Set<HttpMethod> READING = Set.of(HttpMethod.GET, HttpMethod.HEAD);
@@ -60,9 +63,10 @@ public final class Certificates {
     }
 
     private static boolean isOpen(String path) {
-        // /certificate looks at the certificate itself.
+        // /certificate and /leave look at the certificate themselves.
         return path.equals("/enrolment")
                 || path.equals("/certificate")
+                || path.equals("/leave")
                 || path.equals("/q/health")
                 || path.startsWith("/q/health/");
     }
@@ -84,6 +88,24 @@ public final class Certificates {
         } catch (SSLPeerUnverifiedException e) {
             return "";
         }
+    }
+
+    /// Who asks, for the audit log; refused to whoever shows no certificate of this federation.
+    static Acts.Actor actor(HttpServerRequest request) throws Refused {
+        try {
+            SSLSession session = request.sslSession();
+            String subject = subject(session);
+            if (session != null
+                    && subject.startsWith(NAME)
+                    && session.getPeerCertificates()[0] instanceof X509Certificate certificate) {
+                return new Acts.Actor(
+                        subject.substring(NAME.length()),
+                        certificate.getSerialNumber().toString(16));
+            }
+        } catch (SSLPeerUnverifiedException e) {
+            // Said below.
+        }
+        throw new Refused(403, "needs a certificate of this federation");
     }
 
     private void refuse(RoutingContext context, String detail) {

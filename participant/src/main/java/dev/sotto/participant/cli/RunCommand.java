@@ -6,6 +6,8 @@ import dev.sotto.participant.agent.Agent;
 import dev.sotto.participant.agent.Events;
 import dev.sotto.participant.agent.LocalTraining;
 import dev.sotto.participant.agent.StatusFile;
+import dev.sotto.participant.home.Departure;
+import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Policy;
@@ -78,7 +80,11 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Home own = home.home();
-        var _ = Home.readJson(own.federation(), Membership.class);
+        Membership membership = Home.readJson(own.federation(), Membership.class);
+        if (Files.exists(own.left())) {
+            throw new Failed(membership.organisation() + " left " + membership.federation() + " at "
+                    + Home.readJson(own.left(), Departure.class).at() + "; to come back, enrol into another --home");
+        }
         var _ = Policy.read(own.policy());
         ModelOptions options = options(own);
         Randomness randomness = Randomness.secure();
