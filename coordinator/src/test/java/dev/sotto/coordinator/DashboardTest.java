@@ -144,6 +144,34 @@ class DashboardTest {
         assertThat(get(viewer, "/").headers().firstValue("Location")).hasValue(url + "/dashboard");
     }
 
+    /// An old and a new participant at one coordinator: the one that shares a version is heard, the other told why not.
+    @Test
+    void participant_ofAnotherProtocolVersion_isToldSo_andOneThatSharesAVersionIsHeard() throws Exception {
+        for (String shared : List.of("1", "1, 2", "2,1")) {
+            assertThat(enrols(shared)).as(shared).contains("\"status\":400").contains("must be a string");
+        }
+        for (String other : List.of("2", "0", "11", "", "one")) {
+            assertThat(enrols(other))
+                    .as(other)
+                    .contains("PROTOCOL: you speak version " + other + " of the protocol, this coordinator version 1");
+        }
+        assertThat(get(Https.client(folder, null), "/q/health/live").headers().firstValue("Sotto-Protocol"))
+                .hasValue("1");
+    }
+
+    private String enrols(String protocol) throws Exception {
+        HttpResponse<String> answer = Https.client(folder, null)
+                .send(
+                        request("/enrolment")
+                                .header("Content-Type", "application/json")
+                                .header("Sotto-Protocol", protocol)
+                                .POST(HttpRequest.BodyPublishers.ofString("{}"))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.statusCode()).isEqualTo(400);
+        return answer.body();
+    }
+
     @Test
     void viewer_mayOnlyRead() throws Exception {
         HttpClient viewer = Https.client(folder, folder.viewer());

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Refused;
+import dev.sotto.schemas.Protocol;
 import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerRequest;
@@ -48,16 +49,25 @@ public final class Certificates {
                 .putHeader(
                         "Date",
                         DateTimeFormatter.RFC_1123_DATE_TIME.format(
-                                clock.instant().atZone(ZoneOffset.UTC)));
-        if (isOpen(path) || subject.equals(ADMIN)) {
+                                clock.instant().atZone(ZoneOffset.UTC)))
+                .putHeader(Protocol.HEADER, String.valueOf(Protocol.VERSION));
+        String spoken = request.getHeader(Protocol.HEADER);
+        if (spoken != null && !Protocol.isSpoken(spoken)) {
+            refuse(
+                    context,
+                    400,
+                    "PROTOCOL: you speak version " + spoken + " of the protocol, this coordinator version "
+                            + Protocol.VERSION + "; a federation is of one version");
+        } else if (isOpen(path) || subject.equals(ADMIN)) {
             context.next();
         } else if (!isForViewers(path) || !READING.contains(request.method())) {
-            refuse(context, "needs the certificate CN=admin of this federation (admin.pem of its folder)");
+            refuse(context, 403, "needs the certificate CN=admin of this federation (admin.pem of its folder)");
         } else if (subject.equals(VIEWER)) {
             context.next();
         } else {
             refuse(
                     context,
+                    403,
                     "needs the certificate CN=viewer or CN=admin of this federation (viewer.pem, admin.pem of its folder)");
         }
     }
@@ -108,11 +118,12 @@ public final class Certificates {
         throw new Refused(403, "needs a certificate of this federation");
     }
 
-    private void refuse(RoutingContext context, String detail) {
+    private void refuse(RoutingContext context, int status, String detail) {
         try {
-            String body = json.writeValueAsString(new Problem("Forbidden", 403, detail));
+            String body =
+                    json.writeValueAsString(new Problem(status == 403 ? "Forbidden" : "Bad Request", status, detail));
             context.response()
-                    .setStatusCode(403)
+                    .setStatusCode(status)
                     .putHeader("Content-Type", "application/problem+json")
                     .end(body)
                     .onFailure(context::fail);
