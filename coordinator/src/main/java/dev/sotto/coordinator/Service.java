@@ -15,6 +15,7 @@ import dev.sotto.coordinator.kafka.Lease;
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
+import dev.sotto.coordinator.settings.Passphrase;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.coordinator.slots.Slots;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
@@ -79,7 +80,16 @@ public class Service {
         Folder files = new Folder(this.folder);
         this.settings = Settings.read(files.settings());
         this.authority = CertificateAuthority.load(
-                Files.readString(files.ca()), Files.readString(files.caKey()), new SecureRandom());
+                Folder.readSecretText(files.issuing()),
+                Files.readString(files.ca()),
+                Passphrase.read(Passphrase.ISSUING, System.getenv()),
+                new SecureRandom());
+        if (authority.ends().isBefore(clock.instant().plus(CertificateAuthority.LEAF))) {
+            LOG.warnf(
+                    "the issuing CA ends at %s, and every certificate that it issues now, too; `sotto coordinator rotate`"
+                            + " makes the next one",
+                    authority.ends());
+        }
         this.secrets = new Secrets(
                 new Identity(
                         primitives, settings.federation(), Topics.COORDINATOR, Folder.readSecret(files.identity())),

@@ -46,7 +46,7 @@ public class CertificateResource {
                             Certificates.actor(request),
                             CertificateAuthority.csr(EnrolmentResource.text(body, "csr")),
                             EnrolmentResource.bytes(body, "signature"));
-            return new Renewed(renewed.certificate(), service.authority().pem());
+            return new Renewed(renewed.certificate(), service.authority().rootPem());
         } catch (CertificateAuthority.BadRequest e) {
             throw new Refused(400, String.valueOf(e.getMessage()));
         }

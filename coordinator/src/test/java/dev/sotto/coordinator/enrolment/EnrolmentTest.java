@@ -3,7 +3,7 @@ package dev.sotto.coordinator.enrolment;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
@@ -67,7 +67,7 @@ class EnrolmentTest {
     private final Enrolment enrolment = new Enrolment(
             "north",
             PRIMITIVES,
-            CertificateAuthority.create("north", NOW, new SecureRandom()),
+            RootAuthority.create("north", NOW, new SecureRandom()).issuing(NOW),
             invites,
             new Enrolment.Admission() {
                 @Override

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
@@ -51,7 +52,7 @@ class RenewalTest {
     private final Enrolment enrolment = new Enrolment(
             "north",
             primitives,
-            CertificateAuthority.create("north", NOW, new SecureRandom()),
+            RootAuthority.create("north", NOW, new SecureRandom()).issuing(NOW),
             new Invites((organisation, invite, act) -> {}, acts, new Unused(), Clock.systemUTC(), Randomness.secure()),
             new Enrolment.Admission() {
                 @Override
