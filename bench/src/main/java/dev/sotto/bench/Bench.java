@@ -1,9 +1,10 @@
 package dev.sotto.bench;
 
+import dev.sotto.bench.federation.FederationCommand;
 import java.util.Arrays;
 
-/// `sotto bench`: `scale`, `training` or `quality`, or else JMH with its own arguments.
-final class Bench {
+/// `sotto bench`: `scale`, `training`, `quality` or `federation`, or else JMH with its own arguments.
+public final class Bench {
     private Bench() {}
 
     /// Runs one of them.
@@ -14,6 +15,7 @@ final class Bench {
             case "scale" -> Scale.main(rest);
             case "training" -> Training.main(rest);
             case "quality" -> Quality.main(rest);
+            case "federation" -> FederationCommand.main(rest);
             default -> org.openjdk.jmh.Main.main(arguments);
         }
     }

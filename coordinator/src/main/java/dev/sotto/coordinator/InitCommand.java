@@ -134,6 +134,8 @@ final class InitCommand implements Callable<Integer> {
                   atLeast: 4
                   # cohort: 3
                 rounds: 20
+                # Of so many closed rounds the chunks stay in Kafka, and can be audited; left out, of all.
+                # auditWindow: 50
 
                 aggregation:
                   ringBits: 24
@@ -147,6 +149,9 @@ final class InitCommand implements Callable<Integer> {
                   training: 2h
                   confirmation: 60s
                   reveal: 60s
+                  # A member fetches a version, and chunks to recompute it (in keys), and sends its update (in training) at this
+                  # rate or faster; the time for that is added.
+                  slowestLink: 20Mbit/s
                 # Once enough members have delivered, the others get as long again, but at least:
                 stragglerGrace: 30s
 

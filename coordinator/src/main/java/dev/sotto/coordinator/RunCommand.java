@@ -98,7 +98,12 @@ final class RunCommand implements Callable<Integer> {
     private void createTopics(KafkaClients kafka, Settings settings) throws InterruptedException, InvalidSettings {
         for (boolean told = false; ; told = true) {
             try (Admin admin = kafka.admin()) {
-                new Access(admin, settings).createTopics();
+                if (new Access(admin, settings).createTopics()) {
+                    spec.commandLine()
+                            .getErr()
+                            .println("topics are new: this is the first start of " + settings.federation()
+                                    + "; if it is not, the broker has lost its disk, and everybody must enrol again");
+                }
                 return;
             } catch (AuthenticationException | AuthorizationException e) {
                 throw new InvalidSettings("Kafka at " + settings.bootstrapServers() + " refuses the coordinator: "

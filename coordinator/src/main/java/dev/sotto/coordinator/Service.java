@@ -12,6 +12,7 @@ import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.kafka.Access;
 import dev.sotto.coordinator.kafka.KafkaClients;
 import dev.sotto.coordinator.kafka.Lease;
+import dev.sotto.coordinator.kafka.SameTopics;
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
@@ -67,6 +68,7 @@ public class Service {
     private final Office<Term> office;
     private final Lease lease;
     private final Slots slots;
+    private final SameTopics topics;
 
     /// Reads the folder.
     ///
@@ -109,10 +111,15 @@ public class Service {
                 secrets.roundSecret(),
                 replica,
                 cause -> end(replica, cause));
+        this.topics = new SameTopics(admin, settings.topics(), lost -> {
+            LOG.error(lost);
+            Quarkus.asyncExit(1);
+        });
     }
 
     /// Takes its share of the slots, and waits to direct.
     public void start() {
+        topics.start();
         slots.start();
         lease.start();
     }
@@ -125,8 +132,9 @@ public class Service {
         Topics topics = settings.topics();
         // First: only then do the logs end (an earlier writer's open transaction is over).
         Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
-        RoundDirector director =
-                new RoundDirector(settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, failed);
+        Access access = new Access(admin, settings);
+        RoundDirector director = new RoundDirector(
+                settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, access::forget, failed);
         Acts acts = new Acts(act -> secrets.actTag(settings.federation(), act), clock);
         Invites invites = new Invites(
                 (organisation, invite, act) -> keep(writer, organisation, invite, act, failed),
@@ -134,15 +142,8 @@ public class Service {
                 binding(director),
                 clock,
                 Randomness.secure());
-        Enrolment enrolment = new Enrolment(
-                settings.federation(),
-                primitives,
-                authority,
-                invites,
-                new Access(admin, settings),
-                director,
-                acts,
-                clock);
+        Enrolment enrolment =
+                new Enrolment(settings.federation(), primitives, authority, invites, access, director, acts, clock);
         Term term = new Term(writer, director, invites, acts, enrolment);
         try {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
@@ -261,6 +262,7 @@ public class Service {
 
     @PreDestroy
     void stop() throws InterruptedException {
+        topics.close();
         office.close();
         terms.shutdown();
         boolean _ = terms.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);

@@ -30,6 +30,7 @@ import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
@@ -37,6 +38,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -287,10 +289,32 @@ class FederationIT {
             AtomicBoolean training = new AtomicBoolean();
             AtomicBoolean lost = new AtomicBoolean();
             AtomicBoolean confirmed = new AtomicBoolean();
-            Demo.Outcome outcome = demo(plan, supervisor).federate(this::writeJunk, (event, federation) -> {
-                if (event.is("training", 0) && training.compareAndSet(false, true)
-                        || event.is("confirmed", 1) && confirmed.compareAndSet(false, true)) {
+            Path backup = folder.resolve("backup");
+            Demo.Preparation prepared = federation -> {
+                writeJunk(federation);
+                copy(federation.folder(), backup);
+                delete(federation.folder().resolve("root"));
+            };
+            Demo.Outcome outcome = demo(plan, supervisor).federate(prepared, (event, federation) -> {
+                if (event.is("training", 0) && training.compareAndSet(false, true)) {
+                    // Its disk is gone, too; the copy is put back, without the root's key.
                     federation.killCoordinator();
+                    delete(federation.folder());
+                    copy(backup, federation.folder());
+                    delete(federation.folder().resolve("root"));
+                    federation.startCoordinator();
+                }
+                if (event.is("confirmed", 1) && confirmed.compareAndSet(false, true)) {
+                    // It comes back with another issuing CA; members and broker keep what they have.
+                    federation.killCoordinator();
+                    List<String> rotate = List.of(
+                            "rotate",
+                            "--dir",
+                            federation.folder().toString(),
+                            "--root",
+                            backup.resolve("root").toString());
+                    assertThat(federation.runCoordinator("rotate", rotate).getFirst())
+                            .contains("new: admin.pem, broker.pem, issuing.pem, tls.pem, viewer.pem");
                     federation.startCoordinator();
                 }
                 if (event.organisation().equals(plan.victim())
@@ -563,6 +587,22 @@ class FederationIT {
             reasons.add(refused.group(1));
         }
         return reasons;
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> all = Files.walk(from)) {
+            for (Path file : all.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
     }
 
     /// A member may write into its own topics whatever it likes; nobody stumbles over it.

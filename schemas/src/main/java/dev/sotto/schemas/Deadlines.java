@@ -8,17 +8,18 @@ package dev.sotto.schemas;
 /// @param confirmation for `SurvivorsConfirmed`
 /// @param reveal       for `SharesRevealed`
 public record Deadlines(int keys, int shares, int training, int confirmation, int reveal) {
-    private static final int WEEK = 604_800;
+    /// A week.
+    public static final int MOST = 604_800;
 
     /// Checks the limits.
     ///
     /// @throws IllegalArgumentException if a field is outside its limits
     public Deadlines {
-        Wire.range(keys, 1, WEEK, "deadlines.keys (seconds)");
-        Wire.range(shares, 1, WEEK, "deadlines.shares (seconds)");
-        Wire.range(training, 1, WEEK, "deadlines.training (seconds)");
-        Wire.range(confirmation, 1, WEEK, "deadlines.confirmation (seconds)");
-        Wire.range(reveal, 1, WEEK, "deadlines.reveal (seconds)");
+        Wire.range(keys, 1, MOST, "deadlines.keys (seconds)");
+        Wire.range(shares, 1, MOST, "deadlines.shares (seconds)");
+        Wire.range(training, 1, MOST, "deadlines.training (seconds)");
+        Wire.range(confirmation, 1, MOST, "deadlines.confirmation (seconds)");
+        Wire.range(reveal, 1, MOST, "deadlines.reveal (seconds)");
     }
 
     dev.sotto.schemas.proto.Deadlines wire() {

@@ -51,7 +51,9 @@ public final class CertificateAuthority {
     /// How long an issuing authority is valid.
     public static final Duration LIFE = Duration.ofDays(3 * 397);
 
-    static final Duration SKEW = Duration.ofMinutes(5);
+    /// A member whose clock is late believes in its certificate at once.
+    static final Duration SKEW = Duration.ofHours(1);
+
     private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|.*:.*");
 
     /// What a certificate is for.

@@ -11,9 +11,11 @@ import dev.sotto.crypto.secagg.Chain;
 import dev.sotto.crypto.secagg.Parameters;
 import dev.sotto.crypto.secagg.SampledCohort;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -82,7 +84,7 @@ final class Recipe {
                         Rows.of(plan)),
                 a.weightCap(),
                 a.weighting().wireName(),
-                settings.deadlines(),
+                deadlines(n),
                 settings.adapter().baseModelDigest(),
                 version.version(),
                 version.digest(),
@@ -91,6 +93,21 @@ final class Recipe {
                 roundKey,
                 registryHead,
                 chain.head());
+    }
+
+    /// A member of n fetches what it must know in the first phase, and delivers in the third.
+    private Deadlines deadlines(int n) {
+        Deadlines given = settings.deadlines();
+        return new Deadlines(
+                longer(given.keys(), settings.fetching(n)),
+                given.shares(),
+                longer(given.training(), settings.sending()),
+                given.confirmation(),
+                given.reveal());
+    }
+
+    private static int longer(int seconds, Duration by) {
+        return (int) Math.min(Deadlines.MOST, seconds + by.toSeconds());
     }
 
     static long round(Chain chain) {

@@ -99,6 +99,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private final Clock clock;
     private final Consumer<Throwable> fatal;
     private final Recipe recipe;
+    private final AuditWindow auditWindow;
+    private final Consumer<Instant> forget;
     private final Versions versions;
     private final Board board = new Board();
     private final Inboxes inboxes;
@@ -130,6 +132,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     /// Starts nothing yet.
     ///
     /// @param writer has taken over from any earlier one, so that the logs end; stays the caller's to close
+    /// @param forget deletes chunks that are older; it may take its time, and fail
     /// @param fatal  gets what cannot be handled; the caller then closes this director
     public RoundDirector(
             Settings settings,
@@ -139,6 +142,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             Primitives primitives,
             Randomness randomness,
             Clock clock,
+            Consumer<Instant> forget,
             Consumer<Throwable> fatal) {
         this.settings = settings;
         this.topics = settings.topics();
@@ -150,6 +154,8 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         this.clock = clock;
         this.fatal = fatal;
         this.recipe = new Recipe(settings);
+        this.auditWindow = new AuditWindow(settings.auditWindow());
+        this.forget = forget;
         this.versions = new Versions(settings, secrets, primitives, randomness, recipe);
         registries.put(registry.head(), registry);
         this.directory =
@@ -160,7 +166,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private Director machine(Directory of) {
         return new Director(
-                primitives, secrets.identity(), of, secrets.roundSecret(), randomness, settings.stragglerGrace());
+                primitives, secrets.identity(), of, secrets.roundSecret(), randomness, settings.leastGrace());
     }
 
     // ---- from outside ----
@@ -483,6 +489,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         switch (message) {
             case RoundClosed closed -> {
                 versions.closed(closed, chain.round(), chain.attempt(), before, opened);
+                auditWindow.closed(opened).filter(any -> following).ifPresent(this::forget);
                 if (chain.round() + 1 >= settings.rounds()) {
                     board.finish();
                 }
@@ -496,6 +503,17 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             }
             default -> {}
         }
+    }
+
+    /// Beside everything else: no round waits for it.
+    private void forget(Instant before) {
+        Thread.ofVirtual().name("forget").start(() -> {
+            try {
+                forget.accept(before);
+            } catch (RuntimeException e) {
+                LOG.warnf("chunks from before %s cannot be deleted: %s", before, e.getMessage());
+            }
+        });
     }
 
     private void report(Message message) {

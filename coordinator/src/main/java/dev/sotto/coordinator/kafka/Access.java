@@ -3,16 +3,23 @@ package dev.sotto.coordinator.kafka;
 import dev.sotto.coordinator.enrolment.Enrolment;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.schemas.Topics;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AccessControlEntryFilter;
 import org.apache.kafka.common.acl.AclBinding;
@@ -48,23 +55,26 @@ public final class Access implements Enrolment.Admission {
         this.topics = settings.topics();
     }
 
-    /// Creates the topics that every federation has.
-    public void createTopics() {
-        create(topics.registry(), 1);
-        create(topics.control(), 1);
-        create(topics.leader(), 1);
-        create(topics.invites(), 1);
-        create(topics.acts(), 1);
-        create(topics.models(), settings.partitions());
-        create(topics.slots(), settings.partitions());
+    /// Creates the topics that every federation has, where they are not.
+    ///
+    /// @return whether there was no registry: nobody has ever enrolled, or the broker has forgotten it
+    public boolean createTopics() {
+        boolean begins = create(topics.registry(), 1);
+        var _ = create(topics.control(), 1);
+        var _ = create(topics.leader(), 1);
+        var _ = create(topics.invites(), 1);
+        var _ = create(topics.acts(), 1);
+        var _ = create(topics.models(), settings.partitions());
+        var _ = create(topics.slots(), settings.partitions());
+        return begins;
     }
 
     /// Creates an organisation's topics, and lets its principal do what a member must do, and nothing
     /// else.
     @Override
     public void admit(String organisation, String principal) {
-        create(topics.inbox(organisation), 1);
-        create(topics.updates(organisation), settings.partitions());
+        var _ = create(topics.inbox(organisation), 1);
+        var _ = create(topics.updates(organisation), settings.partitions());
         await(admin.createAcls(bindings(topics, organisation, principal)).all());
     }
 
@@ -85,6 +95,30 @@ public final class Access implements Enrolment.Admission {
                         ResourcePatternFilter.ANY,
                         new AccessControlEntryFilter("User:" + principal, null, operation, AclPermissionType.ANY))))
                 .all());
+    }
+
+    /// Deletes what is older from the topics of chunks: the broker frees whole segments of it. What fails is tried
+    /// again when more is to go.
+    public void forget(Instant before) {
+        Set<String> names = new TreeSet<>(Set.of(topics.models(), topics.slots()));
+        await(admin.listTopics().names()).stream()
+                .filter(name -> name.startsWith(topics.updatesPrefix()))
+                .forEach(names::add);
+        Map<TopicPartition, OffsetSpec> times = new HashMap<>();
+        await(admin.describeTopics(names).allTopicNames())
+                .forEach((name, description) -> description
+                        .partitions()
+                        .forEach(partition -> times.put(
+                                new TopicPartition(name, partition.partition()),
+                                OffsetSpec.forTimestamp(before.toEpochMilli()))));
+        Map<TopicPartition, RecordsToDelete> older = new HashMap<>();
+        await(admin.listOffsets(times).all()).forEach((partition, first) -> {
+            // -1: nothing is as young as that, and what is there may be the present version.
+            if (first.offset() > 0) {
+                older.put(partition, RecordsToDelete.beforeOffset(first.offset()));
+            }
+        });
+        await(admin.deleteRecords(older).all());
     }
 
     /// The rules for one member.
@@ -117,13 +151,15 @@ public final class Access implements Enrolment.Admission {
                 new AccessControlEntry("User:" + principal, "*", operation, AclPermissionType.ALLOW));
     }
 
-    private void create(String topic, int partitions) {
+    /// @return whether it was not there
+    private boolean create(String topic, int partitions) {
         try {
             await(admin.createTopics(
                             List.of(new NewTopic(topic, partitions, settings.replicationFactor()).configs(EVERY_TOPIC)))
                     .all());
+            return true;
         } catch (TopicExistsException e) {
-            // As wanted.
+            return false;
         }
     }
 

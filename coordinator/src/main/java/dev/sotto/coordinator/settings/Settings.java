@@ -39,8 +39,10 @@ import java.util.regex.Pattern;
 /// @param membersAtLeast    how many mutually approved members a round needs
 /// @param cohort            how many of them are drawn for each round; empty if all of them take part
 /// @param rounds            after which the federation is done
+/// @param auditWindow       how many closed rounds' chunks stay in the logs; empty if all do
 /// @param aggregation       of secure aggregation
-/// @param deadlines         per phase
+/// @param deadlines         per phase, without the time that bytes take
+/// @param slowestLink       of a member, in Mbit/s: what it fetches and sends at that rate is added to the deadlines
 /// @param stragglerGrace    see [dev.sotto.crypto.secagg.Director]
 /// @param optimizer         the federated algorithm's server side
 /// @param proximalMu        μ of FedProx, 0 in every other algorithm
@@ -56,8 +58,10 @@ public record Settings(
         int membersAtLeast,
         OptionalInt cohort,
         long rounds,
+        OptionalInt auditWindow,
         Aggregation aggregation,
         Deadlines deadlines,
+        int slowestLink,
         Duration stragglerGrace,
         ServerOptimizer optimizer,
         double proximalMu,
@@ -128,6 +132,9 @@ public record Settings(
         }
         members.done();
         long rounds = top.integer("rounds", 1, 100_000);
+        OptionalInt auditWindow = top.has("auditWindow")
+                ? OptionalInt.of((int) top.integer("auditWindow", 1, 100_000))
+                : OptionalInt.empty();
         Aggregation aggregation = aggregation(top.section("aggregation"));
         Section d = top.section("deadlines");
         Deadlines deadlines = new Deadlines(
@@ -136,6 +143,7 @@ public record Settings(
                 seconds(d, "training"),
                 seconds(d, "confirmation"),
                 seconds(d, "reveal"));
+        int slowestLink = rate(d, "slowestLink", 20);
         d.done();
         Duration grace = top.duration("stragglerGrace", LONGEST);
         Section algorithm = top.section("algorithm");
@@ -156,8 +164,10 @@ public record Settings(
                 atLeast,
                 cohort,
                 rounds,
+                auditWindow,
                 aggregation,
                 deadlines,
+                slowestLink,
                 grace,
                 optimizer,
                 proximalMu,
@@ -172,6 +182,35 @@ public record Settings(
         return Objects.requireNonNull(
                 Settings.class.getResourceAsStream("/dev/sotto/coordinator/federation.schema.json"),
                 "federation.schema.json is part of the coordinator");
+    }
+
+    /// How long a member fetches on the slowest link what it needs before it can take part: the whole version,
+    /// and everybody's chunks, to recompute the round before. A sample of these is hardly less: it reads whole
+    /// partitions.
+    ///
+    /// @param members of a round
+    public Duration fetching(int members) {
+        return onSlowestLink(Float.SIZE * (1 + optimizer.stateVectors()) + members * sentBits());
+    }
+
+    /// How long a member sends its update on the slowest link.
+    public Duration sending() {
+        return onSlowestLink(sentBits());
+    }
+
+    /// Of an update, for each coordinate of the adapter.
+    private int sentBits() {
+        return aggregation.ringBits() * (optimizer.hasControl() ? 2 : 1);
+    }
+
+    /// How long those are waited for at least who have not delivered when enough have: [#stragglerGrace], and what
+    /// an update takes to send.
+    public Duration leastGrace() {
+        return stragglerGrace.plus(sending());
+    }
+
+    private Duration onSlowestLink(int bitsPerCoordinate) {
+        return Duration.ofMillis(adapter.layout().size() * bitsPerCoordinate / (slowestLink * 1000L));
     }
 
     /// The names of its topics.
@@ -231,6 +270,16 @@ public record Settings(
             throw section.bad(key, duration.toMillis() + "ms", "at least 1s");
         }
         return (int) duration.toSeconds();
+    }
+
+    /// In Mbit/s.
+    private static int rate(Section section, String key, int otherwise) throws InvalidSettings {
+        if (!section.has(key)) {
+            return otherwise;
+        }
+        String unit = "Mbit/s";
+        String text = section.text(key, Pattern.compile("[1-9][0-9]{0,5}" + unit), "like 20Mbit/s, 1 to 999999");
+        return Integer.parseInt(text.substring(0, text.length() - unit.length()));
     }
 
     private static ServerOptimizer optimizer(Section section) throws InvalidSettings {

@@ -228,8 +228,8 @@ final class Follower implements AutoCloseable {
         Registry registry = registry(message.registryHead());
         directory = registry.directory(settings.federation(), identity.key());
         members = registry.members().size();
-        machine = new Director(
-                primitives, identity, directory, roundSecret, Randomness.secure(), settings.stragglerGrace());
+        machine =
+                new Director(primitives, identity, directory, roundSecret, Randomness.secure(), settings.leastGrace());
         opened = at;
         before = message.adapterVersion() == 0
                 ? new View.Version(

@@ -69,10 +69,31 @@ class SettingsTest {
         String prox = GOOD.replace("name: fedyogi", "name: fedprox, mu: 0.1");
         assertThat(read(prox).proximalMu()).isEqualTo(0.1);
         assertThat(bySchema(prox)).isEmpty();
+        assertThat(read(GOOD.replace("rounds: 3", "rounds: 3\nauditWindow: 2")).auditWindow())
+                .hasValue(2);
+        assertThat(read(GOOD).auditWindow()).isEmpty();
+        assertThat(bySchema(GOOD.replace("rounds: 3", "rounds: 3\nauditWindow: 2")))
+                .isEmpty();
         String sampled = GOOD.replace("atLeast: 4", "atLeast: 4, cohort: 3");
         assertThat(read(sampled).cohort()).hasValue(3);
         assertThat(read(GOOD).cohort()).isEmpty();
         assertThat(bySchema(sampled)).isEmpty();
+    }
+
+    @Test
+    void whatAMemberFetchesAndSends_takesTimeOnItsLink() throws Exception {
+        // 20 million coordinates: fedyogi's version has two vectors of state beside the adapter.
+        Files.writeString(
+                folder.resolve("layout.json"),
+                Files.readString(folder.resolve("layout.json")).replace("[8,16]", "[8,2499984]"));
+        Settings settings = read(GOOD.replace("reveal: 60s", "reveal: 60s, slowestLink: 48Mbit/s"));
+        assertThat(settings.adapter().layout().size()).isEqualTo(20_000_000);
+        assertThat(settings.fetching(0)).isEqualTo(Duration.ofSeconds(40));
+        assertThat(settings.fetching(3)).isEqualTo(Duration.ofSeconds(40 + 3 * 10));
+        assertThat(settings.sending()).isEqualTo(Duration.ofSeconds(10));
+        assertThat(settings.leastGrace()).isEqualTo(Duration.ofMillis(10_500));
+        assertThat(read(GOOD).fetching(0)).isEqualTo(Duration.ofSeconds(96));
+        refused("reveal: 60s", "reveal: 60s, slowestLink: 20", "deadlines", "slowestLink is '20'", "like 20Mbit/s");
     }
 
     /// What the schema finds, if the text is YAML at all.
@@ -89,6 +110,7 @@ class SettingsTest {
     void badValue_namesFileKeyValueAndWhatIsAllowed() throws Exception {
         refused("rounds: 3", "rounds: many", "rounds is 'many'", "1 to 100000");
         refused("rounds: 3", "roundz: 3", "rounds is missing");
+        refused("rounds: 3", "rounds: 3\nauditWindow: 0", "auditWindow is '0'", "1 to 100000");
         refused("rounds: 3", "rounds: 3\nround: 4", "unknown key 'round'");
         refused("keys: 60s", "keys: soon", "deadlines", "keys is 'soon'", "60s");
         refused("atLeast: 4", "atLeast: 2", "members", "atLeast is '2'", "3 to 255");

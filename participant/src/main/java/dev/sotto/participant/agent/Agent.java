@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.kafka.clients.consumer.Consumer;
@@ -44,7 +45,7 @@ public final class Agent implements AutoCloseable {
     public Agent(
             Home home,
             Path base,
-            LocalTraining training,
+            Training training,
             boolean keepPlain,
             Primitives primitives,
             Randomness randomness,
@@ -60,6 +61,20 @@ public final class Agent implements AutoCloseable {
     ///
     /// @throws Failed if the broker does not let this organisation in, or another process writes as it
     public void run() throws Failed, IOException, InvalidFile, InterruptedException {
+        try {
+            takePart();
+        } catch (Failed e) {
+            Optional<Versions.Description> last = organisation.versions().last();
+            throw last.isEmpty()
+                    ? e
+                    : new Failed(
+                            e.getMessage() + ". Version " + last.get().version() + " is in "
+                                    + organisation.home().models() + ", and stays: sotto export",
+                            e);
+        }
+    }
+
+    private void takePart() throws Failed, IOException, InvalidFile, InterruptedException {
         while (true) {
             renew();
             FileTime connected = Files.getLastModifiedTime(organisation.home().tls());

@@ -30,10 +30,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// The organisation's base model and data, and one round's training on them.
-///
-/// Not thread-safe: one training at a time.
-public final class LocalTraining implements AutoCloseable {
+/// The organisation's base model and data.
+public final class LocalTraining implements Training {
     /// Far from every round: 2^64 over the golden ratio.
     private static final long ANOTHER_ATTEMPT = 0x9E3779B97F4A7C15L;
 
@@ -65,18 +63,18 @@ public final class LocalTraining implements AutoCloseable {
         return new LocalTraining(base, model, mapping, loaded, seed);
     }
 
-    /// Of the base model.
-    LlamaConfig config() {
+    @Override
+    public LlamaConfig config() {
         return model.config();
     }
 
-    /// How many examples there are.
-    long examples() {
+    @Override
+    public long examples() {
         return loaded.examples().size();
     }
 
-    /// Why a plan cannot be followed with this model and these data, or nothing.
-    Optional<String> refuses(TrainingPlan plan) {
+    @Override
+    public Optional<String> refuses(TrainingPlan plan) {
         try {
             trainingSet(plan);
             return Optional.empty();
@@ -85,10 +83,8 @@ public final class LocalTraining implements AutoCloseable {
         }
     }
 
-    /// What a round's training costs of the privacy of the examples.
-    ///
-    /// @throws IOException if its plan cannot be followed
-    PrivacyLedger.Training cost(RoundOpened round, Policy.Privacy privacy) throws IOException {
+    @Override
+    public PrivacyLedger.Training cost(RoundOpened round, Policy.Privacy privacy) throws IOException {
         TrainingPlan plan = round.plan();
         return new PrivacyLedger.Training(
                 round.round(),
@@ -99,14 +95,8 @@ public final class LocalTraining implements AutoCloseable {
                 privacy.noiseMultiplier());
     }
 
-    /// Trains as the round's plan says, from `start`. Another attempt at the same round draws other examples:
-    /// an update that was spent is never made again (protocol §5).
-    ///
-    /// @param publicSeed of the federation
-    /// @param rank       of this organisation's part of the adapter
-    /// @param ownControl SCAFFOLD's c_k, if there is one
-    /// @param privacy    of this training alone, if it is to be private
-    LocalUpdate train(
+    @Override
+    public LocalUpdate train(
             RoundOpened round,
             Bytes publicSeed,
             ModelVersion start,

@@ -18,7 +18,7 @@ import java.nio.file.Path;
 record Organisation(
         Home home,
         Membership membership,
-        LocalTraining training,
+        Training training,
         boolean keepPlain,
         String baseModel,
         Identity identity,
@@ -33,7 +33,7 @@ record Organisation(
     static Organisation open(
             Home home,
             Path base,
-            LocalTraining training,
+            Training training,
             boolean keepPlain,
             Primitives primitives,
             Randomness randomness,

@@ -22,6 +22,7 @@ import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.crypto.secagg.Unmasking;
 import dev.sotto.crypto.secagg.Update;
+import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Lift;
 import dev.sotto.participant.home.Peers;
@@ -163,7 +164,9 @@ final class Session implements AutoCloseable {
     }
 
     /// Takes part until the thread is interrupted, or `over` says so between two attempts.
-    void run(Over over) throws IOException, InvalidFile, InterruptedException {
+    ///
+    /// @throws Failed if the log is not the one that it took part in
+    void run(Over over) throws IOException, InvalidFile, InterruptedException, Failed {
         tellPeers();
         List<ConsumerRecord<byte[], byte[]>> history = logs.control();
         int open = openAttempt(history);
@@ -181,6 +184,7 @@ final class Session implements AutoCloseable {
                                     + " messages that this organisation had sent: its disk was"
                                     + " lost or set back; they are in it again");
         }
+        requireWhole();
         sitOut();
         TopicPartition control = new TopicPartition(topics.control(), 0);
         TopicPartition registries = new TopicPartition(topics.registry(), 0);
@@ -220,6 +224,20 @@ final class Session implements AutoCloseable {
         outbox.close();
         reader.close();
         logs.close();
+    }
+
+    /// The log must reach as far as what this organisation has from it.
+    ///
+    /// @throws Failed if it does not
+    private void requireWhole() throws IOException, InvalidFile, Failed {
+        Chain chain = state.chain();
+        long versions = chain.closed() && !chain.open() ? chain.round() + 1 : chain.round();
+        long own = my.versions().last().map(Versions.Description::version).orElse(0L);
+        if (own > versions) {
+            throw new Failed("control ends before round " + (own - 1) + ", in which version " + own
+                    + " was made, which this organisation has: the broker has lost its disk or a part of it, or this"
+                    + " is another federation's");
+        }
     }
 
     /// What this organisation has said in rounds, as the log has it.

@@ -18,6 +18,9 @@ import java.util.stream.Stream;
 /// The adapters that this organisation has verified: `models/version-N.f32`, little-endian binary32 in
 /// layout order, and `models/version-N.json`.
 public final class Versions {
+    /// How many stay.
+    static final int KEPT = 10;
+
     private final Path folder;
 
     /// What is beside an adapter's numbers.
@@ -57,6 +60,9 @@ public final class Versions {
             long version, String digest, String baseModelDigest, TrainingPlan plan, boolean recomputed, float[] adapter)
             throws IOException {
         writeFloats(folder.resolve("version-" + version + ".f32"), adapter);
+        // First the description: it is what makes a version one.
+        Files.deleteIfExists(folder.resolve("version-" + (version - KEPT) + ".json"));
+        Files.deleteIfExists(folder.resolve("version-" + (version - KEPT) + ".f32"));
         Home.writeJson(
                 folder.resolve("version-" + version + ".json"),
                 new Description(

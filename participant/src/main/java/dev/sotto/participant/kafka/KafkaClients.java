@@ -160,7 +160,7 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
             case AuthorizationException _ ->
                 new Failed(
                         "Kafka at " + bootstrap + " does not let this organisation do that: it was revoked, or"
-                                + " enrolled anew elsewhere (" + e.getMessage() + ")",
+                                + " enrolled anew elsewhere, or the broker lost its disk (" + e.getMessage() + ")",
                         e);
             case AuthenticationException _ ->
                 new Failed(
