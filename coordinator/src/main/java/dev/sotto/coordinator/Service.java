@@ -4,6 +4,7 @@ import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Office;
 import dev.sotto.coordinator.director.Overview;
+import dev.sotto.coordinator.director.Ownership;
 import dev.sotto.coordinator.director.RoundDirector;
 import dev.sotto.coordinator.director.Secrets;
 import dev.sotto.coordinator.enrolment.Acts;
@@ -20,6 +21,7 @@ import dev.sotto.coordinator.settings.Passphrase;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.coordinator.slots.Slots;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
+import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.secagg.Identity;
@@ -130,6 +132,11 @@ public class Service {
 
     private Term begin(Consumer<Throwable> failed) {
         Topics topics = settings.topics();
+        Ownership.require(
+                kafka.readToEnd(topics.registry(), 1).stream()
+                        .map(record -> Bytes.of(record.value()))
+                        .toList(),
+                Enc.sha256(secrets.identity().key()));
         // First: only then do the logs end (an earlier writer's open transaction is over).
         Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
         Access access = new Access(admin, settings);

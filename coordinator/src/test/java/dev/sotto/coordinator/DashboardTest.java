@@ -13,13 +13,16 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The coordinator's HTTPS as it is, TLS and all; only Kafka is not there, and the board is told what to show.
 @QuarkusTest
@@ -170,6 +173,28 @@ class DashboardTest {
                         HttpResponse.BodyHandlers.ofString());
         assertThat(answer.statusCode()).isEqualTo(400);
         return answer.body();
+    }
+
+    /// A stolen administrator's certificate ends with the issuing CA of which it is.
+    @Test
+    void certificatesOfAnotherIssuingCa_areNobodys(@TempDir Path home) throws Exception {
+        Folder other = new Folder(home.resolve("north"));
+        Files.createDirectories(other.path().resolve("root"));
+        for (Path file : List.of(folder.ca(), folder.rootKey(), folder.issuing(), folder.admin(), folder.viewer())) {
+            Files.copy(
+                    file,
+                    other.path().resolve(folder.path().relativize(file).toString()),
+                    StandardCopyOption.COPY_ATTRIBUTES);
+        }
+        assertThat(status(Https.client(other, other.admin()), "/admin/status")).isEqualTo(200);
+        assertThat(Coordinator.commandLine()
+                        .execute("rotate", "--dir", other.path().toString()))
+                .isZero();
+        // The coordinator runs with the first one still: to it, these are the others.
+        assertThat(status(Https.client(other, other.admin()), "/admin/status")).isEqualTo(403);
+        assertThat(status(Https.client(other, other.viewer()), "/dashboard")).isEqualTo(403);
+        assertThat(status(Https.client(other, other.viewer()), "/q/health/live"))
+                .isEqualTo(200);
     }
 
     @Test

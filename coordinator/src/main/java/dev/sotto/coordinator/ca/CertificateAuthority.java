@@ -12,6 +12,7 @@ import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPublicKey;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
 import java.util.regex.Pattern;
+import javax.security.auth.x500.X500Principal;
 import org.bouncycastle.asn1.ASN1OctetString;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x500.style.BCStyle;
@@ -127,6 +129,16 @@ public final class CertificateAuthority {
     /// SHA-256 of the root certificate's DER, which invites carry.
     public Bytes fingerprint() {
         return Enc.sha256(Bytes.of(Pem.encoded(root)));
+    }
+
+    /// Whether it issued this certificate, of which a chain to the root is known to be valid.
+    public boolean hasIssued(X509Certificate leaf) {
+        try {
+            return leaf.getIssuerX500Principal()
+                    .equals(new X500Principal(certificate.getSubject().getEncoded()));
+        } catch (IOException e) {
+            throw new IllegalStateException("a name that was made or parsed encodes", e);
+        }
     }
 
     /// When its own certificate ends; none that it issues is longer.

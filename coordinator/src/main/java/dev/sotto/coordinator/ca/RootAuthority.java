@@ -84,7 +84,8 @@ public final class RootAuthority {
             KeyPair pair = CertificateAuthority.newKey(random);
             Instant ends = now.plus(CertificateAuthority.LIFE);
             Instant last = certificate.getNotAfter().toInstant();
-            X500Name name = new X500Name("CN=sotto-issuing-" + now.getEpochSecond());
+            // Another one each time: by it the coordinator knows whose a certificate is.
+            X500Name name = new X500Name("CN=sotto-issuing-" + new BigInteger(64, random).toString(16));
             X509CertificateHolder issuing = authority(
                     certificate.getSubject(),
                     key,

@@ -2,6 +2,7 @@ package dev.sotto.coordinator.rest;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.coordinator.Service;
 import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Refused;
 import dev.sotto.schemas.Protocol;
@@ -15,25 +16,29 @@ import java.security.cert.X509Certificate;
 import java.time.Clock;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Optional;
 import java.util.Set;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
+import org.jspecify.annotations.Nullable;
 
 /// Who may ask for what, by the certificate shown: anybody enrols and asks for health, `CN=viewer` reads the
-/// dashboard and the metrics, `CN=admin` does everything. What is not listed here is the administrator's.
+/// dashboard and the metrics, `CN=admin` does everything. What is not listed here is the administrator's. Those two
+/// count only from the present issuing CA: with the next one, stolen ones end.
 public final class Certificates {
-    private static final String NAME = "CN=";
     private static final String ADMIN = "CN=admin";
     private static final String VIEWER = "CN=viewer";
     private static final Set<HttpMethod> READING = Set.of(HttpMethod.GET, HttpMethod.HEAD);
     private static final int FIRST = 1000;
 
     private final ObjectMapper json;
+    private final Service service;
     private final Clock clock = Clock.systemUTC();
 
     /// For CDI.
-    public Certificates(ObjectMapper json) {
+    public Certificates(ObjectMapper json, Service service) {
         this.json = json;
+        this.service = service;
     }
 
     void guard(@Observes Filters filters) {
@@ -43,7 +48,7 @@ public final class Certificates {
     private void guard(RoutingContext context) {
         HttpServerRequest request = context.request();
         String path = context.normalizedPath();
-        String subject = subject(request.sslSession());
+        String subject = role(request.sslSession());
         // Members compare their clocks with it.
         context.response()
                 .putHeader(
@@ -88,34 +93,33 @@ public final class Certificates {
                 || path.equals("/q/metrics");
     }
 
-    /// Of a certificate that this federation's CA issued: others do not get through the handshake.
-    static String subject(@org.jspecify.annotations.Nullable SSLSession session) {
+    /// As what somebody comes: the subject of a certificate of the present issuing CA.
+    private String role(@Nullable SSLSession session) {
+        return certificate(session)
+                .filter(service.authority()::hasIssued)
+                .map(certificate -> certificate.getSubjectX500Principal().getName())
+                .orElse("");
+    }
+
+    /// Of this federation's CA: others do not get through the handshake.
+    private static Optional<X509Certificate> certificate(@Nullable SSLSession session) {
         try {
             Certificate[] chain = session == null ? new Certificate[0] : session.getPeerCertificates();
             return chain.length > 0 && chain[0] instanceof X509Certificate certificate
-                    ? certificate.getSubjectX500Principal().getName()
-                    : "";
+                    ? Optional.of(certificate)
+                    : Optional.empty();
         } catch (SSLPeerUnverifiedException e) {
-            return "";
+            return Optional.empty();
         }
     }
 
     /// Who asks, for the audit log; refused to whoever shows no certificate of this federation.
     static Acts.Actor actor(HttpServerRequest request) throws Refused {
-        try {
-            SSLSession session = request.sslSession();
-            String subject = subject(session);
-            if (session != null
-                    && subject.startsWith(NAME)
-                    && session.getPeerCertificates()[0] instanceof X509Certificate certificate) {
-                return new Acts.Actor(
-                        subject.substring(NAME.length()),
-                        certificate.getSerialNumber().toString(16));
-            }
-        } catch (SSLPeerUnverifiedException e) {
-            // Said below.
-        }
-        throw new Refused(403, "needs a certificate of this federation");
+        X509Certificate certificate = certificate(request.sslSession())
+                .orElseThrow(() -> new Refused(403, "needs a certificate of this federation"));
+        return new Acts.Actor(
+                certificate.getSubjectX500Principal().getName().replaceFirst("^CN=", ""),
+                certificate.getSerialNumber().toString(16));
     }
 
     private void refuse(RoutingContext context, int status, String detail) {
