@@ -16,7 +16,7 @@ import picocli.CommandLine.Command;
         description = "The consortium's side of a federation.",
         mixinStandardHelpOptions = true,
         version = "sotto 0.1.0-SNAPSHOT",
-        subcommands = {InitCommand.class, RunCommand.class, RotateCommand.class})
+        subcommands = {InitCommand.class, RunCommand.class, RotateCommand.class, RehearseCommand.class})
 public final class Coordinator {
     /// The configuration property with the federation's folder.
     static final String FOLDER = "sotto.folder";
@@ -31,7 +31,8 @@ public final class Coordinator {
         System.exit(commandLine().execute(arguments));
     }
 
-    static CommandLine commandLine() {
+    /// The command line, with one clear sentence for every failure that a person can cause.
+    public static CommandLine commandLine() {
         return new CommandLine(new Coordinator()).setExecutionExceptionHandler((failure, line, parsed) -> {
             line.getErr().println(line.getCommandName() + ": " + sentence(failure));
             return failure instanceof InvalidSettings || failure instanceof FileSystemException ? 2 : 1;

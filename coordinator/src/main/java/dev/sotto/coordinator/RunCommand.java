@@ -5,6 +5,7 @@ import dev.sotto.coordinator.kafka.KafkaClients;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
 import dev.sotto.coordinator.settings.Settings;
+import dev.sotto.telemetry.RoundSpans;
 import io.quarkus.runtime.Quarkus;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -62,6 +63,7 @@ final class RunCommand implements Callable<Integer> {
         Folder folder = new Folder(dir.toAbsolutePath());
         Settings settings = Settings.read(folder.settings());
         requireFree(settings.url().getPort());
+        requireTelemetry();
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
         createTopics(kafka, settings);
         configuration(folder, settings, name(), logFormat).forEach(System::setProperty);
@@ -91,6 +93,15 @@ final class RunCommand implements Callable<Integer> {
             socket.bind(new InetSocketAddress(port));
         } catch (IOException e) {
             throw new InvalidSettings("port " + port + " of url is in use: " + e.getMessage());
+        }
+    }
+
+    /// Before anything has started: a wrong variable is the operator's to mend.
+    private static void requireTelemetry() throws InvalidSettings {
+        try {
+            RoundSpans.configured("sotto-coordinator", System.getenv()).close();
+        } catch (IllegalArgumentException e) {
+            throw new InvalidSettings(String.valueOf(e.getMessage()));
         }
     }
 

@@ -28,6 +28,7 @@ import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Topics;
+import dev.sotto.telemetry.RoundSpans;
 import io.quarkus.runtime.Quarkus;
 import jakarta.annotation.PreDestroy;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -63,6 +64,7 @@ public class Service {
     private final Secrets secrets;
     private final Primitives primitives = new BouncyCastlePrimitives();
     private final Clock clock = Clock.systemUTC();
+    private final RoundSpans spans;
     private final KafkaClients kafka;
     private final Admin admin;
     private final ExecutorService terms =
@@ -98,6 +100,7 @@ public class Service {
                 new Identity(
                         primitives, settings.federation(), Topics.COORDINATOR, Folder.readSecret(files.identity())),
                 Folder.readSecret(files.roundSecret()));
+        this.spans = RoundSpans.configured("sotto-coordinator", System.getenv());
         this.kafka = new KafkaClients(settings.bootstrapServers(), files.tls(), files.ca());
         this.admin = kafka.admin();
         this.office = new Office<>(terms, this::begin, this::resign, cause -> end(replica, cause));
@@ -134,14 +137,23 @@ public class Service {
         Topics topics = settings.topics();
         Ownership.require(
                 kafka.readToEnd(topics.registry(), 1).stream()
-                        .map(record -> Bytes.of(record.value()))
+                        .map(record -> Bytes.given(record.value()))
                         .toList(),
                 Enc.sha256(secrets.identity().key()));
         // First: only then do the logs end (an earlier writer's open transaction is over).
-        Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()));
+        Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()), spans::header);
         Access access = new Access(admin, settings);
         RoundDirector director = new RoundDirector(
-                settings, kafka, writer, secrets, primitives, Randomness.secure(), clock, access::forget, failed);
+                settings,
+                kafka,
+                writer,
+                secrets,
+                primitives,
+                Randomness.secure(),
+                spans,
+                clock,
+                access::forget,
+                failed);
         Acts acts = new Acts(act -> secrets.actTag(settings.federation(), act), clock);
         Invites invites = new Invites(
                 (organisation, invite, act) -> keep(writer, organisation, invite, act, failed),
@@ -154,10 +166,10 @@ public class Service {
         Term term = new Term(writer, director, invites, acts, enrolment);
         try {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
-                take(record, organisation -> invites.take(organisation, Bytes.of(record.value())));
+                take(record, organisation -> invites.take(organisation, Bytes.given(record.value())));
             }
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.acts(), 1)) {
-                take(record, _ -> acts.take(Bytes.of(record.value())));
+                take(record, _ -> acts.take(Bytes.given(record.value())));
             }
             director.start();
             return term;
@@ -275,6 +287,7 @@ public class Service {
         boolean _ = terms.awaitTermination(STOP_SECONDS, TimeUnit.SECONDS);
         lease.close();
         slots.close();
+        spans.close();
         admin.close();
         secrets.close();
     }

@@ -118,8 +118,17 @@ class ChartsTest {
                                 4,
                                 "training.device",
                                 "cuda:1",
-                                "events",
-                                true)),
+                                "logFormat",
+                                "json")),
+                Arguments.of(
+                        Chart.PARTICIPANT,
+                        participant,
+                        Map.of(
+                                "traces.endpoint",
+                                "http://collector:4318",
+                                "networkPolicy.traces.to[0].ipBlock.cidr",
+                                "192.0.2.9/32")),
+                Arguments.of(Chart.COORDINATOR, coordinator, Map.of("traces.endpoint", "http://collector:4318")),
                 Arguments.of(Chart.PARTICIPANT, participant, Map.of("data.dataset", "gsm8k")),
                 Arguments.of(Chart.PARTICIPANT, Chart.example("three-organisations/acme.yaml"), NONE),
                 Arguments.of(Chart.PARTICIPANT, Chart.example("three-organisations/bank.yaml"), NONE),
@@ -298,6 +307,10 @@ class ChartsTest {
                 Arguments.of(Chart.COORDINATOR, "gateway.enabled", true, "parentRefs"),
                 Arguments.of(Chart.COORDINATOR, "strimzi.enabled", true, "clusterName"),
                 Arguments.of(Chart.COORDINATOR, "logFormat", "xml", "logFormat"),
+                Arguments.of(Chart.COORDINATOR, "traces.endpoint", "collector:4318", "endpoint"),
+                Arguments.of(Chart.PARTICIPANT, "traces.endpoint", "grpc://collector:4317", "endpoint"),
+                Arguments.of(Chart.PARTICIPANT, "traces.endpoint", "http://collector:4318", "must name the collector"),
+                Arguments.of(Chart.PARTICIPANT, "logFormat", "events", "logFormat"),
                 Arguments.of(Chart.COORDINATOR, "monitoring.enabled", true, "secretName"),
                 Arguments.of(Chart.COORDINATOR, "monitoring.interval", "often", "interval"),
                 Arguments.of(Chart.COORDINATOR, "service.type", "ExternalName", "type"),
@@ -486,6 +499,21 @@ class ChartsTest {
         assertThat(egress(Map.of("invite.secretName", "", "networkPolicy.dns.enabled", false)))
                 .extracting(rule -> rule.getTo().getFirst().getIpBlock().getCidr())
                 .containsExactly("192.0.2.0/28", "192.0.2.17/32");
+    }
+
+    @Test
+    void traces_goToTheCollectorThatIsNamed_andNowhereByDefault() throws Exception {
+        Map<String, ?> named = Map.of(
+                "traces.endpoint", "http://192.0.2.9:4318", "networkPolicy.traces.to[0].ipBlock.cidr", "192.0.2.9/32");
+        assertThat(egress(named)).hasSize(egress(NONE).size() + 1).anySatisfy(rule -> {
+            assertThat(rule.getTo().getFirst().getIpBlock().getCidr()).isEqualTo("192.0.2.9/32");
+            assertThat(rule.getPorts().getFirst().getPort().getIntVal()).isEqualTo(4318);
+        });
+        assertThat(Chart.PARTICIPANT.text(Chart.PARTICIPANT.least(), named))
+                .contains("name: OTEL_EXPORTER_OTLP_ENDPOINT\n              value: \"http://192.0.2.9:4318\"");
+        for (Chart chart : List.of(Chart.PARTICIPANT, Chart.COORDINATOR)) {
+            assertThat(chart.text(chart.least(), NONE)).doesNotContain("OTEL_");
+        }
     }
 
     private static List<NetworkPolicyEgressRule> egress(Map<String, ?> further) throws IOException {

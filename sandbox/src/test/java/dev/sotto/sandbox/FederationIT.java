@@ -616,7 +616,10 @@ class FederationIT {
                 new ByteArraySerializer())) {
             for (String topic : List.of("inbox", "updates")) {
                 for (byte[] junk : new byte[][] {null, {}, {10}, {10, 127}, random}) {
-                    var _ = producer.send(new ProducerRecord<>("sotto." + Federation.ID + "." + topic + ".bank", junk));
+                    ProducerRecord<byte[], byte[]> record =
+                            new ProducerRecord<>("sotto." + Federation.ID + "." + topic + ".bank", junk);
+                    record.headers().add("traceparent", junk);
+                    var _ = producer.send(record);
                 }
             }
             producer.flush();
@@ -657,6 +660,7 @@ class FederationIT {
         Topics.readAll(operator(federation)).forEach((topic, records) -> {
             for (ConsumerRecord<byte[], byte[]> record : records) {
                 byte[] value = Objects.requireNonNullElse(record.value(), new byte[0]);
+                assertThat(record.headers()).as("nobody traces").isEmpty();
                 assertThat(needles.find(value))
                         .as(topic + " at " + record.offset())
                         .isEmpty();

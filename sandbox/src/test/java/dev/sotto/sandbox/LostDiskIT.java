@@ -30,9 +30,9 @@ import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
 /// A broker that comes back without its disk: the federation's logs, access rules and offsets are gone.
-@Timeout(400)
+@Timeout(900)
 class LostDiskIT {
-    private static final Duration STUCK = Duration.ofMinutes(3);
+    private static final Duration STUCK = Duration.ofMinutes(6);
 
     @TempDir(cleanup = CleanupMode.ON_SUCCESS)
     Path folder;

@@ -34,9 +34,9 @@ import org.junit.jupiter.api.io.TempDir;
 /// Members whose clocks are ten minutes early and ten minutes late: whole processes under `faketime`, from enrolment
 /// on,
 /// so that TLS and certificates see the same clock.
-@Timeout(400)
+@Timeout(900)
 class SkewIT {
-    private static final Duration STUCK = Duration.ofMinutes(3);
+    private static final Duration STUCK = Duration.ofMinutes(6);
     private static final String EARLY = "hospital";
     private static final String LATE = "bank";
 

@@ -2,8 +2,10 @@ package dev.sotto.schemas;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Objects;
 
 /// An immutable byte string with value equality and unsigned lexicographic order.
 ///
@@ -12,10 +14,18 @@ public final class Bytes implements Comparable<Bytes> {
     /// The byte string of length zero.
     public static final Bytes EMPTY = new Bytes(new byte[0]);
 
-    private final byte[] value;
+    private final byte[] array;
+    private final int offset;
+    private final int size;
 
-    private Bytes(byte[] value) {
-        this.value = value;
+    private Bytes(byte[] array) {
+        this(array, 0, array.length);
+    }
+
+    private Bytes(byte[] array, int offset, int size) {
+        this.array = array;
+        this.offset = offset;
+        this.size = size;
     }
 
     /// A copy of `value`.
@@ -33,6 +43,11 @@ public final class Bytes implements Comparable<Bytes> {
         byte[] copy = new byte[buffer.remaining()];
         buffer.duplicate().get(copy);
         return new Bytes(copy);
+    }
+
+    /// `value` itself, not a copy: whoever calls this gives it away, and never writes into it again.
+    public static Bytes given(byte[] value) {
+        return value.length == 0 ? EMPTY : new Bytes(value);
     }
 
     /// The UTF-8 bytes of `text`.
@@ -54,64 +69,98 @@ public final class Bytes implements Comparable<Bytes> {
         return new Bytes(new byte[size]);
     }
 
+    /// A part of an array that nobody writes into. One that is most of it shares it; a smaller one is copied, so
+    /// that it does not hold the rest.
+    static Bytes part(byte[] array, int offset, int size) {
+        return size > array.length / 2 ? new Bytes(array, offset, size) : of(array, offset, size);
+    }
+
     /// The number of bytes.
     public int size() {
-        return value.length;
+        return size;
     }
 
     /// Whether there are no bytes.
     public boolean isEmpty() {
-        return value.length == 0;
+        return size == 0;
     }
 
     /// The byte at `index`, from 0.
     public byte at(int index) {
-        return value[index];
+        return array[offset + Objects.checkIndex(index, size)];
     }
 
     /// The bytes from `start` (inclusive) to `end` (exclusive).
     public Bytes slice(int start, int end) {
-        return new Bytes(Arrays.copyOfRange(value, start, end));
+        int from = Objects.checkFromToIndex(start, end, size);
+        return new Bytes(Arrays.copyOfRange(array, offset + from, offset + end));
     }
 
     /// A fresh copy of the bytes.
     public byte[] toArray() {
-        return value.clone();
+        return Arrays.copyOfRange(array, offset, offset + size);
     }
 
     /// A read-only view, from position 0, without copying.
     public ByteBuffer view() {
-        return ByteBuffer.wrap(value).asReadOnlyBuffer();
+        return ByteBuffer.wrap(array, offset, size).slice().asReadOnlyBuffer();
     }
 
     /// Copies all bytes into `target` at `offset`.
     public void copyTo(byte[] target, int offset) {
-        System.arraycopy(value, 0, target, offset, value.length);
+        System.arraycopy(array, this.offset, target, offset, size);
+    }
+
+    /// Feeds all bytes to `digest`, without copying.
+    public void update(MessageDigest digest) {
+        digest.update(array, offset, size);
+    }
+
+    /// Whether these are the bytes of `other` from `at` on.
+    boolean matches(int at, byte[] other, int otherOffset, int length) {
+        return at + length <= size
+                && Arrays.equals(array, offset + at, offset + at + length, other, otherOffset, otherOffset + length);
+    }
+
+    /// The array, of which these bytes are a part: for what reads it, and never writes.
+    byte[] array() {
+        return array;
+    }
+
+    /// Where in the array they begin.
+    int offset() {
+        return offset;
     }
 
     /// The bytes as lower-case hexadecimal digits.
     public String hex() {
-        return HexFormat.of().formatHex(value);
+        return HexFormat.of().formatHex(array, offset, offset + size);
     }
 
     @Override
     public int compareTo(Bytes other) {
-        return Arrays.compareUnsigned(value, other.value);
+        return Arrays.compareUnsigned(
+                array, offset, offset + size, other.array, other.offset, other.offset + other.size);
     }
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Bytes bytes && Arrays.equals(value, bytes.value);
+        return other instanceof Bytes bytes
+                && Arrays.equals(array, offset, offset + size, bytes.array, bytes.offset, bytes.offset + bytes.size);
     }
 
     @Override
     public int hashCode() {
-        return Arrays.hashCode(value);
+        int hash = 1;
+        for (int i = offset; i < offset + size; i++) {
+            hash = 31 * hash + array[i];
+        }
+        return hash;
     }
 
     /// The size and the first bytes, for people.
     @Override
     public String toString() {
-        return value.length <= 32 ? hex() : slice(0, 8).hex() + "… (" + value.length + " bytes)";
+        return size <= 32 ? hex() : slice(0, 8).hex() + "… (" + size + " bytes)";
     }
 }

@@ -1,9 +1,15 @@
 package dev.sotto.schemas;
 
+import com.google.protobuf.ByteOutput;
 import com.google.protobuf.ByteString;
+import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.DiscardUnknownFieldsParser;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Parser;
+import com.google.protobuf.UnsafeByteOperations;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,20 +32,57 @@ final class Wire {
     /// Decodes `bytes`, refusing unknown fields and every encoding but the one that we would write.
     ///
     /// The generated parser keeps what it does not know; discarding that and comparing the re-encoding
-    /// refuses it together with repeated scalars, unordered fields and overlong numbers.
+    /// refuses it together with repeated scalars, unordered fields and overlong numbers. Large fields are not
+    /// copied: they stay parts of `bytes`.
     static <T extends com.google.protobuf.Message> T decode(Parser<T> parser, Bytes bytes, String name)
             throws MalformedMessage {
         T message;
         try {
-            message = DiscardUnknownFieldsParser.wrap(parser).parseFrom(bytes.view());
+            CodedInputStream in = UnsafeByteOperations.unsafeWrap(bytes.array(), bytes.offset(), bytes.size())
+                    .newCodedInput();
+            in.enableAliasing(true);
+            message = DiscardUnknownFieldsParser.wrap(parser).parseFrom(in);
         } catch (InvalidProtocolBufferException e) {
             throw new MalformedMessage(
                     name + " of " + bytes.size() + " bytes is not a protobuf message: " + e.getMessage());
         }
-        if (!Bytes.of(message.toByteArray()).equals(bytes)) {
+        if (message.getSerializedSize() != bytes.size() || !encodesAs(message, bytes)) {
             throw new MalformedMessage(name + " of " + bytes.size() + " bytes is not canonical or has unknown fields");
         }
         return message;
+    }
+
+    private static boolean encodesAs(com.google.protobuf.Message message, Bytes bytes) {
+        Comparing comparing = new Comparing(bytes);
+        try {
+            message.writeTo(comparing);
+        } catch (IOException e) {
+            return false;
+        }
+        return comparing.at == bytes.size();
+    }
+
+    /// Takes what is written to it only as long as it is what it expects.
+    private static final class Comparing extends OutputStream {
+        private final Bytes expected;
+        private int at;
+
+        Comparing(Bytes expected) {
+            this.expected = expected;
+        }
+
+        @Override
+        public void write(int b) throws IOException {
+            write(new byte[] {(byte) b}, 0, 1);
+        }
+
+        @Override
+        public void write(byte[] written, int from, int length) throws IOException {
+            if (!expected.matches(at, written, from, length)) {
+                throw new IOException("another encoding");
+            }
+            at += length;
+        }
     }
 
     /// Runs a record's constructor, whose argument checks are the limits that a peer has broken.
@@ -52,11 +95,48 @@ final class Wire {
     }
 
     static ByteString wire(Bytes bytes) {
-        return ByteString.copyFrom(bytes.view());
+        return UnsafeByteOperations.unsafeWrap(bytes.array(), bytes.offset(), bytes.size());
     }
 
+    /// A byte string never changes: what is most of its array is not copied.
     static Bytes bytes(ByteString wire) {
-        return Bytes.of(wire.asReadOnlyByteBuffer());
+        Part part = new Part();
+        try {
+            UnsafeByteOperations.unsafeWriteTo(wire, part);
+        } catch (IOException e) {
+            throw new IllegalStateException("nothing is written anywhere", e);
+        }
+        return part.bytes;
+    }
+
+    /// Is shown the array behind a byte string.
+    private static final class Part extends ByteOutput {
+        private Bytes bytes = Bytes.EMPTY;
+
+        @Override
+        public void writeLazy(byte[] value, int offset, int length) {
+            bytes = Bytes.part(value, offset, length);
+        }
+
+        @Override
+        public void write(byte[] value, int offset, int length) {
+            bytes = Bytes.of(value, offset, length);
+        }
+
+        @Override
+        public void write(byte value) {
+            bytes = Bytes.of(new byte[] {value});
+        }
+
+        @Override
+        public void write(ByteBuffer value) {
+            bytes = Bytes.of(value);
+        }
+
+        @Override
+        public void writeLazy(ByteBuffer value) {
+            bytes = Bytes.of(value);
+        }
     }
 
     static List<ByteString> wire(List<Bytes> list) {

@@ -58,7 +58,7 @@ final class Ingest {
         try (Consumer<byte[], byte[]> reader = kafka.reader(PATIENCE)) {
             Control control = Control.START;
             for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(reader, topics.control(), Instant.EPOCH)) {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                Envelope envelope = Envelope.decode(Bytes.given(record.value()));
                 if (envelope.type() == MessageType.ROUND_OPENED) {
                     since = Instant.ofEpochMilli(record.timestamp());
                 }
@@ -70,7 +70,7 @@ final class Ingest {
             for (String organisation : organisations) {
                 for (ConsumerRecord<byte[], byte[]> record :
                         KafkaClients.read(reader, topics.inbox(organisation), since)) {
-                    said.add(Envelope.decode(Bytes.of(record.value())));
+                    said.add(Envelope.decode(Bytes.given(record.value())));
                 }
             }
             Attempt last = control.attempts().getLast();
@@ -136,7 +136,7 @@ final class Ingest {
     private void add(MaskedSum sum, ConsumerRecord<byte[], byte[]> record) {
         String member = record.topic().substring(topics.updatesPrefix().length());
         try {
-            Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+            Envelope envelope = Envelope.decode(Bytes.given(record.value()));
             Manifest manifest = manifests.get(member);
             if (manifest != null && envelope.transcript().equals(routed.t2())) {
                 sum.add(member, manifest.chunk(primitives, directory, envelope));

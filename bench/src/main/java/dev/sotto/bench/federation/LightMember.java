@@ -7,6 +7,7 @@ import dev.sotto.participant.agent.Agent;
 import dev.sotto.participant.agent.Events;
 import dev.sotto.participant.agent.Training;
 import dev.sotto.participant.home.Home;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -41,7 +42,11 @@ final class LightMember implements AutoCloseable {
                 new BouncyCastlePrimitives(),
                 Randomness.secure(),
                 new Events(
-                        new PrintWriter(Writer.nullWriter()), true, clock, event -> heard.accept(organisation, event)),
+                        new PrintWriter(Writer.nullWriter()),
+                        Events.Form.EVENT,
+                        clock,
+                        event -> heard.accept(organisation, event)),
+                RoundSpans.none(),
                 clock);
         this.thread = Thread.ofPlatform().name(organisation).daemon().start(() -> {
             try {

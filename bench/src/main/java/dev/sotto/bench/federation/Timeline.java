@@ -51,7 +51,7 @@ record Timeline(List<Attempt> attempts) {
         List<Attempt> attempts = new ArrayList<>();
         try (Consumer<byte[], byte[]> reader = kafka.reader(PATIENCE)) {
             for (ConsumerRecord<byte[], byte[]> record : KafkaClients.read(reader, topics.control(), Instant.EPOCH)) {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                Envelope envelope = Envelope.decode(Bytes.given(record.value()));
                 if (envelope.type() == MessageType.ROUND_OPENED) {
                     RoundOpened opened = RoundOpened.parse(envelope.payload());
                     attempts.add(new Attempt(opened.round(), opened.attempt(), new ArrayList<>()));

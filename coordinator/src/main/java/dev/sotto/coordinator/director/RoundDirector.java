@@ -44,6 +44,7 @@ import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
+import dev.sotto.telemetry.RoundSpans;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -96,6 +97,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private final Secrets secrets;
     private final Primitives primitives;
     private final Randomness randomness;
+    private final RoundSpans spans;
     private final Clock clock;
     private final Consumer<Throwable> fatal;
     private final Recipe recipe;
@@ -141,6 +143,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             Secrets secrets,
             Primitives primitives,
             Randomness randomness,
+            RoundSpans spans,
             Clock clock,
             Consumer<Instant> forget,
             Consumer<Throwable> fatal) {
@@ -151,6 +154,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         this.secrets = secrets;
         this.primitives = primitives;
         this.randomness = randomness;
+        this.spans = spans;
         this.clock = clock;
         this.fatal = fatal;
         this.recipe = new Recipe(settings);
@@ -344,10 +348,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private void fold() throws MalformedMessage {
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
-            enter(Envelope.decode(Bytes.of(record.value())), Instant.ofEpochMilli(record.timestamp()));
+            enter(Envelope.decode(Bytes.given(record.value())), Instant.ofEpochMilli(record.timestamp()));
         }
         for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.control(), 1)) {
-            Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+            Envelope envelope = Envelope.decode(Bytes.given(record.value()));
             said.add(Enc.sha256(envelope.encode()));
             if (envelope.type() == MessageType.MODEL_KEYS) {
                 versions.given(ModelKeys.parse(envelope.payload()));
@@ -385,7 +389,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         for (String member : shares.roster().ids()) {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.inbox(member), 1)) {
                 try {
-                    Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                    Envelope envelope = Envelope.decode(Bytes.given(record.value()));
                     if (envelope.type() == MessageType.SHARES_DEALT && record.timestamp() >= opened.toEpochMilli()) {
                         // What it would propose now is in the log already.
                         state = machine.step(state, new Input.Received(envelope), opened)
@@ -531,6 +535,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             case RoundAborted aborted -> LOG.warnf("%s aborted: %s: %s", round, aborted.reason(), aborted.detail());
             default -> LOG.infof("%s: %s", round, message.type().wireName());
         }
+        switch (message.type()) {
+            case ROUND_OPENED -> spans.opened(List.of(), chain.round(), chain.attempt(), "keys");
+            case ROSTER_SEALED -> spans.phase("shares");
+            case SHARES_ROUTED -> spans.phase("training");
+            case SURVIVORS_SEALED -> spans.phase("confirmation");
+            case UNMASK_REQUESTED -> spans.phase("reveal");
+            case ROUND_CLOSED -> spans.ended(true);
+            case ROUND_ABORTED -> spans.ended(false);
+            default -> {}
+        }
     }
 
     private void decide(Decided decided) {
@@ -589,6 +603,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private void unmask(Unmasking confirmed, Unmasker unmasker) {
         unmasker.close();
         board.summing(now());
+        spans.phase("closing");
         summing = Optional.of(confirmed);
         count();
     }
@@ -616,7 +631,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private void take(ConsumerRecord<byte[], byte[]> record) throws MalformedMessage {
         if (record.topic().equals(topics.slots()) && record.value() != null) {
-            tally.take(SlotRecord.parse(Bytes.of(record.value())));
+            tally.take(SlotRecord.parse(Bytes.given(record.value())));
             count();
             return;
         }
@@ -627,7 +642,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         Instant at = Instant.ofEpochMilli(record.timestamp());
         Envelope envelope;
         try {
-            envelope = Envelope.decode(Bytes.of(record.value()));
+            envelope = Envelope.decode(Bytes.given(record.value()));
         } catch (MalformedMessage e) {
             LOG.warnf("%s: a message is refused: %s", organisation, e.getMessage());
             return;

@@ -155,7 +155,7 @@ final class Versions {
         try (Secret key = key()) {
             kafka.readToEnd(List.of(new TopicPartition(settings.topics().models(), 0)), sealed().since(), record -> {
                 try {
-                    ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+                    ModelChunk chunk = ModelChunk.parse(Bytes.given(record.value()));
                     if (chunk.version() == sealed().version() && chunk.index() == 0) {
                         found.add(ModelCipher.open(key, settings.federation(), chunk));
                     }

@@ -1,14 +1,17 @@
 package dev.sotto.coordinator.kafka;
 
 import dev.sotto.schemas.Bytes;
+import dev.sotto.telemetry.RoundSpans;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -25,6 +28,7 @@ public final class Writer implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(2);
 
     private final Producer<byte[], byte[]> producer;
+    private final Supplier<Optional<byte[]>> traceParent;
 
     /// A record to be.
     ///
@@ -33,7 +37,15 @@ public final class Writer implements AutoCloseable {
 
     /// Takes over from any earlier writer: returns when its open transaction has ended.
     public Writer(Producer<byte[], byte[]> producer) {
+        this(producer, Optional::empty);
+    }
+
+    /// As above.
+    ///
+    /// @param traceParent header of each record, beside what is signed
+    public Writer(Producer<byte[], byte[]> producer, Supplier<Optional<byte[]>> traceParent) {
         this.producer = producer;
+        this.traceParent = traceParent;
         producer.initTransactions();
     }
 
@@ -63,11 +75,7 @@ public final class Writer implements AutoCloseable {
         List<Future<RecordMetadata>> sent = new ArrayList<>();
         boolean whole = false;
         try {
-            work.give(entry -> sent.add(producer.send(new ProducerRecord<>(
-                    entry.topic(),
-                    entry.partition(),
-                    entry.key().getBytes(StandardCharsets.US_ASCII),
-                    entry.value().toArray()))));
+            work.give(entry -> sent.add(producer.send(record(entry))));
             whole = true;
         } finally {
             if (!whole) {
@@ -83,6 +91,16 @@ public final class Writer implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new KafkaException("interrupted", e);
         }
+    }
+
+    private ProducerRecord<byte[], byte[]> record(Entry entry) {
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
+                entry.topic(),
+                entry.partition(),
+                entry.key().getBytes(StandardCharsets.US_ASCII),
+                entry.value().toArray());
+        traceParent.get().ifPresent(value -> record.headers().add(RoundSpans.HEADER, value));
+        return record;
     }
 
     /// Whether another writer has taken over since, or the broker has forgotten this one.

@@ -140,7 +140,7 @@ final class Follower implements AutoCloseable {
                     if (record.topic().equals(topics.leader())) {
                         decided(record, false, heard);
                     } else {
-                        told(SlotRecord.parse(Bytes.of(record.value())), heard);
+                        told(SlotRecord.parse(Bytes.given(record.value())), heard);
                     }
                 }
                 if (!inboxes.isEmpty()) {
@@ -179,7 +179,7 @@ final class Follower implements AutoCloseable {
             boolean ended,
             org.apache.kafka.clients.consumer.Consumer<byte[], byte[]> heard)
             throws MalformedMessage {
-        Decided decided = Decided.parse(Bytes.of(record.value()));
+        Decided decided = Decided.parse(Bytes.given(record.value()));
         if (!decided.transcript().equals(state.chain().head())) {
             // Overtaken: nobody has signed it.
             return;
@@ -254,7 +254,7 @@ final class Follower implements AutoCloseable {
             registries.put(registry.head(), registry);
             try {
                 for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.registry(), 1)) {
-                    registry = registry.next(primitives, own, Envelope.decode(Bytes.of(record.value())));
+                    registry = registry.next(primitives, own, Envelope.decode(Bytes.given(record.value())));
                     registries.put(registry.head(), registry);
                 }
             } catch (PeerMisbehaved e) {
@@ -282,7 +282,7 @@ final class Follower implements AutoCloseable {
             return;
         }
         try {
-            Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+            Envelope envelope = Envelope.decode(Bytes.given(record.value()));
             String organisation = record.topic().substring(topics.inboxPrefix().length());
             if (envelope.sender().equals(organisation)) {
                 switch (envelope.type()) {

@@ -148,7 +148,7 @@ final class Slot implements AutoCloseable {
     private void findDone() {
         setup.kafka().readToEnd(List.of(new TopicPartition(topics.slots(), slot)), Instant.EPOCH, record -> {
             try {
-                switch (SlotRecord.parse(Bytes.of(record.value()))) {
+                switch (SlotRecord.parse(Bytes.given(record.value()))) {
                     case SlotRecord.Summed summed -> done = Optional.of(summed.t4());
                     case SlotRecord.Failed failed -> done = Optional.of(failed.t4());
                     default -> {}
@@ -238,7 +238,7 @@ final class Slot implements AutoCloseable {
             return;
         }
         try {
-            Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+            Envelope envelope = Envelope.decode(Bytes.given(record.value()));
             if (envelope.type() != MessageType.UPDATE_CHUNK
                     || !envelope.transcript().equals(mine.attempt.routed().t2())) {
                 return;
@@ -435,7 +435,7 @@ final class Slot implements AutoCloseable {
         try (Secret key = key(before)) {
             setup.kafka().readToEnd(where, before.since(), record -> {
                 try {
-                    ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+                    ModelChunk chunk = ModelChunk.parse(Bytes.given(record.value()));
                     if (chunk.version() == before.number() && wanted.contains(chunk.index())) {
                         plain.put(chunk.index(), ModelCipher.open(key, settings.federation(), chunk));
                     }

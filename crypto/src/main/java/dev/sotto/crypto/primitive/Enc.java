@@ -52,7 +52,7 @@ public final class Enc {
     /// H(bytes).
     public static Bytes sha256(Bytes bytes) {
         MessageDigest digest = sha256();
-        digest.update(bytes.view());
+        bytes.update(digest);
         return Bytes.of(digest.digest());
     }
 

@@ -33,6 +33,16 @@ public record Directory(
     ///
     /// @throws PeerMisbehaved blaming the sender
     public Message verify(Primitives primitives, Envelope envelope, Bytes transcript) throws PeerMisbehaved {
+        return read(primitives, envelope, transcript).message();
+    }
+
+    /// A message that is signed.
+    ///
+    /// @param hash of the masked bytes, if it is a chunk: nobody needs to compute it twice
+    record Read(Message message, Optional<Bytes> hash) {}
+
+    /// The same, with what was computed for it.
+    Read read(Primitives primitives, Envelope envelope, Bytes transcript) throws PeerMisbehaved {
         String who = envelope.sender();
         Bytes key = key(who).orElseThrow(() -> new PeerMisbehaved(Refusal.UNKNOWN_SENDER, who, "has no pinned key"));
         if (!envelope.federation().equals(federation)
@@ -45,13 +55,15 @@ public record Directory(
         } catch (MalformedMessage e) {
             throw new PeerMisbehaved(Refusal.MALFORMED, who, String.valueOf(e.getMessage()));
         }
+        Optional<Bytes> hash =
+                message instanceof UpdateChunk chunk ? Optional.of(Enc.sha256(chunk.masked())) : Optional.empty();
         Bytes signed = signedBytes(
                 envelope.type(),
                 federation,
                 who,
                 envelope.keyFingerprint(),
                 envelope.transcript(),
-                signedPart(message, envelope.payload()));
+                hash.map(masked -> signedPart((UpdateChunk) message, masked)).orElse(envelope.payload()));
         if (!primitives.verify(key, signed, envelope.signature())) {
             throw new PeerMisbehaved(
                     Refusal.BAD_SIGNATURE, who, envelope.type().wireName() + " is not signed by its key");
@@ -60,7 +72,7 @@ public record Directory(
             throw new PeerMisbehaved(
                     Refusal.OTHER_TRANSCRIPT, who, envelope.type().wireName() + " continues another transcript");
         }
-        return message;
+        return new Read(message, hash);
     }
 
     private Optional<Bytes> key(String who) {
@@ -75,8 +87,10 @@ public record Directory(
 
     /// A chunk signs enc(vector, index, H(bytes)); everything else its payload.
     static Bytes signedPart(Message message, Bytes payload) {
-        return message instanceof UpdateChunk chunk
-                ? Enc.of(chunk.vector(), chunk.index(), Enc.sha256(chunk.masked()))
-                : payload;
+        return message instanceof UpdateChunk chunk ? signedPart(chunk, Enc.sha256(chunk.masked())) : payload;
+    }
+
+    private static Bytes signedPart(UpdateChunk chunk, Bytes hash) {
+        return Enc.of(chunk.vector(), chunk.index(), hash);
     }
 }

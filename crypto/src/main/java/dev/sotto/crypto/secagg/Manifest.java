@@ -9,6 +9,7 @@ import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.schemas.UpdateManifest;
 import dev.sotto.schemas.VectorLayout;
 import java.util.List;
+import java.util.Optional;
 
 /// A member's manifest, verified against the layout: the measure of each of its chunks.
 ///
@@ -53,10 +54,12 @@ public record Manifest(Routed routed, String member, Bytes hash, List<UpdateMani
     ///
     /// @throws PeerMisbehaved blaming the member
     public UpdateChunk chunk(Primitives primitives, Directory directory, Envelope envelope) throws PeerMisbehaved {
-        if (!envelope.sender().equals(member)
-                || !(directory.verify(primitives, envelope, routed.t2()) instanceof UpdateChunk chunk)) {
-            throw new PeerMisbehaved(
-                    Refusal.UNEXPECTED_MESSAGE, envelope.sender(), "a chunk of " + member + " was expected");
+        if (!envelope.sender().equals(member)) {
+            throw unexpected(envelope);
+        }
+        Directory.Read read = directory.read(primitives, envelope, routed.t2());
+        if (!(read.message() instanceof UpdateChunk chunk)) {
+            throw unexpected(envelope);
         }
         var opened = routed.roster().opened().message();
         for (int i = 0; i < hashes.size(); i++) {
@@ -65,8 +68,7 @@ public record Manifest(Routed routed, String member, Bytes hash, List<UpdateMani
             if (vector.name().equals(chunk.vector()) && chunk.index() < expected.size()) {
                 Ring ring = Parameters.ring(opened, vector);
                 int length = ring.chunkSize(vector.size(), chunk.index()) * ring.wordBytes();
-                if (chunk.masked().size() == length
-                        && Enc.sha256(chunk.masked()).equals(expected.get(chunk.index()))) {
+                if (chunk.masked().size() == length && read.hash().equals(Optional.of(expected.get(chunk.index())))) {
                     return chunk;
                 }
             }
@@ -75,5 +77,10 @@ public record Manifest(Routed routed, String member, Bytes hash, List<UpdateMani
                 Refusal.OTHER_CHUNK,
                 member,
                 "chunk " + chunk.index() + " of " + chunk.vector() + " is not in its manifest");
+    }
+
+    private PeerMisbehaved unexpected(Envelope envelope) {
+        return new PeerMisbehaved(
+                Refusal.UNEXPECTED_MESSAGE, envelope.sender(), "a chunk of " + member + " was expected");
     }
 }

@@ -35,13 +35,15 @@ public final class Parameters {
             return Optional.of("the cohort has " + n + " members, policy wants " + rules.smallestCohort());
         }
         if (t < 2 || 2 * t <= n + c) {
-            return Optional.of("threshold " + t + " must be at least 2 and 2t > n + c = " + (n + c));
+            return Optional.of("threshold " + t + " must be at least 2 and 2t > n + c = " + (n + c) + ", with " + n
+                    + " members and maxColluders " + c + " of the round or of this member's policy");
         }
         if (t > n - opened.maxDropouts()) {
             return Optional.of("threshold " + t + " exceeds n - maxDropouts = " + (n - opened.maxDropouts()));
         }
         if (opened.minSurvivors() < least) {
-            return Optional.of("minSurvivors " + opened.minSurvivors() + " must be at least " + least);
+            return Optional.of("minSurvivors " + opened.minSurvivors() + " must be at least " + least
+                    + ": 3, maxColluders and 2, and this member's minSurvivors");
         }
         if (opened.minSurvivors() > n - opened.maxDropouts()) {
             return Optional.of("minSurvivors " + opened.minSurvivors() + " exceeds n - maxDropouts = "

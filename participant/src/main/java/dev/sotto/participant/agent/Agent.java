@@ -7,6 +7,7 @@ import dev.sotto.participant.enrolment.Renewals;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.kafka.KafkaClients;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,7 +39,7 @@ public final class Agent implements AutoCloseable {
     private final ExecutorService trainer = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("training").daemon().factory());
 
-    /// Opens the home; connects to nothing yet. Takes ownership of `training`.
+    /// Opens the home; connects to nothing yet. Takes ownership of `training` and `spans`.
     ///
     /// @param base      the checkpoint that `training` has
     /// @param keepPlain also writes each plain update into the home: only for comparing sums in a sandbox
@@ -50,9 +51,10 @@ public final class Agent implements AutoCloseable {
             Primitives primitives,
             Randomness randomness,
             Events events,
+            RoundSpans spans,
             Clock clock)
             throws IOException, InvalidFile {
-        this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events);
+        this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events, spans);
         this.renewals = new Renewals(home, new Renewal(primitives)::renew, clock);
         this.kafka = new KafkaClients(organisation.membership().bootstrapServers(), home.tls(), home.ca());
     }
@@ -113,7 +115,7 @@ public final class Agent implements AutoCloseable {
             }
             if (standing.state() == Standing.State.SUSPENDED) {
                 if (!suspended) {
-                    organisation.events().error(Status.SUSPENDED, standing.reason());
+                    organisation.events().error("suspended", standing.reason());
                 }
                 suspended = true;
             } else if (suspended || !again || !standing.isActive()) {

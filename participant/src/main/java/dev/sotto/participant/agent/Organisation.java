@@ -7,6 +7,7 @@ import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.model.BaseModel;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -28,7 +29,8 @@ record Organisation(
         Versions versions,
         Primitives primitives,
         Randomness randomness,
-        Events events)
+        Events events,
+        RoundSpans spans)
         implements AutoCloseable {
     static Organisation open(
             Home home,
@@ -37,7 +39,8 @@ record Organisation(
             boolean keepPlain,
             Primitives primitives,
             Randomness randomness,
-            Events events)
+            Events events,
+            RoundSpans spans)
             throws IOException, InvalidFile {
         Membership membership = Home.readJson(home.federation(), Membership.class);
         return new Organisation(
@@ -57,12 +60,14 @@ record Organisation(
                 new Versions(home.models()),
                 primitives,
                 randomness,
-                events);
+                events,
+                spans);
     }
 
     @Override
     public void close() {
         training.close();
+        spans.close();
         identity.close();
         deliverySeed.close();
         drawSalt.close();

@@ -5,8 +5,11 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.UpdateChunk;
+import dev.sotto.telemetry.RoundSpans;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
@@ -19,10 +22,13 @@ final class Outbox implements AutoCloseable {
     private final String inbox;
     private final String updates;
     private final int partitions;
+    private final Supplier<Optional<byte[]>> header;
     private long bytes;
 
-    Outbox(Producer<byte[], byte[]> producer, Topics topics, String organisation) {
+    /// @param header of each record, beside what is signed
+    Outbox(Producer<byte[], byte[]> producer, Topics topics, String organisation, Supplier<Optional<byte[]>> header) {
         this.producer = producer;
+        this.header = header;
         this.inbox = topics.inbox(organisation);
         this.updates = topics.updates(organisation);
         producer.initTransactions();
@@ -59,8 +65,10 @@ final class Outbox implements AutoCloseable {
     private void send(String topic, int partition, String key, Envelope envelope) {
         Bytes encoded = envelope.encode();
         bytes += encoded.size();
-        var _ = producer.send(
-                new ProducerRecord<>(topic, partition, key.getBytes(StandardCharsets.US_ASCII), encoded.toArray()));
+        ProducerRecord<byte[], byte[]> record =
+                new ProducerRecord<>(topic, partition, key.getBytes(StandardCharsets.US_ASCII), encoded.toArray());
+        header.get().ifPresent(value -> record.headers().add(RoundSpans.HEADER, value));
+        var _ = producer.send(record);
     }
 
     @Override

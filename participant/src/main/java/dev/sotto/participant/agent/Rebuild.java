@@ -66,7 +66,7 @@ final class Rebuild {
     /// Before this record is folded on `chain`: restores what answers it.
     void before(ConsumerRecord<byte[], byte[]> record, Chain chain) {
         try {
-            Envelope said = Envelope.decode(Bytes.of(record.value()));
+            Envelope said = Envelope.decode(Bytes.given(record.value()));
             if (said.type() == MessageType.MODEL_KEYS) {
                 return;
             }

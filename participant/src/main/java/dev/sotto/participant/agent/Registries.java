@@ -31,7 +31,7 @@ public final class Registries {
         try {
             for (ConsumerRecord<byte[], byte[]> record :
                     KafkaClients.read(reader, membership.topics().registry(), Instant.EPOCH)) {
-                registry = registry.next(primitives, coordinator, Envelope.decode(Bytes.of(record.value())));
+                registry = registry.next(primitives, coordinator, Envelope.decode(Bytes.given(record.value())));
             }
         } catch (KafkaException e) {
             throw kafka.explain(e);

@@ -48,6 +48,7 @@ import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.TrainingPlan;
 import dev.sotto.schemas.VectorLayout;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.checkpoint.LoraMode;
 import dev.sotto.training.privacy.DpSgd;
@@ -108,6 +109,7 @@ final class Session implements AutoCloseable {
     private Optional<Behind> behind = Optional.empty();
     private Instant opened = Instant.EPOCH;
     private List<String> survivors = List.of();
+    private final List<byte[]> traceHeaders = new ArrayList<>();
     private final Disputes disputes = new Disputes();
     private Optional<CompletableFuture<LocalUpdate>> working = Optional.empty();
     private volatile boolean cancelled;
@@ -135,7 +137,8 @@ final class Session implements AutoCloseable {
                 (topic, e) -> my.events().error("peer", topic + ": a record is refused: " + e.getMessage()));
         this.models = new Models(my, logs);
         this.controls = new Controls(my.home().controls());
-        this.outbox = new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id);
+        this.outbox =
+                new Outbox(kafka.writer(topics.memberTransactionalId(id), PATIENCE), topics, id, my.spans()::header);
     }
 
     private Member member() {
@@ -304,7 +307,7 @@ final class Session implements AutoCloseable {
             return;
         }
         if (now.state() == Standing.State.SUSPENDED) {
-            my.events().error(Status.SUSPENDED, now.reason());
+            my.events().error("suspended", now.reason());
         } else if (standing.state() == Standing.State.SUSPENDED) {
             my.events().tell(my.events().event(Status.RESUMED));
         }
@@ -354,7 +357,7 @@ final class Session implements AutoCloseable {
         controlBytes += record.value().length;
         Envelope envelope;
         try {
-            envelope = Envelope.decode(Bytes.of(record.value()));
+            envelope = Envelope.decode(Bytes.given(record.value()));
             if (envelope.type() == MessageType.MODEL_KEYS) {
                 models.remember(envelope, directory);
                 return;
@@ -365,6 +368,10 @@ final class Session implements AutoCloseable {
         }
         if (envelope.type() == MessageType.ROUND_OPENED && !state.chain().open()) {
             opened = Instant.ofEpochMilli(record.timestamp());
+            traceHeaders.clear();
+            record.headers()
+                    .headers(RoundSpans.HEADER)
+                    .forEach(header -> Optional.ofNullable(header.value()).ifPresent(traceHeaders::add));
             readAgain();
         }
         List<Envelope> dealt =
@@ -435,11 +442,15 @@ final class Session implements AutoCloseable {
                 case MemberOutput.Publish publish -> {
                     outbox.say(key(publish.envelope().type()), publish.envelope());
                     my.events().phase(phase(publish.envelope().type()), chain.round(), chain.attempt());
+                    traced(publish.envelope().type());
                 }
                 case MemberOutput.Train train ->
                     train(train.routed().roster().opened().message());
                 case MemberOutput.SendSpool _ -> {
+                    long before = outbox.bytes();
                     outbox.send(chain.round() + "/" + chain.attempt(), spool());
+                    my.spans().sent(outbox.bytes() - before);
+                    my.spans().phase("confirmation");
                     my.events().phase("manifest-sent", chain.round(), chain.attempt());
                 }
                 case MemberOutput.DeleteSpool _ -> spool().delete();
@@ -450,7 +461,8 @@ final class Session implements AutoCloseable {
                                     refused.fault().reason().name(),
                                     String.valueOf(refused.fault().getMessage()));
                 case MemberOutput.Closed closed -> closed(closed);
-                case MemberOutput.Aborted aborted ->
+                case MemberOutput.Aborted aborted -> {
+                    my.spans().ended(false);
                     my.events()
                             .tell(my.events()
                                     .event("phase")
@@ -459,6 +471,7 @@ final class Session implements AutoCloseable {
                                     .put("attempt", chain.attempt())
                                     .put("reason", aborted.reason())
                                     .put("detail", aborted.detail()));
+                }
             }
         }
         if (state instanceof MemberState.Bystander bystander
@@ -471,6 +484,19 @@ final class Session implements AutoCloseable {
                             .put("round", chain.round())
                             .put("attempt", chain.attempt())
                             .put("detail", bystander.why()));
+        }
+    }
+
+    /// What begins when that has been said.
+    private void traced(MessageType said) {
+        switch (said) {
+            case KEYS_ADVERTISED -> my.spans().phase("keys");
+            case SHARES_DEALT -> my.spans().phase("shares");
+            case UPDATE_MANIFEST -> my.spans().phase("sending");
+            case SURVIVORS_CONFIRMED -> my.spans().phase("reveal");
+            case SHARES_REVEALED -> my.spans().phase("closing");
+            case ROUND_DECLINED -> my.spans().ended(false);
+            default -> {}
         }
     }
 
@@ -500,6 +526,7 @@ final class Session implements AutoCloseable {
     /// Why this organisation will not take part in a round, or nothing; fetches the version that it
     /// starts from.
     private Optional<String> refuses(RoundOpened round) {
+        my.spans().opened(traceHeaders, round.round(), round.attempt(), "checking");
         TrainingPlan wanted = round.plan();
         Optional<String> forbidden = disputes.refuses(round)
                 .or(() -> policy.refuses(round, my.baseModel(), my.training().examples(), opened, taken));
@@ -608,6 +635,7 @@ final class Session implements AutoCloseable {
         Optional<DpSgd> privacy = privacy(round);
         int rank = policy.rank(round.plan());
         my.events().phase("training", round.round(), round.attempt());
+        my.spans().phase("training");
         working = Optional.of(CompletableFuture.supplyAsync(
                 () -> {
                     try {
@@ -683,6 +711,7 @@ final class Session implements AutoCloseable {
                         .put("round", round.round())
                         .put("attempt", round.attempt())
                         .put("loss", result.meanLoss()));
+        my.spans().phase("masking");
         // With differential privacy nothing leaves that is not private: loss and tokens are said to be 0.
         boolean told = policy.privacy().isEmpty();
         Update update = new Update(
@@ -743,6 +772,7 @@ final class Session implements AutoCloseable {
             return;
         }
         my.events().phase("closed", chain.round(), chain.attempt());
+        my.spans().phase("verification");
         RoundOpened round = plan.get();
         ModelVersion before = version.orElseThrow();
         Optional<Sample> sample = policy.sample(round, my.randomness());
@@ -754,6 +784,7 @@ final class Session implements AutoCloseable {
                 recompute(closed, closed.unmasking().get(), sample.get(), before, next, round);
             }
             has(next, round, "verified", policy.verify());
+            my.spans().ended(true);
         } catch (PeerMisbehaved e) {
             // refuses() declines a round that starts from it.
             my.events().error("not-verified", text(e));
@@ -763,6 +794,7 @@ final class Session implements AutoCloseable {
         } finally {
             closed.roundSeed().ifPresent(Secret::close);
         }
+        my.spans().ended(false);
         my.events().tell(my.events().event("bytes").put("up", outbox.bytes()).put("down", controlBytes + logs.bytes()));
     }
 

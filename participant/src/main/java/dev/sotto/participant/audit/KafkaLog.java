@@ -46,7 +46,7 @@ public final class KafkaLog implements Log {
         List<Envelope> control = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : logs.control()) {
             try {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                Envelope envelope = Envelope.decode(Bytes.given(record.value()));
                 times.putIfAbsent(envelope, Instant.ofEpochMilli(record.timestamp()));
                 control.add(envelope);
             } catch (MalformedMessage e) {

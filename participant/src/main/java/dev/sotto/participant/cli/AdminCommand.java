@@ -2,6 +2,7 @@ package dev.sotto.participant.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.participant.enrolment.CoordinatorClient;
@@ -32,8 +33,6 @@ import picocli.CommandLine.Spec;
             AdminCommand.Log.class
         })
 final class AdminCommand implements Runnable {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
@@ -67,10 +66,8 @@ final class AdminCommand implements Runnable {
         }
     }
 
-    private static void print(CommandSpec spec, JsonNode answer) throws IOException {
-        spec.commandLine()
-                .getOut()
-                .println(JSON.writerWithDefaultPrettyPrinter().writeValueAsString(answer));
+    private static void print(CommandSpec spec, JsonNode answer) {
+        spec.commandLine().getOut().println(answer.toPrettyString());
     }
 
     /// `sotto admin invite`.
@@ -106,8 +103,10 @@ final class AdminCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            JsonNode body =
-                    JSON.createObjectNode().put("organisation", organisation).put("validHours", hours);
+            JsonNode body = JsonNodeFactory.instance
+                    .objectNode()
+                    .put("organisation", organisation)
+                    .put("validHours", hours);
             JsonNode answer = connection.send("POST", "/admin/invites", body);
             spec.commandLine().getOut().println(answer.path("invite").asText());
             return 0;
@@ -238,7 +237,8 @@ final class AdminCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            var _ = ask("POST", "/suspend", JSON.createObjectNode().put("reason", reason));
+            var _ = ask(
+                    "POST", "/suspend", JsonNodeFactory.instance.objectNode().put("reason", reason));
             say("is suspended");
             return 0;
         }
@@ -252,7 +252,7 @@ final class AdminCommand implements Runnable {
     static final class ResumeMember extends MemberCommand {
         @Override
         public Integer call() throws Exception {
-            var _ = ask("POST", "/resume", JSON.createObjectNode());
+            var _ = ask("POST", "/resume", JsonNodeFactory.instance.objectNode());
             say("is resumed");
             return 0;
         }
@@ -266,7 +266,7 @@ final class AdminCommand implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            var _ = ask("POST", "/revoke", JSON.createObjectNode().put("reason", reason));
+            var _ = ask("POST", "/revoke", JsonNodeFactory.instance.objectNode().put("reason", reason));
             say("is no member any more");
             return 0;
         }

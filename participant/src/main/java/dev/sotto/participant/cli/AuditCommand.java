@@ -48,7 +48,8 @@ import picocli.CommandLine.Spec;
         name = "audit",
         description = "Replay rounds from the log and check everything that can be: signatures, survivors, the sum bit"
                 + " for bit, the server's step.",
-        footer = "Exit codes: 0 all holds, 1 a check failed (with evidence), 3 something could not be checked.",
+        footer =
+                "Exit codes: 0 all holds, 1 a check failed (with evidence), 2 wrong usage, 3 not all could be checked.",
         mixinStandardHelpOptions = true,
         subcommands = AuditCommand.OfBundle.class)
 final class AuditCommand implements Callable<Integer> {
@@ -142,7 +143,8 @@ final class AuditCommand implements Callable<Integer> {
     @Command(
             name = "bundle",
             description = "Audit what a member has exported, without a connection and without being a member.",
-            footer = "Exit codes: 0 all holds, 1 a check failed (with evidence), 3 something could not be checked.",
+            footer =
+                    "Exit codes: 0 all holds, 1 a check failed (with evidence), 2 wrong usage, 3 not all could be checked.",
             mixinStandardHelpOptions = true)
     static final class OfBundle implements Callable<Integer> {
         @Parameters(paramLabel = "FILE", description = "As `sotto audit --export` wrote it.")

@@ -7,7 +7,10 @@ import picocli.CommandLine.Option;
 
 /// Where an organisation's folder is.
 final class HomeOption {
-    @Option(names = "--home", description = "The organisation's folder (default: SOTTO_HOME, else ~/.sotto).")
+    @Option(
+            names = "--home",
+            paramLabel = "DIR",
+            description = "The organisation's folder (default: SOTTO_HOME, else ~/.sotto).")
     private Optional<Path> given = Optional.empty();
 
     Home home() {

@@ -12,6 +12,7 @@ import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.home.Settings;
+import dev.sotto.telemetry.RoundSpans;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.data.Loaded;
 import dev.sotto.training.data.Mapping;
@@ -26,6 +27,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -65,8 +67,29 @@ final class RunCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Decides in which order examples are drawn (default: fresh randomness).")
     private Optional<Long> seed = Optional.empty();
 
-    @Option(names = "--events", description = "Print JSON lines, for programs.")
-    private boolean events;
+    @ArgGroup
+    private Lines lines = new Lines();
+
+    /// How what the agent tells is printed.
+    static final class Lines {
+        @Option(names = "--events", description = "Print each event as a JSON object, for programs.")
+        private boolean events;
+
+        @Option(
+                names = "--log-format",
+                defaultValue = "text",
+                description = "Of the lines on standard output: text, or json, an object a line with the keys of the"
+                        + " coordinator's log (default text).")
+        private LogFormat format = LogFormat.text;
+    }
+
+    /// As the coordinator's; in lower case, as they are given.
+    enum LogFormat {
+        /// For people.
+        text,
+        /// For a collector of logs.
+        json
+    }
 
     @Option(
             names = "--keep-plain-updates",
@@ -97,16 +120,35 @@ final class RunCommand implements Callable<Integer> {
                         keepPlain,
                         new BouncyCastlePrimitives(),
                         randomness,
-                        told(own),
+                        told(own, membership),
+                        spans(),
                         Clock.systemUTC())) {
             agent.run();
         }
         return 0;
     }
 
-    private Events told(Home own) throws IOException {
+    private Events told(Home own, Membership membership) throws IOException {
         Clock clock = Clock.systemUTC();
-        return new Events(spec.commandLine().getOut(), events, clock, new StatusFile(own, clock));
+        return new Events(spec.commandLine().getOut(), form(membership), clock, new StatusFile(own, clock));
+    }
+
+    /// Stopped by a signal, it still sends what it has.
+    private static RoundSpans spans() throws Failed {
+        try {
+            RoundSpans spans = RoundSpans.configured("sotto-participant", System.getenv());
+            Runtime.getRuntime().addShutdownHook(new Thread(spans::close, "spans"));
+            return spans;
+        } catch (IllegalArgumentException e) {
+            throw new Failed(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private Events.Form form(Membership membership) {
+        return switch (lines.format) {
+            case json -> Events.Form.log(membership.federation(), membership.organisation());
+            case text -> lines.events ? Events.Form.EVENT : Events.Form.TEXT;
+        };
     }
 
     /// The command line's, completed from `participant.yaml`.
@@ -157,7 +199,7 @@ final class RunCommand implements Callable<Integer> {
     private <E> LocalTraining training(ModelOptions options, Mapping<E> mapping, long order)
             throws IOException, InvalidFile, NativeLibraryUnavailable {
         Loaded<E> loaded = Loaded.read(files, mapping, data.skipBadLines);
-        if (!events) {
+        if (!lines.events && lines.format == LogFormat.text) {
             DataOptions.tell(spec.commandLine().getOut(), loaded);
         }
         return LocalTraining.of(options.base, options.model(), mapping, loaded, order);

@@ -3,6 +3,7 @@ package dev.sotto.participant.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.participant.agent.Status;
@@ -38,7 +39,6 @@ import picocli.CommandLine.Spec;
                         + " policy allows, and when the certificate ends.",
         mixinStandardHelpOptions = true)
 final class StatusCommand implements Callable<Integer> {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final int SHOWN = 8;
 
@@ -112,7 +112,8 @@ final class StatusCommand implements Callable<Integer> {
 
     private ObjectNode read(Home own) throws IOException, InvalidFile {
         Membership membership = Home.readJson(own.federation(), Membership.class);
-        ObjectNode json = JSON.createObjectNode()
+        ObjectNode json = JsonNodeFactory.instance
+                .objectNode()
                 .put("organisation", membership.organisation())
                 .put("federation", membership.federation())
                 .put("broker", membership.bootstrapServers());
@@ -129,7 +130,7 @@ final class StatusCommand implements Callable<Integer> {
         json.put("running", running);
         Optional<Status> agent = Status.read(own);
         if (agent.isPresent()) {
-            ObjectNode said = JSON.valueToTree(agent.get());
+            ObjectNode said = new ObjectMapper().valueToTree(agent.get());
             if (!running) {
                 // What it did when it was stopped is over.
                 said.remove("doing");

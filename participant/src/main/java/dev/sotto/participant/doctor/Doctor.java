@@ -331,7 +331,7 @@ public final class Doctor {
         for (ConsumerRecord<byte[], byte[]> record :
                 KafkaClients.read(reader, membership.topics().control(), Instant.EPOCH)) {
             try {
-                Envelope envelope = Envelope.decode(Bytes.of(record.value()));
+                Envelope envelope = Envelope.decode(Bytes.given(record.value()));
                 if (envelope.type() == MessageType.ROUND_OPENED) {
                     last = Optional.of(RoundOpened.parse(envelope.payload()));
                 }

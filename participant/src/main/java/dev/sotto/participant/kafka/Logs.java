@@ -92,7 +92,7 @@ public final class Logs implements AutoCloseable {
     private Optional<Envelope> decode(ConsumerRecord<byte[], byte[]> record) {
         bytes += record.value().length;
         try {
-            return Optional.of(Envelope.decode(Bytes.of(record.value())));
+            return Optional.of(Envelope.decode(Bytes.given(record.value())));
         } catch (MalformedMessage e) {
             refused.accept(record.topic(), e);
             return Optional.empty();
@@ -174,7 +174,7 @@ public final class Logs implements AutoCloseable {
                     ConsumerRecord<byte[], byte[]> record = records.next();
                     bytes += record.value().length;
                     try {
-                        ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
+                        ModelChunk chunk = ModelChunk.parse(Bytes.given(record.value()));
                         next = chunk.version() == version ? chunk : null;
                     } catch (MalformedMessage e) {
                         refused.accept(record.topic(), e);

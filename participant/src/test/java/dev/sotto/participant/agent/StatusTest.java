@@ -48,7 +48,7 @@ class StatusTest {
     }
 
     private Events agent() throws Exception {
-        return new Events(new PrintWriter(out, true), true, clock, new StatusFile(home, clock));
+        return new Events(new PrintWriter(out, true), Events.Form.EVENT, clock, new StatusFile(home, clock));
     }
 
     private Status read() throws Exception {

@@ -424,6 +424,9 @@ class SottoTest {
         Files.writeString(settings, "base: ../base\ndata: nothing.jsonl\n");
         assertThat(sotto("run", "--home", home)).isEqualTo(2);
         assertThat(err.toString()).contains(home.resolve("nothing.jsonl").toString());
+        assertThat(sotto("run", "--home", home, "--events", "--log-format", "json"))
+                .isEqualTo(2);
+        assertThat(err.toString()).contains("--events", "--log-format", "mutually exclusive");
     }
 
     @Test

@@ -145,9 +145,12 @@ public final class Federation {
     }
 
     /// Starts the coordinator and waits until it serves.
-    public void startCoordinator() throws IOException, InterruptedException, Failure {
-        coordinator = supervisor.startUntil(
-                "coordinator", artefacts.coordinator(), List.of("run", "--dir", folder().toString()), "listening on");
+    ///
+    /// @param options of `sotto coordinator run`, besides `--dir`
+    public void startCoordinator(String... options) throws IOException, InterruptedException, Failure {
+        List<String> command = new ArrayList<>(List.of("run", "--dir", folder().toString()));
+        command.addAll(List.of(options));
+        coordinator = supervisor.startUntil("coordinator", artefacts.coordinator(), command, "listening on");
     }
 
     /// Starts a further replica of the coordinator, as on another machine: with its own copy of the folder, and at an
@@ -220,6 +223,13 @@ public final class Federation {
 
     /// Starts an organisation's agent.
     public void startAgent(String organisation) throws IOException, Failure {
+        startAgent(organisation, "--events");
+    }
+
+    /// As above.
+    ///
+    /// @param lines the option that makes its output one JSON object a line
+    public void startAgent(String organisation, String lines) throws IOException, Failure {
         Child agent = supervisor.start(
                 organisation,
                 artefacts.participant(),
@@ -237,7 +247,7 @@ public final class Federation {
                         String.valueOf(plan.seed()),
                         "--threads",
                         "1",
-                        "--events",
+                        lines,
                         "--keep-plain-updates"),
                 line -> watch.line(organisation, line));
         agents.put(organisation, agent);

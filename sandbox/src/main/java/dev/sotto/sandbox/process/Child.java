@@ -14,6 +14,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -40,12 +41,14 @@ public final class Child {
     }
 
     /// Starts `command`; `lines` gets each line of its standard output, in order, on a thread of its own.
-    static Child start(String name, Path log, List<String> command, Consumer<String> lines) throws IOException {
+    static Child start(
+            String name, Path log, List<String> command, Map<String, String> environment, Consumer<String> lines)
+            throws IOException {
         Files.createDirectories(log.toAbsolutePath().getParent());
-        Process process = new ProcessBuilder(command)
-                .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()))
-                .start();
-        return new Child(name, log, process, lines);
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));
+        builder.environment().putAll(environment);
+        return new Child(name, log, builder.start(), lines);
     }
 
     /// What people call it, as in the log's file name.

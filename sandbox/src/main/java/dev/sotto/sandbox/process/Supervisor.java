@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -26,6 +27,7 @@ public final class Supervisor implements AutoCloseable {
 
     private final Jvm jvm;
     private final Path logs;
+    private final Map<String, String> environment;
     private final List<Child> children = new ArrayList<>();
     private final Thread hook;
     private @Nullable Failure death;
@@ -33,8 +35,14 @@ public final class Supervisor implements AutoCloseable {
 
     /// A supervisor that writes the log of the child called `name` to `logs/<name>.log`.
     public Supervisor(Jvm jvm, Path logs) {
+        this(jvm, logs, Map.of());
+    }
+
+    /// As above; children see `environment` besides this process's.
+    public Supervisor(Jvm jvm, Path logs, Map<String, String> environment) {
         this.jvm = jvm;
         this.logs = logs;
+        this.environment = Map.copyOf(environment);
         this.hook = new Thread(this::stopAll, "stop children");
         Runtime.getRuntime().addShutdownHook(hook);
     }
@@ -130,7 +138,8 @@ public final class Supervisor implements AutoCloseable {
         if (closed) {
             throw Failure.failed("the sandbox is stopping, so " + name + " does not start");
         }
-        Child child = Child.start(name, logs.resolve(name + ".log"), jvm.command(program, arguments), lines);
+        Child child =
+                Child.start(name, logs.resolve(name + ".log"), jvm.command(program, arguments), environment, lines);
         children.add(child);
         return child;
     }

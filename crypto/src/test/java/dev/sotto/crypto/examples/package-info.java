@@ -1,0 +1,5 @@
+/// Examples that `docs/java-api.md` shows: what it shows is this text, and tests run it.
+@NullMarked
+package dev.sotto.crypto.examples;
+
+import org.jspecify.annotations.NullMarked;

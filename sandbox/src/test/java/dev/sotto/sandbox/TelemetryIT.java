@@ -1,0 +1,383 @@
+package dev.sotto.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.sandbox.broker.BrokerHost;
+import dev.sotto.sandbox.demo.Artefacts;
+import dev.sotto.sandbox.demo.Demo;
+import dev.sotto.sandbox.demo.DemoPlan;
+import dev.sotto.sandbox.demo.Display;
+import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.sandbox.demo.PlainSum;
+import dev.sotto.sandbox.process.Jvm;
+import dev.sotto.sandbox.process.Supervisor;
+import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
+import io.opentelemetry.proto.common.v1.KeyValue;
+import io.opentelemetry.proto.trace.v1.ResourceSpans;
+import io.opentelemetry.proto.trace.v1.Span;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyFactory;
+import java.security.interfaces.ECPrivateKey;
+import java.security.spec.PKCS8EncodedKeySpec;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.CleanupMode;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What a federation tells those who watch it: logs at DEBUG as text and as JSON, pages, metrics, traces. None of it
+/// holds a secret.
+@Timeout(600)
+class TelemetryIT {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern PRIVATE_KEY =
+            Pattern.compile("-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END", Pattern.DOTALL);
+    private static final Set<String> OF_THE_COORDINATOR =
+            Set.of("keys", "shares", "training", "confirmation", "reveal", "closing");
+    private static final Set<String> OF_A_MEMBER = Set.of(
+            "checking",
+            "keys",
+            "shares",
+            "training",
+            "masking",
+            "sending",
+            "confirmation",
+            "reveal",
+            "closing",
+            "verification");
+
+    @TempDir(cleanup = CleanupMode.ON_SUCCESS)
+    Path folder;
+
+    private @Nullable BrokerHost broker;
+
+    @AfterEach
+    void stopBroker() throws Exception {
+        if (broker instanceof AutoCloseable container) {
+            container.close();
+        }
+    }
+
+    @Test
+    void logsPagesMetricsAndTraces_holdNoSecret_andARoundIsOneTrace() throws Exception {
+        Path output = folder.resolve("demo");
+        Demo.clear(output);
+        Artefacts artefacts = Artefacts.ofThisBuild();
+        DemoPlan plan = new DemoPlan(
+                DemoPlan.names(4),
+                2,
+                OptionalInt.empty(),
+                2,
+                "fedavg",
+                7,
+                artefacts.demoBase(),
+                List.of(),
+                output,
+                8,
+                192,
+                0.002,
+                DemoPlan.Learning.ALPACA);
+        try (Collector collector = new Collector();
+                Supervisor supervisor = new Supervisor(
+                        Jvm.ofThisProcess(artefacts.leash()), output.resolve("logs"), environment(collector))) {
+            BrokerHost kafka = Brokers.broker(supervisor, output.resolve("broker"), List.of());
+            broker = kafka;
+            AtomicBoolean restarted = new AtomicBoolean();
+            Demo.Outcome outcome = new Demo(
+                            plan,
+                            artefacts,
+                            supervisor,
+                            kafka,
+                            new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now))
+                    .federate(
+                            federation -> {
+                                federation.killCoordinator();
+                                federation.startCoordinator("--log-format", "json");
+                            },
+                            (event, federation) -> {
+                                if (event.organisation().equals("bank")
+                                        && event.kind().equals("ready")
+                                        && restarted.compareAndSet(false, true)) {
+                                    federation.killAgent("bank");
+                                    federation.startAgent("bank", "--log-format=json");
+                                }
+                            });
+            Federation federation = outcome.federation();
+            Browser viewer = Browser.with(
+                    federation.folder().resolve("viewer.pem"),
+                    federation.folder().resolve("ca.pem"),
+                    federation.url());
+            Map<String, byte[]> told = new TreeMap<>();
+            for (String page : List.of("/dashboard", "/q/metrics", "/q/health")) {
+                told.put(page, viewer.get(page));
+            }
+            headersAreTraceparentsOnly(federation);
+            federation.stopAgents();
+            federation.coordinator().stop(Duration.ofSeconds(20));
+
+            aRoundIsOneTrace(collector.requests());
+            for (int i = 0; i < collector.bodies().size(); i++) {
+                told.put("spans " + i, collector.bodies().get(i));
+            }
+            logsAreWhatTheyShouldBe(output.resolve("logs"));
+            holdsNoSecret(plan, federation, told);
+        }
+    }
+
+    private static Map<String, String> environment(Collector collector) {
+        return Map.of(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                collector.url(),
+                "QUARKUS_LOG_LEVEL",
+                "DEBUG",
+                "QUARKUS_LOG_CATEGORY__DEV_SOTTO__LEVEL",
+                "DEBUG",
+                "QUARKUS_LOG_CATEGORY__ORG_APACHE_KAFKA__LEVEL",
+                "DEBUG");
+    }
+
+    // ---- traces ----
+
+    private static void headersAreTraceparentsOnly(Federation federation) throws Exception {
+        Path own = federation.folder();
+        Map<String, Integer> traced = new TreeMap<>();
+        Topics.readAll(Topics.settings(federation.bootstrap(), own.resolve("tls.pem"), own.resolve("ca.pem")))
+                .forEach((topic, records) -> records.forEach(record -> {
+                    for (Header header : record.headers()) {
+                        assertThat(header.key()).isEqualTo("traceparent");
+                        assertThat(new String(header.value(), StandardCharsets.US_ASCII))
+                                .matches("00-[0-9a-f]{32}-[0-9a-f]{16}-01");
+                        traced.merge(topic, 1, Integer::sum);
+                    }
+                }));
+        assertThat(traced)
+                .containsKeys(
+                        "sotto." + Federation.ID + ".control",
+                        "sotto." + Federation.ID + ".inbox.bank",
+                        "sotto." + Federation.ID + ".updates.bank");
+    }
+
+    private record Told(String service, Span span) {
+        String trace() {
+            return HexFormat.of().formatHex(span.getTraceId().toByteArray());
+        }
+
+        long number(String key) {
+            return span.getAttributesList().stream()
+                    .filter(attribute -> attribute.getKey().equals(key))
+                    .mapToLong(attribute -> attribute.getValue().getIntValue())
+                    .findFirst()
+                    .orElse(-1);
+        }
+    }
+
+    private static void aRoundIsOneTrace(List<ExportTraceServiceRequest> requests) {
+        List<Told> all = new ArrayList<>();
+        for (ExportTraceServiceRequest request : requests) {
+            for (ResourceSpans resource : request.getResourceSpansList()) {
+                Map<String, String> about = resource.getResource().getAttributesList().stream()
+                        .collect(Collectors.toMap(
+                                KeyValue::getKey, value -> value.getValue().getStringValue()));
+                assertThat(about)
+                        .containsOnlyKeys(
+                                "service.name",
+                                "telemetry.sdk.language",
+                                "telemetry.sdk.name",
+                                "telemetry.sdk.version");
+                resource.getScopeSpansList()
+                        .forEach(scope -> scope.getSpansList()
+                                .forEach(span -> all.add(new Told(String.valueOf(about.get("service.name")), span))));
+            }
+        }
+        for (Told told : all) {
+            assertThat(told.span().getAttributesList())
+                    .extracting(KeyValue::getKey)
+                    .isSubsetOf("sotto.round", "sotto.attempt", "sotto.phase", "sotto.bytes");
+            assertThat(told.span().getEventsList()).isEmpty();
+        }
+        Told round = all.stream()
+                .filter(told -> told.service().equals("sotto-coordinator")
+                        && told.span().getName().equals("round")
+                        && told.number("sotto.round") == 1
+                        && told.span().getStatus().getCodeValue() == 0)
+                .findFirst()
+                .orElseThrow();
+        assertThat(round.span().getParentSpanId().isEmpty()).isTrue();
+        List<Told> trace =
+                all.stream().filter(told -> told.trace().equals(round.trace())).toList();
+        for (String phase : OF_THE_COORDINATOR) {
+            assertThat(count(trace, "sotto-coordinator", phase)).as(phase).isOne();
+        }
+        for (String phase : OF_A_MEMBER) {
+            assertThat(count(trace, "sotto-participant", phase)).as(phase).isEqualTo(4);
+        }
+        assertThat(trace).hasSize(1 + OF_THE_COORDINATOR.size() + 4 * (1 + OF_A_MEMBER.size()));
+        assertThat(trace.stream()
+                        .filter(told -> told.span().getName().equals("round") && !told.equals(round))
+                        .map(told -> told.span().getParentSpanId()))
+                .containsOnly(round.span().getSpanId());
+        assertThat(trace.stream()
+                        .filter(told -> told.span().getName().equals("sending"))
+                        .map(told -> told.number("sotto.bytes")))
+                .allMatch(bytes -> bytes > 100_000);
+    }
+
+    private static long count(List<Told> trace, String service, String name) {
+        return trace.stream()
+                .filter(told ->
+                        told.service().equals(service) && told.span().getName().equals(name))
+                .count();
+    }
+
+    // ---- logs ----
+
+    private static void logsAreWhatTheyShouldBe(Path logs) throws IOException {
+        List<String> coordinator = Files.readAllLines(logs.resolve("coordinator.log"));
+        assertThat(coordinator).as("text, at DEBUG").anyMatch(line -> line.contains(" DEBUG "));
+        Set<String> levels = new TreeSet<>();
+        for (String line : coordinator) {
+            if (line.startsWith("{")) {
+                JsonNode object = JSON.readTree(line);
+                assertThat(object.fieldNames())
+                        .toIterable()
+                        .contains("time", "level", "logger", "message", "thread", "federation");
+                levels.add(object.path("level").asText());
+            }
+        }
+        assertThat(levels).contains("DEBUG", "INFO");
+        List<String> bank = Files.readAllLines(logs.resolve("bank.log"));
+        assertThat(bank)
+                .filteredOn(line -> line.contains("\"message\":\"phase training"))
+                .isNotEmpty()
+                .allSatisfy(line -> assertThat(JSON.readTree(line).fieldNames())
+                        .toIterable()
+                        .startsWith("time", "level", "logger", "message", "thread", "federation", "organisation"));
+    }
+
+    /// An agent's text is the `message` of its JSON, so looking through one of them is looking through both.
+    private static void holdsNoSecret(DemoPlan plan, Federation federation, Map<String, byte[]> told) throws Exception {
+        Path logs = plan.output().resolve("logs");
+        Phrases secrets = new Phrases();
+        Needles numbers = new Needles();
+        Map<String, Phrases> losses = new TreeMap<>();
+        for (String organisation : plan.organisations()) {
+            Path home = federation.home(organisation);
+            for (String secret : List.of("identity.key", "delivery.key", "draw.salt")) {
+                base64(secrets, home.resolve(secret));
+            }
+            pem(secrets, home.resolve("tls.pem"));
+            invite(secrets, logs.resolve("invite-" + organisation + ".log"));
+            for (String kept : List.of("plain", "models")) {
+                for (Path floats : files(home.resolve(kept), ".f32")) {
+                    numbers.floats(floats);
+                    for (float value : PlainSum.floats(floats)) {
+                        secrets.text(Float.toString(value));
+                        secrets.text(Double.toString(value));
+                    }
+                }
+            }
+            Phrases own = new Phrases();
+            for (String line : Files.readAllLines(logs.resolve(organisation + ".log"))) {
+                JsonNode loss = line.startsWith("{") ? JSON.readTree(line).path("loss") : JSON.missingNode();
+                if (loss.isNumber()) {
+                    own.text(loss.asText());
+                }
+            }
+            assertThat(own.count()).isPositive();
+            losses.put(organisation, own);
+            for (String line : Files.readAllLines(plan.output().resolve("data").resolve(organisation + ".jsonl"))) {
+                JSON.readTree(line).forEach(field -> secrets.text(field.asText()));
+            }
+        }
+        for (String secret : List.of("coordinator-identity.key", "round-secret.key")) {
+            base64(secrets, federation.folder().resolve(secret));
+        }
+        for (String pem : List.of("ca-key.pem", "tls.pem", "admin.pem", "viewer.pem", "broker.pem")) {
+            pem(secrets, federation.folder().resolve(pem));
+        }
+        assertThat(numbers.count()).isPositive();
+        assertThat(secrets.count()).isGreaterThan(100_000);
+        assertThat(secrets.find(("x" + Files.readString(federation.home("bank").resolve("identity.key")))
+                        .getBytes(StandardCharsets.US_ASCII)))
+                .as("the search finds what is there")
+                .isPresent();
+
+        for (Path log : files(logs, ".log")) {
+            // What the administrator was given on purpose.
+            if (!log.getFileName().toString().startsWith("invite-")) {
+                told.put(log.getFileName().toString(), Files.readAllBytes(log));
+            }
+        }
+        told.forEach((what, bytes) -> {
+            assertThat(secrets.find(bytes)).as(what).isEmpty();
+            assertThat(numbers.find(bytes)).as(what).isEmpty();
+            losses.forEach((organisation, own) -> {
+                if (!what.equals(organisation + ".log")) {
+                    assertThat(own.find(bytes))
+                            .as("%s's losses in %s", organisation, what)
+                            .isEmpty();
+                }
+            });
+        });
+    }
+
+    private static void base64(Phrases secrets, Path file) throws IOException {
+        secrets.bytes(Base64.getDecoder().decode(Files.readString(file).strip()));
+    }
+
+    /// The scalar of a P-256 key, and the lines of its PEM.
+    private static void pem(Phrases secrets, Path file) throws Exception {
+        Matcher key = PRIVATE_KEY.matcher(Files.readString(file));
+        assertThat(key.find()).as(file.toString()).isTrue();
+        key.group(1).lines().forEach(secrets::text);
+        ECPrivateKey parsed = (ECPrivateKey) KeyFactory.getInstance("EC")
+                .generatePrivate(new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(key.group(1))));
+        secrets.bytes(HexFormat.of()
+                .parseHex(String.format("%064x", new BigInteger(1, parsed.getS().toByteArray()))));
+    }
+
+    private static void invite(Phrases secrets, Path log) throws IOException {
+        String invite = Files.readAllLines(log).stream()
+                .filter(line -> line.startsWith("sotto1."))
+                .findFirst()
+                .orElseThrow();
+        secrets.text(invite);
+        String token = JSON.readTree(Base64.getUrlDecoder().decode(invite.substring("sotto1.".length())))
+                .path("t")
+                .asText();
+        secrets.text(token);
+        secrets.bytes(Base64.getUrlDecoder().decode(token));
+    }
+
+    private static List<Path> files(Path folder, String end) throws IOException {
+        try (Stream<Path> all = Files.list(folder)) {
+            return all.filter(file -> file.toString().endsWith(end)).sorted().toList();
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/// Traces of rounds with OpenTelemetry.
+@NullMarked
+package dev.sotto.telemetry;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.sotto.telemetry;
+
+import org.jspecify.annotations.NullMarked;
