@@ -50,7 +50,6 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -814,8 +813,8 @@ class FederationIT {
                 new ByteArraySerializer())) {
             assertThatThrownBy(() -> producer.send(new ProducerRecord<>(topic, new byte[1]))
                             .get())
-                    .isInstanceOf(ExecutionException.class)
-                    .hasCauseInstanceOf(AuthorizationException.class);
+                    .rootCause()
+                    .isInstanceOf(AuthorizationException.class);
         }
     }
 
