@@ -56,13 +56,13 @@ public final class FederationCommand implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException, Failure, Failed, InvalidFile {
         Shape shape = options.shape();
         try (Work work = new Work(options.keep);
-                Rig rig = new Rig(shape, work.folder(), settings -> {})) {
+                Rig rig = new Rig(shape, work.folder(), options::configure)) {
             List<Weigher> weighers = new ArrayList<>();
             for (Child replica : rig.replicas()) {
                 weighers.add(new Weigher(replica.pid(), weigh));
             }
             if (options.slow.isPresent()) {
-                rig.slow(rig.organisations().getLast(), options.slow.getAsDouble() * MB);
+                rig.slow(rig.organisations().getLast(), options.slow.get() * MB);
             }
             rig.start();
             Rounds rounds = new Rounds(rig, options.patience());

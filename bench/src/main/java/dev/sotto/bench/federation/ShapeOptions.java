@@ -1,8 +1,9 @@
 package dev.sotto.bench.federation;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.OptionalDouble;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -47,7 +48,7 @@ final class ShapeOptions {
             paramLabel = "MB/S",
             description = "The last member's link: a quota of the broker holds what it sends and fetches to so many MB"
                     + " a second, each.")
-    OptionalDouble slow = OptionalDouble.empty();
+    Optional<Double> slow = Optional.empty();
 
     @Option(
             names = "--verify",
@@ -70,6 +71,14 @@ final class ShapeOptions {
                 Duration.ofSeconds(training),
                 Duration.ofSeconds(skew),
                 verify);
+    }
+
+    /// The deadlines know the slow member's link.
+    void configure(ObjectNode settings) {
+        if (slow.isPresent()) {
+            ((ObjectNode) settings.path("deadlines"))
+                    .put("slowestLink", Math.max(1, (int) (slow.get() * Byte.SIZE)) + "Mbit/s");
+        }
     }
 
     /// How long nothing may be heard.

@@ -93,13 +93,15 @@ final class SoakCommand implements Callable<Integer> {
                 weighers.stream().mapToLong(Weigher::weighNow).sum() / MB,
                 ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() / MB,
                 ManagementFactory.getThreadMXBean().getThreadCount(),
-                size(folder.resolve("broker")),
-                size(folder.resolve("organisations")));
+                // Not its indices, which are as long as they may get from the beginning.
+                size(folder.resolve("broker"), ".log"),
+                size(folder.resolve("organisations"), ""));
     }
 
-    private static double size(Path folder) throws IOException {
+    private static double size(Path folder, String ending) throws IOException {
         try (Stream<Path> files = Files.walk(folder)) {
-            return files.filter(Files::isRegularFile)
+            return files.filter(file ->
+                                    Files.isRegularFile(file) && file.toString().endsWith(ending))
                             .mapToLong(file -> file.toFile().length())
                             .sum()
                     / MB;

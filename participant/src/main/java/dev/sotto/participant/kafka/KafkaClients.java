@@ -71,6 +71,8 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         Map<String, Object> settings = connection(patience);
         settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, patience.toMillis());
         settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+        // An update is one transaction, on any link. More than this no broker allows by default.
+        settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, 900_000);
         settings.put(ProducerConfig.ACKS_CONFIG, "all");
         settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "none");
         settings.put(ProducerConfig.LINGER_MS_CONFIG, 0);
