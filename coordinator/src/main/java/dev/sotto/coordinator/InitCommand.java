@@ -2,8 +2,10 @@ package dev.sotto.coordinator;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.coordinator.ca.CertificateAuthority.Use;
+import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
+import dev.sotto.coordinator.settings.Passphrase;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
@@ -59,7 +61,7 @@ final class InitCommand implements Callable<Integer> {
             throw new InvalidSettings("--federation is '" + federation + "', must match [a-z0-9-]{1,63}");
         }
         Folder folder = new Folder(dir.toAbsolutePath());
-        if (Files.exists(folder.caKey()) || Files.exists(folder.settings())) {
+        if (Files.exists(folder.ca()) || Files.exists(folder.settings())) {
             throw new FileAlreadyExistsException(folder.path().toString());
         }
         String host = URI.create(url).getHost();
@@ -89,15 +91,21 @@ final class InitCommand implements Callable<Integer> {
         spec.commandLine()
                 .getOut()
                 .println("federation " + settings.federation() + " in " + folder.path() + "; read and change "
-                        + folder.settings().getFileName() + " before the first start");
+                        + folder.settings().getFileName() + " before the first start, and carry "
+                        + folder.rootKey().getParent()
+                        + " away: the root's key is needed for `sotto coordinator rotate`"
+                        + " only");
         return 0;
     }
 
-    private void certificates(Folder folder, String host) throws IOException {
+    private void certificates(Folder folder, String host) throws IOException, InvalidSettings {
         Instant now = Instant.now();
-        CertificateAuthority authority = CertificateAuthority.create(federation, now, new SecureRandom());
-        Files.writeString(folder.ca(), authority.pem());
-        secret(folder.caKey(), authority.keyPem());
+        RootAuthority root = RootAuthority.create(federation, now, new SecureRandom());
+        CertificateAuthority authority = root.issuing(now);
+        Files.writeString(folder.ca(), root.pem());
+        Files.createDirectories(folder.path().resolve("root"));
+        secret(folder.rootKey(), root.keyPem(Passphrase.read(Passphrase.ROOT, System.getenv())));
+        secret(folder.issuing(), authority.pem(Passphrase.read(Passphrase.ISSUING, System.getenv())));
         secret(folder.tls(), authority.issueWithKey(Topics.COORDINATOR, Use.SERVER, List.of(host), now));
         List<String> hosts = new ArrayList<>(List.of("127.0.0.1", "localhost"));
         hosts.addAll(brokerHosts);

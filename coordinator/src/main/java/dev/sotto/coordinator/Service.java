@@ -4,8 +4,10 @@ import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Office;
 import dev.sotto.coordinator.director.Overview;
+import dev.sotto.coordinator.director.Ownership;
 import dev.sotto.coordinator.director.RoundDirector;
 import dev.sotto.coordinator.director.Secrets;
+import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Enrolment;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.kafka.Access;
@@ -15,9 +17,11 @@ import dev.sotto.coordinator.kafka.SameTopics;
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
+import dev.sotto.coordinator.settings.Passphrase;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.coordinator.slots.Slots;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
+import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.secagg.Identity;
@@ -82,7 +86,16 @@ public class Service {
         Folder files = new Folder(this.folder);
         this.settings = Settings.read(files.settings());
         this.authority = CertificateAuthority.load(
-                Files.readString(files.ca()), Files.readString(files.caKey()), new SecureRandom());
+                Folder.readSecretText(files.issuing()),
+                Files.readString(files.ca()),
+                Passphrase.read(Passphrase.ISSUING, System.getenv()),
+                new SecureRandom());
+        if (authority.ends().isBefore(clock.instant().plus(CertificateAuthority.LEAF))) {
+            LOG.warnf(
+                    "the issuing CA ends at %s, and every certificate that it issues now, too; `sotto coordinator rotate`"
+                            + " makes the next one",
+                    authority.ends());
+        }
         this.secrets = new Secrets(
                 new Identity(
                         primitives, settings.federation(), Topics.COORDINATOR, Folder.readSecret(files.identity())),
@@ -122,6 +135,11 @@ public class Service {
 
     private Term begin(Consumer<Throwable> failed) {
         Topics topics = settings.topics();
+        Ownership.require(
+                kafka.readToEnd(topics.registry(), 1).stream()
+                        .map(record -> Bytes.given(record.value()))
+                        .toList(),
+                Enc.sha256(secrets.identity().key()));
         // First: only then do the logs end (an earlier writer's open transaction is over).
         Writer writer = new Writer(kafka.writer(topics.directorTransactionalId()), spans::header);
         Access access = new Access(admin, settings);
@@ -136,17 +154,22 @@ public class Service {
                 clock,
                 access::forget,
                 failed);
+        Acts acts = new Acts(act -> secrets.actTag(settings.federation(), act), clock);
         Invites invites = new Invites(
-                (organisation, invite) -> keep(writer, organisation, invite, failed),
+                (organisation, invite, act) -> keep(writer, organisation, invite, act, failed),
+                acts,
                 binding(director),
                 clock,
                 Randomness.secure());
         Enrolment enrolment =
-                new Enrolment(settings.federation(), primitives, authority, invites, access, director, clock);
-        Term term = new Term(writer, director, invites, enrolment);
+                new Enrolment(settings.federation(), primitives, authority, invites, access, director, acts, clock);
+        Term term = new Term(writer, director, invites, acts, enrolment);
         try {
             for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.invites(), 1)) {
-                take(invites, record);
+                take(record, organisation -> invites.take(organisation, Bytes.given(record.value())));
+            }
+            for (ConsumerRecord<byte[], byte[]> record : kafka.readToEnd(topics.acts(), 1)) {
+                take(record, _ -> acts.take(Bytes.given(record.value())));
             }
             director.start();
             return term;
@@ -170,19 +193,26 @@ public class Service {
         };
     }
 
+    @FunctionalInterface
+    private interface Taker {
+        void take(String organisation) throws MalformedMessage;
+    }
+
     /// The broker's operator may write here whatever it likes.
-    private static void take(Invites invites, ConsumerRecord<byte[], byte[]> record) {
+    private static void take(ConsumerRecord<byte[], byte[]> record, Taker taker) {
         try {
-            String organisation = record.key() == null ? "" : new String(record.key(), StandardCharsets.US_ASCII);
-            invites.take(organisation, Bytes.given(record.value()));
+            taker.take(record.key() == null ? "" : new String(record.key(), StandardCharsets.US_ASCII));
         } catch (MalformedMessage e) {
-            LOG.warnf("a record of invites is passed over: %s", e.getMessage());
+            LOG.warnf("a record of %s is passed over: %s", record.topic(), e.getMessage());
         }
     }
 
-    private void keep(Writer writer, String organisation, Bytes invite, Consumer<Throwable> failed) {
+    private void keep(Writer writer, String organisation, Bytes invite, Bytes act, Consumer<Throwable> failed) {
+        Topics topics = settings.topics();
         try {
-            var _ = writer.write(List.of(new Writer.Entry(settings.topics().invites(), 0, organisation, invite)));
+            var _ = writer.write(List.of(
+                    new Writer.Entry(topics.invites(), 0, organisation, invite),
+                    new Writer.Entry(topics.acts(), 0, organisation, act)));
         } catch (KafkaException e) {
             failed.accept(e);
             throw new NotDirecting(e);
@@ -228,6 +258,13 @@ public class Service {
     /// @throws NotDirecting if this replica stands by
     public Invites invites() {
         return office.term().invites();
+    }
+
+    /// Who did what.
+    ///
+    /// @throws NotDirecting if this replica stands by
+    public Acts acts() {
+        return office.term().acts();
     }
 
     /// How they do.

@@ -13,13 +13,16 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The coordinator's HTTPS as it is, TLS and all; only Kafka is not there, and the board is told what to show.
 @QuarkusTest
@@ -142,6 +145,56 @@ class DashboardTest {
         assertThat(status(admin, "/admin/status")).isEqualTo(200);
         assertThat(status(anybody, "/q/health/live")).isEqualTo(200);
         assertThat(get(viewer, "/").headers().firstValue("Location")).hasValue(url + "/dashboard");
+    }
+
+    /// An old and a new participant at one coordinator: the one that shares a version is heard, the other told why not.
+    @Test
+    void participant_ofAnotherProtocolVersion_isToldSo_andOneThatSharesAVersionIsHeard() throws Exception {
+        for (String shared : List.of("1", "1, 2", "2,1")) {
+            assertThat(enrols(shared)).as(shared).contains("\"status\":400").contains("must be a string");
+        }
+        for (String other : List.of("2", "0", "11", "", "one")) {
+            assertThat(enrols(other))
+                    .as(other)
+                    .contains("PROTOCOL: you speak version " + other + " of the protocol, this coordinator version 1");
+        }
+        assertThat(get(Https.client(folder, null), "/q/health/live").headers().firstValue("Sotto-Protocol"))
+                .hasValue("1");
+    }
+
+    private String enrols(String protocol) throws Exception {
+        HttpResponse<String> answer = Https.client(folder, null)
+                .send(
+                        request("/enrolment")
+                                .header("Content-Type", "application/json")
+                                .header("Sotto-Protocol", protocol)
+                                .POST(HttpRequest.BodyPublishers.ofString("{}"))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+        assertThat(answer.statusCode()).isEqualTo(400);
+        return answer.body();
+    }
+
+    /// A stolen administrator's certificate ends with the issuing CA of which it is.
+    @Test
+    void certificatesOfAnotherIssuingCa_areNobodys(@TempDir Path home) throws Exception {
+        Folder other = new Folder(home.resolve("north"));
+        Files.createDirectories(other.path().resolve("root"));
+        for (Path file : List.of(folder.ca(), folder.rootKey(), folder.issuing(), folder.admin(), folder.viewer())) {
+            Files.copy(
+                    file,
+                    other.path().resolve(folder.path().relativize(file).toString()),
+                    StandardCopyOption.COPY_ATTRIBUTES);
+        }
+        assertThat(status(Https.client(other, other.admin()), "/admin/status")).isEqualTo(200);
+        assertThat(Coordinator.commandLine()
+                        .execute("rotate", "--dir", other.path().toString()))
+                .isZero();
+        // The coordinator runs with the first one still: to it, these are the others.
+        assertThat(status(Https.client(other, other.admin()), "/admin/status")).isEqualTo(403);
+        assertThat(status(Https.client(other, other.viewer()), "/dashboard")).isEqualTo(403);
+        assertThat(status(Https.client(other, other.viewer()), "/q/health/live"))
+                .isEqualTo(200);
     }
 
     @Test

@@ -3,6 +3,8 @@ package dev.sotto.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.ca.RootAuthority;
+import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
@@ -29,7 +31,8 @@ import java.util.List;
 /// What whoever has an invite sends, and what the consortium's operator writes.
 public final class FuzzTest extends FuzzTargets {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
-    private static final CertificateAuthority AUTHORITY = CertificateAuthority.create("north", NOW, new SecureRandom());
+    private static final RootAuthority ROOT = RootAuthority.create("north", NOW, new SecureRandom());
+    private static final CertificateAuthority AUTHORITY = ROOT.issuing(NOW);
 
     /// Of `openssl req -new -subj /CN=acme` with a key on P-256.
     private static final String CSR =
@@ -86,12 +89,13 @@ public final class FuzzTest extends FuzzTargets {
                                     .serial())
                             .isNotEmpty();
                 case 2 ->
-                    assertThat(CertificateAuthority.load(text, AUTHORITY.keyPem(), new SecureRandom())
-                                    .pem())
+                    assertThat(CertificateAuthority.load(text, ROOT.pem(), new char[0], new SecureRandom())
+                                    .rootPem())
                             .isNotEmpty();
                 default ->
-                    assertThat(CertificateAuthority.load(AUTHORITY.pem(), text, new SecureRandom())
-                                    .pem())
+                    assertThat(CertificateAuthority.load(
+                                            AUTHORITY.pem(new char[0]), text, new char[0], new SecureRandom())
+                                    .rootPem())
                             .isNotEmpty();
             }
             return true;
@@ -152,8 +156,9 @@ public final class FuzzTest extends FuzzTargets {
                 return false;
             }
         }
-        Invites invites =
-                new Invites((organisation, invite) -> {}, ANYBODYS, Clock.fixed(NOW, ZoneOffset.UTC), target -> {});
+        Clock clock = Clock.fixed(NOW, ZoneOffset.UTC);
+        Invites invites = new Invites(
+                (organisation, invite, act) -> {}, new Acts(act -> act, clock), ANYBODYS, clock, target -> {});
         try {
             invites.take("acme", Bytes.of(program.rest()));
             assertThat(invites.list()).hasSizeLessThanOrEqualTo(1);

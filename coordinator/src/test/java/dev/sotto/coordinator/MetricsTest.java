@@ -101,6 +101,7 @@ class MetricsTest {
                 .contains("sotto_messages_refused_total{reason=\"BAD_SIGNATURE\"} 1.0\n")
                 .contains("sotto_members_dropped_total{phase=\"keys\"} 6.0\n")
                 .contains("sotto_members{state=\"active\"} 0.0\n")
+                .contains("sotto_members{state=\"suspended\"} 0.0\n")
                 .contains("sotto_rounds 20.0\n")
                 .contains("sotto_certificate_first_end_seconds NaN\n")
                 .doesNotContain("acme");

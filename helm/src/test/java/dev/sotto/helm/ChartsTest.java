@@ -327,7 +327,7 @@ class ChartsTest {
                 Arguments.of(Chart.PARTICIPANT, "policy.privacy", Map.of("clipNorm", 1), "privacy"),
                 Arguments.of(Chart.PARTICIPANT, "policy.largestshare", 0.4, "largestshare"),
                 Arguments.of(Chart.PARTICIPANT, "networkPolicy.broker.to", List.of(), "to"),
-                Arguments.of(Chart.PARTICIPANT, "networkPolicy.enrolment.to", List.of(), "must name the coordinator"),
+                Arguments.of(Chart.PARTICIPANT, "networkPolicy.coordinator.to", List.of(), "must name the coordinator"),
                 Arguments.of(Chart.PARTICIPANT, "suspend", "soon", "suspend"));
     }
 
@@ -491,18 +491,14 @@ class ChartsTest {
     }
 
     @Test
-    void networkPolicy_letsTheAgentReachBrokerAndEnrolmentAndNothingElse() throws Exception {
+    void networkPolicy_letsTheAgentReachBrokerAndCoordinatorAndNothingElse() throws Exception {
         assertThat(egress(NONE))
                 .extracting(rule -> rule.getPorts().getFirst().getPort().getIntVal())
                 .containsExactly(9093, 8443, 53);
-        assertThat(egress(Map.of("invite.secretName", "")))
-                .extracting(rule -> rule.getPorts().getFirst().getPort().getIntVal())
-                .containsExactly(9093, 53);
+        // Without an invite, too: the certificate is to be renewed.
         assertThat(egress(Map.of("invite.secretName", "", "networkPolicy.dns.enabled", false)))
-                .singleElement()
-                .satisfies(
-                        rule -> assertThat(rule.getTo().getFirst().getIpBlock().getCidr())
-                                .isEqualTo("192.0.2.0/28"));
+                .extracting(rule -> rule.getTo().getFirst().getIpBlock().getCidr())
+                .containsExactly("192.0.2.0/28", "192.0.2.17/32");
     }
 
     @Test

@@ -25,9 +25,13 @@ class ImagesIT {
     /// What the Dockerfile copies, from the root of the repository.
     private static List<String> files(Chart chart) {
         return chart.equals(Chart.COORDINATOR)
-                ? List.of("coordinator/src/main/docker/sotto.args", "coordinator/target/quarkus-app")
+                ? List.of(
+                        "coordinator/src/main/docker/sotto.args",
+                        "coordinator/target/sbom.cdx.json",
+                        "coordinator/target/quarkus-app")
                 : List.of(
                         "participant/src/main/docker/sotto.args",
+                        "participant/target/sbom.cdx.json",
                         "participant/target/lib",
                         "participant/target/sotto-participant.jar");
     }

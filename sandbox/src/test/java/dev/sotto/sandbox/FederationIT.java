@@ -30,6 +30,7 @@ import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
@@ -37,6 +38,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
@@ -48,7 +50,6 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -60,6 +61,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -286,10 +288,32 @@ class FederationIT {
             AtomicBoolean training = new AtomicBoolean();
             AtomicBoolean lost = new AtomicBoolean();
             AtomicBoolean confirmed = new AtomicBoolean();
-            Demo.Outcome outcome = demo(plan, supervisor).federate(this::writeJunk, (event, federation) -> {
-                if (event.is("training", 0) && training.compareAndSet(false, true)
-                        || event.is("confirmed", 1) && confirmed.compareAndSet(false, true)) {
+            Path backup = folder.resolve("backup");
+            Demo.Preparation prepared = federation -> {
+                writeJunk(federation);
+                copy(federation.folder(), backup);
+                delete(federation.folder().resolve("root"));
+            };
+            Demo.Outcome outcome = demo(plan, supervisor).federate(prepared, (event, federation) -> {
+                if (event.is("training", 0) && training.compareAndSet(false, true)) {
+                    // Its disk is gone, too; the copy is put back, without the root's key.
                     federation.killCoordinator();
+                    delete(federation.folder());
+                    copy(backup, federation.folder());
+                    delete(federation.folder().resolve("root"));
+                    federation.startCoordinator();
+                }
+                if (event.is("confirmed", 1) && confirmed.compareAndSet(false, true)) {
+                    // It comes back with another issuing CA; members and broker keep what they have.
+                    federation.killCoordinator();
+                    List<String> rotate = List.of(
+                            "rotate",
+                            "--dir",
+                            federation.folder().toString(),
+                            "--root",
+                            backup.resolve("root").toString());
+                    assertThat(federation.runCoordinator("rotate", rotate).getFirst())
+                            .contains("new: admin.pem, broker.pem, issuing.pem, tls.pem, viewer.pem");
                     federation.startCoordinator();
                 }
                 if (event.organisation().equals(plan.victim())
@@ -352,8 +376,24 @@ class FederationIT {
                                         federation.home("ministry").resolve("policy.yaml"),
                                         "\nprivacy: {clipNorm: 1, noiseMultiplier: 1, delta: 1.0e-5, mostEpsilon: 8}\n",
                                         StandardOpenOption.APPEND);
+                                members(federation, "suspend", "ministry", "--reason", "its papers are missing");
                             },
-                            tampering);
+                            (event, federation) -> {
+                                tampering.on(event, federation);
+                                if (event.organisation().equals("ministry")
+                                        && event.json().path("reason").asText().equals("suspended")) {
+                                    // Its agent waits, and no round begins with three.
+                                    assertThat(event.json().path("detail").asText())
+                                            .isEqualTo("its papers are missing");
+                                    assertThat(statusOf(federation, "ministry")
+                                                    .at("/doing/phase")
+                                                    .asText())
+                                            .isEqualTo("suspended");
+                                    assertThat(federation.status().path("rounds"))
+                                            .isEmpty();
+                                    members(federation, "resume", "ministry");
+                                }
+                            });
             Federation federation = outcome.federation();
 
             Path ledger = federation.home("ministry").resolve("privacy.json");
@@ -389,6 +429,7 @@ class FederationIT {
             assertThat(outcome.status().path("disputed")).isEmpty();
             Set<String> refusals = refusals(plan);
             assertThat(refusals).contains("BAD_SIGNATURE", "OTHER_TRANSCRIPT", "POLICY");
+            assertThat(refusals.remove("suspended")).isTrue();
             refusals.remove("POLICY"); // The bank's own.
             assertThat(refusals).isSubsetOf(HARMLESS);
             JsonNode audit = JSON.readTree(federation
@@ -430,25 +471,86 @@ class FederationIT {
             }
             mayRead(federation, "bank", new dev.sotto.schemas.Topics(Federation.ID).control());
 
-            federation.run(
-                    "revoke",
-                    List.of(
-                            "admin",
-                            "members",
-                            "revoke",
-                            "bank",
-                            "--reason",
-                            "left the federation",
-                            "--coordinator",
-                            federation.folder().toString()));
-            assertThat(federation.status().path("members"))
-                    .anyMatch(member -> member.path("organisation").asText().equals("bank")
-                            && member.path("state").asText().equals("revoked"));
+            members(federation, "revoke", "bank", "--reason", "it asked for it");
             dev.sotto.schemas.Topics topics = new dev.sotto.schemas.Topics(Federation.ID);
             mayNotWrite(federation, "bank", topics.inbox("bank"));
             mayNotRead(federation, "bank", topics.control());
             mayNotRead(federation, "bank", topics.models());
+
+            // The suspended reads on, and its running agent says why it is in no round.
+            members(federation, "suspend", "insurer", "--reason", "under review");
+            mayNotWrite(federation, "insurer", topics.inbox("insurer"));
+            mayRead(federation, "insurer", topics.control());
+            JsonNode insurer = statusOf(federation, "insurer");
+            for (int again = 0;
+                    again < 20 && !insurer.at("/doing/phase").asText().equals("suspended");
+                    again++) {
+                insurer = statusOf(federation, "insurer");
+            }
+            assertThat(insurer.at("/doing/phase").asText()).isEqualTo("suspended");
+
+            // The one that left may do no more than the one that was put out.
+            List<String> leave = List.of(
+                    "leave",
+                    "ministry",
+                    "--reason",
+                    "the project is over",
+                    "--home",
+                    federation.home("ministry").toString());
+            assertThat(federation.run("leave", leave)).contains("ministry is no member of demo any more");
+            mayNotWrite(federation, "ministry", topics.inbox("ministry"));
+            mayNotRead(federation, "ministry", topics.control());
+            assertThat(federation.run("leave-again", leave).getFirst()).startsWith("ministry left demo at ");
+
+            assertThat(federation.status().path("members"))
+                    .extracting(member -> member.path("organisation").asText() + " "
+                            + member.path("state").asText() + " "
+                            + member.path("reason").asText())
+                    .containsExactly(
+                            "hospital active null",
+                            "insurer suspended under review",
+                            "bank revoked it asked for it",
+                            "ministry left the project is over");
+            assertThat(federation.run(
+                            "peers",
+                            List.of(
+                                    "peers",
+                                    "list",
+                                    "--home",
+                                    federation.home("hospital").toString())))
+                    .anyMatch(line -> line.matches("insurer +suspended +under review"))
+                    .anyMatch(line -> line.matches("bank +revoked +it asked for it"))
+                    .anyMatch(line -> line.matches("ministry +left +the project is over"));
+            JsonNode shown = JSON.readTree(String.join("\n", members(federation, "show", "ministry")));
+            assertThat(shown.at("/member/state").asText()).isEqualTo("left");
+            assertThat(shown.path("acts"))
+                    .extracting(act ->
+                            act.path("act").asText() + " by " + act.path("by").asText())
+                    .containsExactly(
+                            "invited by admin",
+                            "enrolled by invite",
+                            "suspended by admin",
+                            "resumed by admin",
+                            "left by ministry");
+            assertThat(federation.run(
+                            "log",
+                            List.of(
+                                    "admin",
+                                    "log",
+                                    "--coordinator",
+                                    federation.folder().toString())))
+                    .allMatch(line -> line.matches("\\{\"at\":\"20.*\"certificate\":\"[0-9a-f]*\".*\\}"))
+                    .hasSize(4 * 2 + 2 + 1 + 3);
         }
+    }
+
+    /// What the operator does about a member.
+    private static List<String> members(Federation federation, String act, String... more)
+            throws IOException, InterruptedException, Failure {
+        List<String> command = new ArrayList<>(List.of("admin", "members", act));
+        command.addAll(List.of(more));
+        command.addAll(List.of("--coordinator", federation.folder().toString()));
+        return federation.run(act, command);
     }
 
     /// The share of the adapter that an organisation's last update moved.
@@ -484,6 +586,22 @@ class FederationIT {
             reasons.add(refused.group(1));
         }
         return reasons;
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> all = Files.walk(from)) {
+            for (Path file : all.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
     }
 
     /// A member may write into its own topics whatever it likes; nobody stumbles over it.
@@ -637,7 +755,7 @@ class FederationIT {
     private static String type(String topic, byte[] value) {
         String last = topic.substring(topic.lastIndexOf('.') + 1);
         if (!topic.startsWith("sotto.")
-                || Set.of("models", "leader", "invites", "slots").contains(last)) {
+                || Set.of("models", "leader", "invites", "acts", "slots").contains(last)) {
             return last;
         }
         try {
@@ -695,8 +813,8 @@ class FederationIT {
                 new ByteArraySerializer())) {
             assertThatThrownBy(() -> producer.send(new ProducerRecord<>(topic, new byte[1]))
                             .get())
-                    .isInstanceOf(ExecutionException.class)
-                    .hasCauseInstanceOf(TopicAuthorizationException.class);
+                    .rootCause()
+                    .isInstanceOf(AuthorizationException.class);
         }
     }
 
@@ -762,7 +880,8 @@ class FederationIT {
                 .noneMatch(line -> line.startsWith("FAILED"));
     }
 
-    private static JsonNode statusOf(Federation federation, String organisation) throws Exception {
+    private static JsonNode statusOf(Federation federation, String organisation)
+            throws IOException, InterruptedException, Failure {
         return JSON.readTree(federation
                 .run(
                         "status-" + organisation,
@@ -800,7 +919,7 @@ class FederationIT {
         enroll(federation, invite, "late");
         assertThatThrownBy(() -> enroll(federation, invite, "twice"))
                 .isInstanceOf(Failure.class)
-                .hasMessageContaining("there is no invite for organisation 'late'");
+                .hasMessageContaining("this invite for late was used already");
         // A member's certificate is not the administrator's.
         Path impostor = Files.createDirectories(folder.resolve("impostor"));
         for (String file : List.of("federation.yaml", "ca.pem")) {

@@ -59,10 +59,16 @@ public sealed interface RegistryEntry extends Message {
     }
 
     /// An organisation is no longer a member.
+    sealed interface Ended extends RegistryEntry permits Revoked, Left {
+        /// For people.
+        String reason();
+    }
+
+    /// The consortium ended a membership.
     ///
     /// @param organisation its id
     /// @param reason       for people
-    record Revoked(String organisation, String reason) implements RegistryEntry {
+    record Revoked(String organisation, String reason) implements Ended {
         /// Checks the limits.
         ///
         /// @throws IllegalArgumentException if a field is outside its limits
@@ -77,6 +83,78 @@ public sealed interface RegistryEntry extends Message {
                     .setRevoked(dev.sotto.schemas.proto.MemberRevoked.newBuilder()
                             .setOrganisation(organisation)
                             .setReason(reason))
+                    .build()
+                    .toByteArray());
+        }
+    }
+
+    /// A member is no candidate for rounds until it is resumed, enrolled anew or gone.
+    ///
+    /// @param organisation its id
+    /// @param reason       for people
+    record Suspended(String organisation, String reason) implements RegistryEntry {
+        /// Checks the limits.
+        ///
+        /// @throws IllegalArgumentException if a field is outside its limits
+        public Suspended {
+            Wire.organisation(organisation, "organisation");
+            Wire.text(reason, Limits.DETAIL, "reason");
+        }
+
+        @Override
+        public Bytes encode() {
+            return Bytes.of(dev.sotto.schemas.proto.RegistryEntry.newBuilder()
+                    .setSuspended(dev.sotto.schemas.proto.MemberSuspended.newBuilder()
+                            .setOrganisation(organisation)
+                            .setReason(reason))
+                    .build()
+                    .toByteArray());
+        }
+    }
+
+    /// A suspended member is one again, with the keys that it had.
+    ///
+    /// @param organisation its id
+    record Resumed(String organisation) implements RegistryEntry {
+        /// Checks the limits.
+        ///
+        /// @throws IllegalArgumentException if a field is outside its limits
+        public Resumed {
+            Wire.organisation(organisation, "organisation");
+        }
+
+        @Override
+        public Bytes encode() {
+            return Bytes.of(dev.sotto.schemas.proto.RegistryEntry.newBuilder()
+                    .setResumed(
+                            dev.sotto.schemas.proto.MemberResumed.newBuilder().setOrganisation(organisation))
+                    .build()
+                    .toByteArray());
+        }
+    }
+
+    /// A member left by its own will.
+    ///
+    /// @param organisation its id
+    /// @param reason       for people, may be empty
+    /// @param signature    by the identity key, over federation, organisation, principal and reason
+    record Left(String organisation, String reason, Bytes signature) implements Ended {
+        /// Checks the limits.
+        ///
+        /// @throws IllegalArgumentException if a field is outside its limits
+        public Left {
+            Wire.organisation(organisation, "organisation");
+            Wire.text(reason, Limits.DETAIL, "reason");
+            Wire.size(signature, Limits.SIGNATURE, "signature");
+        }
+
+        @Override
+        public Bytes encode() {
+            return Bytes.of(dev.sotto.schemas.proto.RegistryEntry.newBuilder()
+                    .setLeft(dev.sotto.schemas.proto.MemberLeft.newBuilder()
+                            .setOrganisation(organisation)
+                            .setReason(reason)
+                            .setSignature(Wire.wire(signature)))
                     .build()
                     .toByteArray());
         }
@@ -100,7 +178,17 @@ public sealed interface RegistryEntry extends Message {
             case REVOKED ->
                 Wire.make(() -> new Revoked(
                         wire.getRevoked().getOrganisation(), wire.getRevoked().getReason()));
-            case ENTRY_NOT_SET -> throw new MalformedMessage("RegistryEntry has neither enrolled nor revoked");
+            case SUSPENDED ->
+                Wire.make(() -> new Suspended(
+                        wire.getSuspended().getOrganisation(),
+                        wire.getSuspended().getReason()));
+            case RESUMED -> Wire.make(() -> new Resumed(wire.getResumed().getOrganisation()));
+            case LEFT ->
+                Wire.make(() -> new Left(
+                        wire.getLeft().getOrganisation(),
+                        wire.getLeft().getReason(),
+                        Wire.bytes(wire.getLeft().getSignature())));
+            case ENTRY_NOT_SET -> throw new MalformedMessage("RegistryEntry names no entry of this protocol version");
         };
     }
 }

@@ -59,6 +59,11 @@ public record Topics(String federation) {
         return prefix() + "invites";
     }
 
+    /// Who did what about whom: the consortium's audit log, read by coordinators only.
+    public String acts() {
+        return prefix() + "acts";
+    }
+
     /// Who owns which partition number, and what became of the chunks there, read by coordinators only.
     public String slots() {
         return prefix() + "slots";

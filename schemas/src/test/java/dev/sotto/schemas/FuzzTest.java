@@ -186,6 +186,9 @@ public final class FuzzTest extends FuzzTargets {
                 new PeersApproved(List.of(new PeersApproved.Peer("bank", hash), new PeersApproved.Peer("court", hash))),
                 new RegistryEntry.Enrolled("bank", 1, "bank", hash, key, Bytes.zeros(64), "1f"),
                 new RegistryEntry.Revoked("bank", "left"),
+                new RegistryEntry.Suspended("bank", "under review"),
+                new RegistryEntry.Resumed("bank"),
+                new RegistryEntry.Left("bank", "", Bytes.zeros(Limits.SIGNATURE)),
                 new ModelKeys(4, hash, hash, boxes));
     }
 }

@@ -3,26 +3,29 @@ package dev.sotto.coordinator.ca;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.schemas.Bytes;
 import java.io.IOException;
-import java.io.StringReader;
-import java.io.StringWriter;
 import java.math.BigInteger;
+import java.net.InetAddress;
 import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.SecureRandom;
+import java.security.cert.CertificateException;
+import java.security.cert.X509Certificate;
 import java.security.interfaces.ECPublicKey;
 import java.security.spec.ECGenParameterSpec;
-import java.security.spec.PKCS8EncodedKeySpec;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
 import java.util.regex.Pattern;
+import javax.security.auth.x500.X500Principal;
+import org.bouncycastle.asn1.ASN1OctetString;
 import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x500.style.BCStyle;
+import org.bouncycastle.asn1.x500.style.IETFUtils;
 import org.bouncycastle.asn1.x509.BasicConstraints;
 import org.bouncycastle.asn1.x509.ExtendedKeyUsage;
 import org.bouncycastle.asn1.x509.Extension;
@@ -30,28 +33,29 @@ import org.bouncycastle.asn1.x509.GeneralName;
 import org.bouncycastle.asn1.x509.GeneralNames;
 import org.bouncycastle.asn1.x509.KeyPurposeId;
 import org.bouncycastle.asn1.x509.KeyUsage;
+import org.bouncycastle.cert.CertException;
 import org.bouncycastle.cert.X509CertificateHolder;
 import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
-import org.bouncycastle.openssl.PEMParser;
 import org.bouncycastle.operator.OperatorCreationException;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.operator.jcajce.JcaContentVerifierProviderBuilder;
 import org.bouncycastle.pkcs.PKCSException;
 import org.bouncycastle.pkcs.jcajce.JcaPKCS10CertificationRequest;
-import org.bouncycastle.util.io.pem.PemObject;
-import org.bouncycastle.util.io.pem.PemWriter;
 
-/// Issues the federation's TLS certificates: ECDSA P-256, a subject of one common name that the authority
-/// alone decides. They say who may connect; who may be trusted in a round the members' identity keys say.
+/// Issues the federation's TLS certificates, below a [RootAuthority]: ECDSA P-256, a subject of one common name that
+/// the authority alone decides. They say who may connect; who may be trusted in a round the members' identity keys say.
 ///
 /// Thread-safe.
 public final class CertificateAuthority {
-    /// How long a leaf is valid.
+    /// How long a leaf is valid, if the authority is as long.
     public static final Duration LEAF = Duration.ofDays(397);
 
-    private static final Duration ROOT = Duration.ofDays(3653);
+    /// How long an issuing authority is valid.
+    public static final Duration LIFE = Duration.ofDays(3 * 397);
+
     /// A member whose clock is late believes in its certificate at once.
-    private static final Duration SKEW = Duration.ofHours(1);
+    static final Duration SKEW = Duration.ofHours(1);
+
     private static final Pattern ADDRESS = Pattern.compile("[0-9.]+|.*:.*");
 
     /// What a certificate is for.
@@ -64,7 +68,7 @@ public final class CertificateAuthority {
 
     /// A certificate.
     ///
-    /// @param pem    of it and of the authority
+    /// @param pem    of it, of the authority and of the root
     /// @param serial hexadecimal
     public record Issued(String pem, String serial) {}
 
@@ -78,80 +82,107 @@ public final class CertificateAuthority {
     }
 
     private final X509CertificateHolder certificate;
+    private final X509CertificateHolder root;
     private final PrivateKey key;
     private final SecureRandom random;
 
-    private CertificateAuthority(X509CertificateHolder certificate, PrivateKey key, SecureRandom random) {
+    CertificateAuthority(
+            X509CertificateHolder certificate, X509CertificateHolder root, PrivateKey key, SecureRandom random) {
         this.certificate = certificate;
+        this.root = root;
         this.key = key;
         this.random = random;
     }
 
-    /// A new authority.
-    public static CertificateAuthority create(String federation, Instant now, SecureRandom random) {
-        try {
-            KeyPair pair = newKey(random);
-            X500Name name = new X500Name("CN=sotto-ca-" + federation);
-            var builder = new JcaX509v3CertificateBuilder(
-                    name,
-                    new BigInteger(120, random),
-                    Date.from(now.minus(SKEW)),
-                    Date.from(now.plus(ROOT)),
-                    name,
-                    pair.getPublic());
-            builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(0));
-            builder.addExtension(Extension.keyUsage, true, new KeyUsage(KeyUsage.keyCertSign | KeyUsage.cRLSign));
-            var signer = new JcaContentSignerBuilder("SHA256withECDSA")
-                    .setSecureRandom(random)
-                    .build(pair.getPrivate());
-            return new CertificateAuthority(builder.build(signer), pair.getPrivate(), random);
-        } catch (GeneralSecurityException | OperatorCreationException | IOException e) {
-            throw new IllegalStateException("every JDK has ECDSA with P-256", e);
-        }
-    }
-
     /// The authority of two PEM texts.
     ///
-    /// @throws IOException if they are not a certificate and a PKCS#8 key
-    public static CertificateAuthority load(String certificatePem, String keyPem, SecureRandom random)
+    /// @param pem        its key, and its certificate
+    /// @param rootPem    the root's certificate
+    /// @param passphrase of its key, empty if there is none
+    /// @throws IOException if they are not what they must be, or that root did not make this authority
+    public static CertificateAuthority load(String pem, String rootPem, char[] passphrase, SecureRandom random)
             throws IOException {
+        X509CertificateHolder certificate = Pem.certificate(pem);
+        X509CertificateHolder root = Pem.certificate(rootPem);
         try {
-            byte[] encoded = pemObject(certificatePem, "CERTIFICATE");
-            PrivateKey key = KeyFactory.getInstance("EC")
-                    .generatePrivate(new PKCS8EncodedKeySpec(pemObject(keyPem, "PRIVATE KEY")));
-            return new CertificateAuthority(new X509CertificateHolder(encoded), key, random);
-        } catch (GeneralSecurityException e) {
-            throw new IOException("the CA's key is not an EC key in PKCS#8: " + e.getMessage(), e);
-        } catch (RuntimeException e) {
-            throw new IOException("the CA's certificate is none: " + e.getMessage(), e);
+            if (!certificate.isSignatureValid(new JcaContentVerifierProviderBuilder().build(root))) {
+                throw new IOException("the issuing CA's certificate is not signed by the root's key");
+            }
+        } catch (CertException | CertificateException | OperatorCreationException | RuntimeException e) {
+            throw new IOException("the issuing CA's certificate is not signed by the root's key", e);
+        }
+        return new CertificateAuthority(certificate, root, Pem.key(pem, passphrase), random);
+    }
+
+    /// Its key and its certificate.
+    ///
+    /// @param passphrase to encrypt the key with, empty for none
+    public String pem(char[] passphrase) {
+        return Pem.of(key, passphrase, random) + Pem.of(certificate);
+    }
+
+    /// The root's certificate, which others trust.
+    public String rootPem() {
+        return Pem.of(root);
+    }
+
+    /// SHA-256 of the root certificate's DER, which invites carry.
+    public Bytes fingerprint() {
+        return Enc.sha256(Bytes.of(Pem.encoded(root)));
+    }
+
+    /// Whether it issued this certificate, of which a chain to the root is known to be valid.
+    public boolean hasIssued(X509Certificate leaf) {
+        try {
+            return leaf.getIssuerX500Principal()
+                    .equals(new X500Principal(certificate.getSubject().getEncoded()));
+        } catch (IOException e) {
+            throw new IllegalStateException("a name that was made or parsed encodes", e);
         }
     }
 
-    /// Its certificate.
-    public String pem() {
-        return pem("CERTIFICATE", encoded(certificate));
+    /// When its own certificate ends; none that it issues is longer.
+    public Instant ends() {
+        return certificate.getNotAfter().toInstant();
     }
 
-    /// Its key.
-    public String keyPem() {
-        return pem("PRIVATE KEY", key.getEncoded());
-    }
-
-    /// SHA-256 of its certificate's DER, which invites carry.
-    public Bytes fingerprint() {
-        return Enc.sha256(Bytes.of(encoded(certificate)));
-    }
-
-    /// A key and its certificate in one PEM text, for a process of the consortium.
+    /// A key and its certificates in one PEM text, for a process of the consortium.
     ///
     /// @param hosts names and addresses of a server
     public String issueWithKey(String commonName, Use use, List<String> hosts, Instant now) {
         try {
             KeyPair pair = newKey(random);
-            return pem("PRIVATE KEY", pair.getPrivate().getEncoded())
+            return Pem.of(pair.getPrivate(), new char[0], random)
                     + issue(commonName, pair.getPublic(), use, hosts, now).pem();
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("every JDK has P-256", e);
+        }
+    }
+
+    /// As before, with a new key, for what has been issued: the same name, use and hosts.
+    ///
+    /// @param before PEM with a certificate
+    /// @throws IOException if there is none in it
+    public String issueAgain(String before, Instant now) throws IOException {
+        X509CertificateHolder old = Pem.certificate(before);
+        try {
+            String name = IETFUtils.valueToString(
+                    old.getSubject().getRDNs(BCStyle.CN)[0].getFirst().getValue());
+            ExtendedKeyUsage uses = ExtendedKeyUsage.fromExtensions(old.getExtensions());
+            GeneralNames names = GeneralNames.fromExtensions(old.getExtensions(), Extension.subjectAlternativeName);
+            List<String> hosts = new ArrayList<>();
+            for (GeneralName host : names == null ? new GeneralName[0] : names.getNames()) {
+                hosts.add(
+                        host.getTagNo() == GeneralName.iPAddress
+                                ? InetAddress.getByAddress(ASN1OctetString.getInstance(host.getName())
+                                                .getOctets())
+                                        .getHostAddress()
+                                : String.valueOf(host.getName()));
+            }
+            return issueWithKey(
+                    name, uses.hasKeyPurposeId(KeyPurposeId.id_kp_serverAuth) ? Use.SERVER : Use.CLIENT, hosts, now);
+        } catch (RuntimeException e) {
+            throw new IOException("a certificate cannot be read: " + e.getMessage(), e);
         }
     }
 
@@ -189,7 +220,7 @@ public final class CertificateAuthority {
     /// @throws BadRequest if it is none
     public static Bytes csr(String pem) throws BadRequest {
         try {
-            return Bytes.of(pemObject(pem, "CERTIFICATE REQUEST"));
+            return Bytes.of(Pem.read(pem, "CERTIFICATE REQUEST"));
         } catch (IOException e) {
             throw new BadRequest("the CSR is not PEM: " + e.getMessage());
         }
@@ -202,7 +233,7 @@ public final class CertificateAuthority {
                     certificate.getSubject(),
                     serial,
                     Date.from(now.minus(SKEW)),
-                    Date.from(now.plus(LEAF)),
+                    Date.from(ends().isBefore(now.plus(LEAF)) ? ends() : now.plus(LEAF)),
                     new X500Name("CN=" + commonName),
                     publicKey);
             builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
@@ -226,45 +257,15 @@ public final class CertificateAuthority {
             var signer = new JcaContentSignerBuilder("SHA256withECDSA")
                     .setSecureRandom(random)
                     .build(key);
-            return new Issued(pem("CERTIFICATE", encoded(builder.build(signer))) + pem(), serial.toString(16));
+            return new Issued(Pem.of(builder.build(signer)) + Pem.of(certificate) + rootPem(), serial.toString(16));
         } catch (OperatorCreationException | IOException e) {
             throw new IllegalStateException("every JDK has ECDSA with P-256", e);
         }
     }
 
-    private static KeyPair newKey(SecureRandom random) throws GeneralSecurityException {
+    static KeyPair newKey(SecureRandom random) throws GeneralSecurityException {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
         generator.initialize(new ECGenParameterSpec("secp256r1"), random);
         return generator.generateKeyPair();
-    }
-
-    private static byte[] encoded(X509CertificateHolder holder) {
-        try {
-            return holder.getEncoded();
-        } catch (IOException e) {
-            throw new IllegalStateException("a certificate that was made or parsed encodes", e);
-        }
-    }
-
-    private static byte[] pemObject(String text, String type) throws IOException {
-        try (PEMParser parser = new PEMParser(new StringReader(text))) {
-            PemObject object = parser.readPemObject();
-            if (object == null || !object.getType().endsWith(type)) {
-                throw new IOException("expected a PEM block '" + type + "'");
-            }
-            return object.getContent();
-        } catch (RuntimeException e) {
-            throw new IOException("expected a PEM block '" + type + "': " + e.getMessage(), e);
-        }
-    }
-
-    private static String pem(String type, byte[] content) {
-        StringWriter text = new StringWriter();
-        try (PemWriter writer = new PemWriter(text)) {
-            writer.writeObject(new PemObject(type, content));
-        } catch (IOException e) {
-            throw new IllegalStateException("a string can be written", e);
-        }
-        return text.toString();
     }
 }

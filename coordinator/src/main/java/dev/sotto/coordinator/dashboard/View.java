@@ -321,7 +321,9 @@ public record View(
         Instant ends = member.certificateEnds();
         return new Person(
                 member.organisation(),
-                member.isActive() ? "active" : "revoked: " + member.reason(),
+                member.reason() == null || member.reason().isEmpty()
+                        ? member.state()
+                        : member.state() + ": " + member.reason(),
                 member.lastSeen() == null ? "never" : Words.ago(member.lastSeen(), now),
                 ends == null ? "" : Words.day(ends) + ends(ends, now),
                 ends != null && ends.isBefore(now.plus(SOON)),

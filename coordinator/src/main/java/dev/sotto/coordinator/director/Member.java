@@ -3,6 +3,7 @@ package dev.sotto.coordinator.director;
 import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.schemas.RegistryEntry;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,38 +11,61 @@ import org.jspecify.annotations.Nullable;
 
 /// A member of the federation, or an organisation that was one.
 ///
-/// @param state           `active` or `revoked`
+/// @param state           `active`, `suspended`, `revoked` or `left`
 /// @param principal       its name for Kafka
 /// @param fingerprint     SHA-256 of the identity key
-/// @param certificateEnds when its TLS certificate does, to a minute: reckoned from its entry in the registry
+/// @param certificate     serial number of its TLS certificate, hexadecimal
+/// @param certificateEnds when that ends, to a minute: reckoned from its entry in the registry
 /// @param lastSeen        when it last wrote anything
-/// @param reason          why it is revoked
+/// @param reason          why it is not active
 public record Member(
         String organisation,
         String state,
         @Nullable String principal,
         @Nullable String fingerprint,
+        @Nullable String certificate,
         @Nullable Instant certificateEnds,
         @Nullable Instant lastSeen,
         @Nullable String reason) {
-    /// Everybody in the registry, the active first, each by id.
+    /// All states.
+    public static final List<String> STATES = List.of("active", "suspended", "revoked", "left");
+
+    /// Everybody in the registry: who takes part, who is suspended, who is gone; each by id.
     static List<Member> of(Registry registry, Board board) {
         List<Member> members = new ArrayList<>();
-        registry.members()
-                .forEach((id, member) -> members.add(new Member(
+        registry.members().values().forEach(member -> members.add(of(member, "active", null, board)));
+        registry.suspended()
+                .values()
+                .forEach(suspension -> members.add(of(suspension.member(), "suspended", suspension.reason(), board)));
+        registry.gone()
+                .forEach((id, end) -> members.add(new Member(
                         id,
-                        "active",
-                        member.principal(),
-                        Enc.sha256(member.identityKey()).hex(),
-                        board.enrolledAt(id)
-                                .map(at -> at.plus(CertificateAuthority.LEAF))
-                                .orElse(null),
+                        switch (end) {
+                            case RegistryEntry.Revoked _ -> "revoked";
+                            case RegistryEntry.Left _ -> "left";
+                        },
+                        null,
+                        null,
+                        null,
+                        null,
                         board.lastSeen(id).orElse(null),
-                        null)));
-        registry.revoked()
-                .forEach((id, reason) -> members.add(new Member(
-                        id, "revoked", null, null, null, board.lastSeen(id).orElse(null), reason)));
+                        end.reason())));
         return members;
+    }
+
+    private static Member of(RegistryEntry.Enrolled member, String state, @Nullable String reason, Board board) {
+        String id = member.organisation();
+        return new Member(
+                id,
+                state,
+                member.principal(),
+                Enc.sha256(member.identityKey()).hex(),
+                member.certificateSerial(),
+                board.enrolledAt(id)
+                        .map(at -> at.plus(CertificateAuthority.LEAF))
+                        .orElse(null),
+                board.lastSeen(id).orElse(null),
+                reason);
     }
 
     /// Whether it takes part.

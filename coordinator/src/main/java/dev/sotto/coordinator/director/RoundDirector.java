@@ -213,21 +213,32 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     }
 
     @Override
-    public void append(RegistryEntry entry) {
+    public void append(RegistryEntry entry, Bytes act) {
         on(() -> {
             Envelope envelope = secrets.identity().sign(entry, registry.head());
             RegistryEntry.Enrolled before = registry.members().get(entry.organisation());
             enter(envelope, now());
-            write(topics.registry(), entry.organisation(), envelope.encode());
-            if (entry instanceof RegistryEntry.Enrolled enrolled
-                    && before != null
-                    && before.generation() == enrolled.generation()) {
-                LOG.infof("%s has a new certificate", enrolled.organisation());
-            } else if (entry instanceof RegistryEntry.Enrolled enrolled) {
-                inboxes.follow(enrolled.organisation());
-                LOG.infof("%s enrolled, generation %d", enrolled.organisation(), enrolled.generation());
-            } else {
-                LOG.infof("%s is revoked", entry.organisation());
+            var _ = writeAll(List.of(
+                    new Writer.Entry(topics.registry(), 0, entry.organisation(), envelope.encode()),
+                    new Writer.Entry(topics.acts(), 0, entry.organisation(), act)));
+            switch (entry) {
+                case RegistryEntry.Enrolled enrolled -> {
+                    inboxes.follow(enrolled.organisation());
+                    if (before != null && before.generation() == enrolled.generation()) {
+                        LOG.infof("%s has a new certificate", enrolled.organisation());
+                    } else {
+                        LOG.infof("%s enrolled, generation %d", enrolled.organisation(), enrolled.generation());
+                    }
+                }
+                case RegistryEntry.Suspended suspended ->
+                    LOG.infof("%s is suspended: %s", suspended.organisation(), suspended.reason());
+                case RegistryEntry.Resumed resumed -> {
+                    inboxes.follow(resumed.organisation());
+                    LOG.infof("%s is resumed", resumed.organisation());
+                }
+                case RegistryEntry.Revoked revoked ->
+                    LOG.infof("%s is revoked: %s", revoked.organisation(), revoked.reason());
+                case RegistryEntry.Left left -> LOG.infof("%s left: %s", left.organisation(), left.reason());
             }
             return true;
         });
@@ -398,7 +409,11 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
             registry = registry.next(primitives, own, envelope);
             registries.put(registry.head(), registry);
             if (Message.parse(envelope.type(), envelope.payload()) instanceof RegistryEntry.Enrolled enrolled) {
-                generations.put(enrolled.organisation(), enrolled.generation());
+                Integer before = generations.put(enrolled.organisation(), enrolled.generation());
+                if (before != null && before != enrolled.generation()) {
+                    // What the organisation approved with other keys, it has not approved with these.
+                    approvals.remove(enrolled.organisation());
+                }
                 board.enrolled(enrolled.organisation(), at);
             }
         } catch (PeerMisbehaved | MalformedMessage e) {

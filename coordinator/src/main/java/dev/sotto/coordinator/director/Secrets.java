@@ -29,7 +29,16 @@ public record Secrets(Identity identity, Secret roundSecret) implements AutoClos
     /// By which a replica knows that an invite is a coordinator's and not the broker's operator's: HKDF-Expand is
     /// HMAC here.
     public Bytes inviteTag(String federation, Bytes invite) {
-        try (Secret tag = Hkdf.expand(roundSecret, Enc.of("sotto/1", "invite", federation, invite), Enc.HASH)) {
+        return tag("invite", federation, invite);
+    }
+
+    /// Likewise of the audit log's acts.
+    public Bytes actTag(String federation, Bytes act) {
+        return tag("act", federation, act);
+    }
+
+    private Bytes tag(String of, String federation, Bytes content) {
+        try (Secret tag = Hkdf.expand(roundSecret, Enc.of("sotto/1", of, federation, content), Enc.HASH)) {
             return Bytes.of(tag.expose(InsecureSecretAccess.get()));
         }
     }

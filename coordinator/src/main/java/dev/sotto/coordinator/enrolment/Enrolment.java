@@ -14,9 +14,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
 
-/// Makes an organisation a member, and ends that. The registry's entry is written last: what failed
-/// before can be asked for again with the same invite.
+/// Makes an organisation a member, suspends and resumes that, and ends it. The registry's entry is written last: what
+/// failed before can be asked for again, with the same invite. Every entry is an act in [Acts].
 ///
 /// Thread-safe.
 public final class Enrolment {
@@ -31,14 +33,17 @@ public final class Enrolment {
         /// The last generation that the organisation had, 0 if it never enrolled.
         int generation(String organisation);
 
-        /// Signs and appends; returns when the entry is in the log.
-        void append(RegistryEntry entry);
+        /// Signs and appends; returns when the entry and the act that it is are in the logs.
+        void append(RegistryEntry entry, Bytes act);
     }
 
     /// Whom the broker lets in.
     public interface Admission {
         /// Makes an organisation's topics, and lets its principal use what a member uses.
         void admit(String organisation, String principal);
+
+        /// Lets a principal read, and write nothing.
+        void silence(String principal);
 
         /// Takes everything from a principal.
         void expel(String principal);
@@ -73,6 +78,7 @@ public final class Enrolment {
     private final Invites invites;
     private final Admission access;
     private final RegistryWriter writer;
+    private final Acts acts;
     private final Clock clock;
     private final Map<String, Instant> renewed = new HashMap<>();
 
@@ -84,6 +90,7 @@ public final class Enrolment {
             Invites invites,
             Admission access,
             RegistryWriter writer,
+            Acts acts,
             Clock clock) {
         this.federation = federation;
         this.primitives = primitives;
@@ -91,7 +98,28 @@ public final class Enrolment {
         this.invites = invites;
         this.access = access;
         this.writer = writer;
+        this.acts = acts;
         this.clock = clock;
+    }
+
+    /// Invites an organisation.
+    ///
+    /// @return the token, 32 secret bytes, which nobody keeps here
+    /// @throws Refused if it is suspended: an invite would end that
+    public synchronized Bytes invite(String organisation, Duration valid, Acts.Actor by) throws Refused {
+        if (writer.registry().suspended().containsKey(organisation)) {
+            throw new Refused(409, organisation + " is suspended: resume or revoke it first");
+        }
+        return invites.create(organisation, valid, by);
+    }
+
+    /// Voids an invite.
+    ///
+    /// @throws Refused if there is none
+    public void revokeInvite(String organisation, Acts.Actor by) throws Refused {
+        if (!invites.revoke(organisation, by, "")) {
+            throw new Refused(404, "there is no invite for organisation '" + organisation + "'");
+        }
     }
 
     /// Enrols. An organisation that is a member already gets a new generation: new keys, which its peers
@@ -102,7 +130,7 @@ public final class Enrolment {
         String organisation = request.organisation();
         var wrong = invites.check(organisation, request.token());
         if (wrong.isPresent()) {
-            throw new Refused(403, wrong.get());
+            throw new Refused(403, wrong.get() + identity(organisation, request.token()));
         }
         check(request);
         int generation = generation(organisation);
@@ -124,29 +152,27 @@ public final class Enrolment {
         if (!Registry.isDeliverySigned(primitives, federation, entry)) {
             throw new Refused(400, "deliverySignature is not the identity key's over the delivery key");
         }
-        RegistryEntry.Enrolled before = writer.registry().members().get(organisation);
+        Optional<RegistryEntry.Enrolled> before = writer.registry().enrolment(organisation);
         access.admit(organisation, principal);
-        writer.append(entry);
-        if (before != null && !before.principal().equals(principal)) {
-            access.expel(before.principal());
-        }
-        boolean _ = invites.remove(organisation);
+        append(Acts.Actor.INVITED, "enrolled", entry, "generation " + generation + ", certificate " + issued.serial());
+        before.ifPresent(old -> access.expel(old.principal()));
         return new Enrolled(principal, issued.pem());
     }
 
     /// Gives a member a new TLS certificate of the same principal. Its entry in the registry is written again, with
     /// the new serial.
     ///
-    /// @param principal of the certificate that it shows now
+    /// @param by        the certificate that it shows now
     /// @param csr       DER of PKCS#10
     /// @param signature by the identity, over [Registry#renewalSigned]
     /// @throws Refused if that is no member's principal, the request is not as it must be, or the last one was too
     ///   short a time ago: each is an entry of the registry, for ever
-    public synchronized Enrolled renew(String principal, Bytes csr, Bytes signature) throws Refused {
-        RegistryEntry.Enrolled member = writer.registry().members().values().stream()
-                .filter(one -> one.principal().equals(principal))
-                .findFirst()
-                .orElseThrow(() -> new Refused(403, "the certificate CN=" + principal + " is no member's"));
+    public synchronized Enrolled renew(Acts.Actor by, Bytes csr, Bytes signature) throws Refused {
+        RegistryEntry.Enrolled member = member(by.name());
+        if (writer.registry().suspended().containsKey(member.organisation())) {
+            throw new Refused(403, member.organisation() + " is suspended: it renews when it is resumed");
+        }
+        String principal = member.principal();
         Bytes signed = Registry.renewalSigned(federation, member.organisation(), Enc.sha256(csr));
         if (!primitives.verify(member.identityKey(), signed, signature)) {
             throw new Refused(400, "signature is not the identity key's over this request");
@@ -166,27 +192,105 @@ public final class Enrolment {
             throw new Refused(400, String.valueOf(e.getMessage()));
         }
         renewed.put(member.organisation(), now);
-        writer.append(new RegistryEntry.Enrolled(
-                member.organisation(),
-                member.generation(),
-                principal,
-                member.identityKey(),
-                member.deliveryKey(),
-                member.deliverySignature(),
-                issued.serial()));
+        append(
+                by,
+                "renewed",
+                new RegistryEntry.Enrolled(
+                        member.organisation(),
+                        member.generation(),
+                        principal,
+                        member.identityKey(),
+                        member.deliveryKey(),
+                        member.deliverySignature(),
+                        issued.serial()),
+                "certificate " + issued.serial());
         return new Enrolled(principal, issued.pem());
+    }
+
+    /// Takes a member out of rounds, and lets it write nothing, until it is resumed. It reads on.
+    ///
+    /// @throws Refused if it is no member, or suspended already
+    public synchronized void suspend(String organisation, String reason, Acts.Actor by) throws Refused {
+        RegistryEntry.Enrolled member = writer.registry().members().get(organisation);
+        if (member == null) {
+            throw new Refused(
+                    writer.registry().suspended().containsKey(organisation) ? 409 : 404,
+                    "organisation '" + organisation + "' is no member that takes part");
+        }
+        boolean _ = invites.revoke(organisation, by, "it is suspended");
+        access.silence(member.principal());
+        append(by, "suspended", new RegistryEntry.Suspended(organisation, reason), reason);
+    }
+
+    /// Lets a suspended member take part again, with the keys that its peers approved.
+    ///
+    /// @throws Refused if it is not suspended
+    public synchronized void resume(String organisation, Acts.Actor by) throws Refused {
+        Registry.Suspension suspension = writer.registry().suspended().get(organisation);
+        if (suspension == null) {
+            throw new Refused(404, "organisation '" + organisation + "' is not suspended");
+        }
+        access.admit(organisation, suspension.member().principal());
+        append(by, "resumed", new RegistryEntry.Resumed(organisation), "");
     }
 
     /// Ends a membership at once.
     ///
     /// @throws Refused if it is no member
-    public synchronized void revoke(String organisation, String reason) throws Refused {
-        RegistryEntry.Enrolled member = writer.registry().members().get(organisation);
-        if (member == null) {
-            throw new Refused(404, "organisation '" + organisation + "' is no member");
-        }
+    public synchronized void revoke(String organisation, String reason, Acts.Actor by) throws Refused {
+        RegistryEntry.Enrolled member = writer.registry()
+                .enrolment(organisation)
+                .orElseThrow(() -> new Refused(404, "organisation '" + organisation + "' is no member"));
+        boolean _ = invites.revoke(organisation, by, "it is revoked");
         access.expel(member.principal());
-        writer.append(new RegistryEntry.Revoked(organisation, reason));
+        append(by, "revoked", new RegistryEntry.Revoked(organisation, reason), reason);
+    }
+
+    /// Ends the membership of whoever asks, at once.
+    ///
+    /// @param by        the member's certificate
+    /// @param reason    for people, may be empty
+    /// @param signature by the identity, over [Registry#leaveSigned]: it stands in the registry
+    /// @return the organisation
+    /// @throws Refused if that is no member's certificate, or not its signature
+    public synchronized String leave(Acts.Actor by, String reason, Bytes signature) throws Refused {
+        RegistryEntry.Enrolled member = member(by.name());
+        String organisation = member.organisation();
+        Bytes signed = Registry.leaveSigned(federation, organisation, member.principal(), reason);
+        if (!primitives.verify(member.identityKey(), signed, signature)) {
+            throw new Refused(400, "signature is not the identity key's over this request");
+        }
+        RegistryEntry.Left entry = new RegistryEntry.Left(organisation, reason, signature);
+        boolean _ = invites.revoke(organisation, by, "it leaves");
+        access.expel(member.principal());
+        append(by, "left", entry, reason);
+        return organisation;
+    }
+
+    /// Whose certificate that is.
+    private RegistryEntry.Enrolled member(String principal) throws Refused {
+        Registry registry = writer.registry();
+        return Stream.concat(
+                        registry.members().values().stream(),
+                        registry.suspended().values().stream().map(Registry.Suspension::member))
+                .filter(one -> one.principal().equals(principal))
+                .findFirst()
+                .orElseThrow(() -> new Refused(403, "the certificate CN=" + principal + " is no member's"));
+    }
+
+    /// Whose keys the registry has of that organisation, for whoever shows an invite that somebody has used.
+    private String identity(String organisation, Bytes token) {
+        return invites.wasUsed(organisation, token)
+                ? writer.registry()
+                        .enrolment(organisation)
+                        .map(member -> " that the member's fingerprint is "
+                                + Enc.sha256(member.identityKey()).hex())
+                        .orElse("")
+                : "";
+    }
+
+    private void append(Acts.Actor by, String act, RegistryEntry entry, String detail) {
+        acts.record(by, act, entry.organisation(), detail, record -> writer.append(entry, record));
     }
 
     private void check(Request request) throws Refused {

@@ -32,11 +32,12 @@ public final class Invites {
     /// Where they are kept.
     @FunctionalInterface
     public interface Log {
-        /// Returns when it is kept.
-        void append(String organisation, Bytes invite);
+        /// Returns when it is kept, with the act by which it came to be.
+        void append(String organisation, Bytes invite, Bytes act);
     }
 
     private final Log log;
+    private final Acts acts;
     private final Binding binding;
     private final Clock clock;
     private final Randomness randomness;
@@ -58,9 +59,9 @@ public final class Invites {
 
     /// An invite as it is kept.
     ///
-    /// @param attempts   wrong ones
-    /// @param generation of the organisation when it was invited
-    /// @param gone       used, or voided
+    /// @param attempts   refused ones
+    /// @param generation of the organisation when it was invited: another one since says that it was used
+    /// @param gone       voided
     private record Kept(Bytes tokenHash, Instant expires, int attempts, int generation, boolean gone) {
         /// What a tag is of.
         Bytes content(String organisation) {
@@ -78,8 +79,9 @@ public final class Invites {
     }
 
     /// None yet.
-    public Invites(Log log, Binding binding, Clock clock, Randomness randomness) {
+    public Invites(Log log, Acts acts, Binding binding, Clock clock, Randomness randomness) {
         this.log = log;
+        this.acts = acts;
         this.binding = binding;
         this.clock = clock;
         this.randomness = randomness;
@@ -112,23 +114,34 @@ public final class Invites {
     /// A new token for an organisation; an earlier one becomes void.
     ///
     /// @return 32 secret bytes, which nobody keeps here
-    public synchronized Bytes create(String organisation, Duration valid) {
+    public synchronized Bytes create(String organisation, Duration valid, Acts.Actor by) {
         if (!Topics.isOrganisation(organisation)) {
             throw new IllegalArgumentException("organisation '" + organisation
                     + "' must match [a-z0-9-]{1,63} and not be coordinator, broker, admin or viewer");
         }
         Bytes token = randomness.bytes(32);
+        Instant expires = clock.instant().plus(valid);
         keep(
                 organisation,
-                new Kept(Enc.sha256(token), clock.instant().plus(valid), 0, binding.generation(organisation), false));
+                new Kept(Enc.sha256(token), expires, 0, binding.generation(organisation), false),
+                by,
+                "invited",
+                "until " + expires);
         return token;
     }
 
-    /// Checks a token without using it up; a wrong one counts.
+    /// Checks a token without using it up; a wrong one counts, and so does the right one when it was used.
     ///
     /// @return why it does not let in, or nothing
     public synchronized Optional<String> check(String organisation, Bytes token) {
         Kept invite = kept.get(organisation);
+        if (invite != null && wasUsed(organisation, token)) {
+            if (invite.attempts() < ATTEMPTS) {
+                refuse(organisation, invite, "it was used already");
+            }
+            return Optional.of("this invite for " + organisation + " was used already, which one can once. If that was"
+                    + " not you, somebody else had it: tell the federation's operator at once");
+        }
         if (invite == null || isGone(organisation, invite)) {
             return Optional.of("there is no invite for organisation '" + organisation + "'");
         }
@@ -137,21 +150,33 @@ public final class Invites {
             return Optional.of("the invite for " + organisation + " is " + state + "; ask for a new one");
         }
         if (!invite.tokenHash().equals(Enc.sha256(token))) {
-            keep(organisation, invite.wrong());
+            refuse(organisation, invite, "wrong token");
             return Optional.of("this is not the invite for " + organisation);
         }
         return Optional.empty();
     }
 
+    /// Whether this token is of an invite by which the organisation has enrolled.
+    synchronized boolean wasUsed(String organisation, Bytes token) {
+        Kept invite = kept.get(organisation);
+        return invite != null
+                && isUsed(organisation, invite)
+                && invite.tokenHash().equals(Enc.sha256(token));
+    }
+
+    private void refuse(String organisation, Kept invite, String why) {
+        keep(organisation, invite.wrong(), Acts.Actor.INVITED, "invite-refused", why);
+    }
+
     /// Voids an organisation's invite.
     ///
     /// @return whether there was one
-    public synchronized boolean remove(String organisation) {
+    public synchronized boolean revoke(String organisation, Acts.Actor by, String why) {
         Kept invite = kept.get(organisation);
         if (invite == null || isGone(organisation, invite)) {
             return false;
         }
-        keep(organisation, invite.over());
+        keep(organisation, invite.over(), by, "invite-revoked", why);
         return true;
     }
 
@@ -163,8 +188,13 @@ public final class Invites {
                 .toList();
     }
 
+    /// The organisation has enrolled since.
+    private boolean isUsed(String organisation, Kept invite) {
+        return invite.generation() != binding.generation(organisation);
+    }
+
     private boolean isGone(String organisation, Kept invite) {
-        return invite.gone() || invite.generation() != binding.generation(organisation);
+        return invite.gone() || isUsed(organisation, invite);
     }
 
     private String state(Kept invite) {
@@ -174,17 +204,16 @@ public final class Invites {
         return clock.instant().isBefore(invite.expires()) ? "open" : "expired";
     }
 
-    private void keep(String organisation, Kept invite) {
-        log.append(
-                organisation,
-                Bytes.utf8(JSON.createObjectNode()
-                        .put("tokenHash", invite.tokenHash().hex())
-                        .put("expires", invite.expires().toString())
-                        .put("attempts", invite.attempts())
-                        .put("generation", invite.generation())
-                        .put("gone", invite.gone())
-                        .put("tag", binding.tag(invite.content(organisation)).hex())
-                        .toString()));
+    private void keep(String organisation, Kept invite, Acts.Actor by, String act, String detail) {
+        Bytes encoded = Bytes.utf8(JSON.createObjectNode()
+                .put("tokenHash", invite.tokenHash().hex())
+                .put("expires", invite.expires().toString())
+                .put("attempts", invite.attempts())
+                .put("generation", invite.generation())
+                .put("gone", invite.gone())
+                .put("tag", binding.tag(invite.content(organisation)).hex())
+                .toString());
+        acts.record(by, act, organisation, detail, record -> log.append(organisation, encoded, record));
         kept.put(organisation, invite);
     }
 }

@@ -63,6 +63,7 @@ public final class Access implements Enrolment.Admission {
         var _ = create(topics.control(), 1);
         var _ = create(topics.leader(), 1);
         var _ = create(topics.invites(), 1);
+        var _ = create(topics.acts(), 1);
         var _ = create(topics.models(), settings.partitions());
         var _ = create(topics.slots(), settings.partitions());
         return begins;
@@ -77,13 +78,22 @@ public final class Access implements Enrolment.Admission {
         await(admin.createAcls(bindings(topics, organisation, principal)).all());
     }
 
+    /// Takes the right to write from a principal; open connections feel it at their next request.
+    @Override
+    public void silence(String principal) {
+        delete(principal, AclOperation.WRITE);
+    }
+
     /// Takes every right from a principal; open connections feel it at their next request.
     @Override
     public void expel(String principal) {
+        delete(principal, AclOperation.ANY);
+    }
+
+    private void delete(String principal, AclOperation operation) {
         await(admin.deleteAcls(List.of(new AclBindingFilter(
                         ResourcePatternFilter.ANY,
-                        new AccessControlEntryFilter(
-                                "User:" + principal, null, AclOperation.ANY, AclPermissionType.ANY))))
+                        new AccessControlEntryFilter("User:" + principal, null, operation, AclPermissionType.ANY))))
                 .all());
     }
 

@@ -122,10 +122,10 @@ public final class FederationMetrics implements MeterBinder {
                 "sotto.clipped.ratio",
                 "coordinates cut off in the last closed round, of all",
                 seen -> last(seen.board().rounds(), round -> orNaN(round.clippedShare())));
-        for (boolean active : new boolean[] {true, false}) {
-            Gauge.builder("sotto.members", this, overview(seen -> members(seen, active)))
+        for (String state : Member.STATES) {
+            Gauge.builder("sotto.members", this, overview(seen -> members(seen, state)))
                     .description("organisations in the registry")
-                    .tag("state", active ? "active" : "revoked")
+                    .tag("state", state)
                     .register(registry);
         }
         gauge(
@@ -186,9 +186,9 @@ public final class FederationMetrics implements MeterBinder {
         return service.overview().map(seen -> seen.board().sums()).orElseGet(new Board()::sums);
     }
 
-    private static double members(Overview seen, boolean active) {
+    private static double members(Overview seen, String state) {
         return seen.members().stream()
-                .filter(member -> member.isActive() == active)
+                .filter(member -> member.state().equals(state))
                 .count();
     }
 

@@ -8,19 +8,21 @@ import dev.sotto.coordinator.director.Board;
 import dev.sotto.coordinator.director.Member;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Overview;
+import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.enrolment.Invites;
 import dev.sotto.coordinator.enrolment.Refused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.schemas.Bytes;
 import io.smallrye.common.annotation.Blocking;
+import io.vertx.core.http.HttpServerRequest;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.Context;
 import jakarta.ws.rs.core.MediaType;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
@@ -34,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 @Produces(MediaType.APPLICATION_JSON)
 @Consumes(MediaType.WILDCARD)
 public class AdminResource {
+    static final int MOST_REASON = 200;
     private static final long MOST_HOURS = 24 * 30;
 
     private final Service service;
@@ -56,19 +59,27 @@ public class AdminResource {
             @Nullable String waiting,
             boolean finished) {}
 
+    /// A member, and what was done about it.
+    public record Shown(Member member, List<Acts.Act> acts) {
+        /// Copies the list.
+        public Shown {
+            acts = List.copyOf(acts);
+        }
+    }
+
     /// Invites an organisation: `{organisation, validHours}`.
     ///
     /// @return `{invite}`, shown this once
     @POST
     @Path("/invites")
     @Consumes(MediaType.APPLICATION_JSON)
-    public Map<String, String> invite(JsonNode body) throws IOException, Refused {
+    public Map<String, String> invite(@Context HttpServerRequest request, JsonNode body) throws Refused {
         String organisation = body.path("organisation").asText();
         long hours = body.path("validHours").asLong(48);
         if (hours < 1 || hours > MOST_HOURS) {
             throw new Refused(400, "validHours is " + hours + ", must be 1 to " + MOST_HOURS);
         }
-        Bytes token = service.invites().create(organisation, Duration.ofHours(hours));
+        Bytes token = service.enrolment().invite(organisation, Duration.ofHours(hours), Certificates.actor(request));
         ObjectNode invite = new ObjectMapper()
                 .createObjectNode()
                 .put("u", service.settings().url().toString())
@@ -88,17 +99,15 @@ public class AdminResource {
     /// Invites that were not used.
     @GET
     @Path("/invites")
-    public List<Invites.Invite> invites() throws IOException {
+    public List<Invites.Invite> invites() {
         return service.invites().list();
     }
 
     /// Voids an invite.
     @DELETE
     @Path("/invites/{organisation}")
-    public void removeInvite(String organisation) throws IOException, Refused {
-        if (!service.invites().remove(organisation)) {
-            throw new Refused(404, "there is no invite for organisation '" + organisation + "'");
-        }
+    public void revokeInvite(@Context HttpServerRequest request, String organisation) throws Refused {
+        service.enrolment().revokeInvite(organisation, Certificates.actor(request));
     }
 
     private Overview seen() {
@@ -112,16 +121,58 @@ public class AdminResource {
         return seen().members();
     }
 
+    /// One of them.
+    @GET
+    @Path("/members/{organisation}")
+    public Shown member(String organisation) throws Refused {
+        Member member = members().stream()
+                .filter(one -> one.organisation().equals(organisation))
+                .findFirst()
+                .orElseThrow(() -> new Refused(404, "organisation '" + organisation + "' never was a member"));
+        return new Shown(
+                member,
+                service.acts().told().acts().stream()
+                        .filter(act -> act.organisation().equals(organisation))
+                        .toList());
+    }
+
+    /// Takes a member out of rounds until it is resumed: `{reason}`.
+    @POST
+    @Path("/members/{organisation}/suspend")
+    @Consumes(MediaType.APPLICATION_JSON)
+    public void suspend(@Context HttpServerRequest request, String organisation, JsonNode body) throws Refused {
+        service.enrolment().suspend(organisation, reason(body), Certificates.actor(request));
+    }
+
+    /// Lets a suspended member take part again.
+    @POST
+    @Path("/members/{organisation}/resume")
+    @Consumes(MediaType.APPLICATION_JSON)
+    public void resume(@Context HttpServerRequest request, String organisation, JsonNode body) throws Refused {
+        service.enrolment().resume(organisation, Certificates.actor(request));
+    }
+
     /// Ends a membership: `{reason}`.
     @POST
     @Path("/members/{organisation}/revoke")
     @Consumes(MediaType.APPLICATION_JSON)
-    public void revoke(String organisation, JsonNode body) throws Refused {
+    public void revoke(@Context HttpServerRequest request, String organisation, JsonNode body) throws Refused {
+        service.enrolment().revoke(organisation, reason(body), Certificates.actor(request));
+    }
+
+    private static String reason(JsonNode body) throws Refused {
         String reason = body.path("reason").asText("");
-        if (reason.isBlank() || reason.length() > 200) {
-            throw new Refused(400, "reason must be 1 to 200 characters");
+        if (reason.isBlank() || reason.length() > MOST_REASON) {
+            throw new Refused(400, "reason must be 1 to " + MOST_REASON + " characters");
         }
-        service.enrolment().revoke(organisation, reason);
+        return reason;
+    }
+
+    /// The audit log.
+    @GET
+    @Path("/acts")
+    public Acts.Told acts() {
+        return service.acts().told();
     }
 
     /// Rounds and members.

@@ -19,8 +19,6 @@ import org.jspecify.annotations.Nullable;
 @Path("/certificate")
 @Blocking
 public class CertificateResource {
-    private static final String NAME = "CN=";
-
     private final Service service;
 
     /// For CDI.
@@ -39,20 +37,16 @@ public class CertificateResource {
     @Consumes(MediaType.APPLICATION_JSON)
     @Produces(MediaType.APPLICATION_JSON)
     public Renewed renew(@Context HttpServerRequest request, @Nullable JsonNode body) throws Refused {
-        String subject = Certificates.subject(request.sslSession());
-        if (!subject.startsWith(NAME)) {
-            throw new Refused(403, "needs the member's own certificate, which is to be renewed");
-        }
         if (body == null) {
             throw new Refused(400, "the request must be a JSON object");
         }
         try {
             Enrolment.Enrolled renewed = service.enrolment()
                     .renew(
-                            subject.substring(NAME.length()),
+                            Certificates.actor(request),
                             CertificateAuthority.csr(EnrolmentResource.text(body, "csr")),
                             EnrolmentResource.bytes(body, "signature"));
-            return new Renewed(renewed.certificate(), service.authority().pem());
+            return new Renewed(renewed.certificate(), service.authority().rootPem());
         } catch (CertificateAuthority.BadRequest e) {
             throw new Refused(400, String.valueOf(e.getMessage()));
         }

@@ -70,7 +70,7 @@ public class EnrolmentResource {
                 organisation,
                 service.settings().federation(),
                 enrolled.certificate(),
-                service.authority().pem(),
+                service.authority().rootPem(),
                 service.settings().bootstrapServers(),
                 service.settings().publicSeed().hex(),
                 Base64.getEncoder().encodeToString(service.identityKey().toArray()),

@@ -8,11 +8,13 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.List;
 import java.util.Set;
 
 /// Where a federation's settings and the coordinator's secrets lie. Every file with a secret has mode
@@ -28,14 +30,24 @@ public record Folder(Path path) {
         return path.resolve("federation.yaml");
     }
 
-    /// The CA's certificate, PEM.
+    /// The root CA's certificate, PEM: what everybody trusts.
     public Path ca() {
         return path.resolve("ca.pem");
     }
 
-    /// The CA's key, PEM.
-    public Path caKey() {
-        return path.resolve("ca-key.pem");
+    /// The issuing CA's key and certificate, PEM.
+    public Path issuing() {
+        return path.resolve("issuing.pem");
+    }
+
+    /// The root CA's key, PEM, in a folder of its own, which is carried away.
+    public Path rootKey() {
+        return path.resolve("root").resolve("ca-key.pem");
+    }
+
+    /// Keys and chains of the consortium's processes and people.
+    public List<Path> certificates() {
+        return List.of(tls(), broker(), admin(), viewer());
     }
 
     /// The coordinator's TLS key and chain, PEM.
@@ -83,6 +95,14 @@ public record Folder(Path path) {
         }
     }
 
+    /// Writes a file that only its owner may read, in place of the one that is there.
+    public static void replaceSecret(Path file, byte[] content) throws IOException {
+        Path fresh = file.resolveSibling(file.getFileName() + ".new");
+        Files.deleteIfExists(fresh);
+        writeSecret(fresh, content);
+        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+
     /// Writes a secret as one line of base64.
     public static void writeSecret(Path file, Secret secret) throws IOException {
         byte[] text = Base64.getEncoder().encode(secret.expose(InsecureSecretAccess.get()));
@@ -90,17 +110,29 @@ public record Folder(Path path) {
         Arrays.fill(text, (byte) 0);
     }
 
-    /// Reads a secret of 32 bytes. One that belongs to root may be readable by its group: so Kubernetes mounts
-    /// secrets for a process that is not root (PostgreSQL has the same rule for its server key).
+    /// Reads a secret text, under the rule of [#readSecret].
     ///
-    /// @throws InvalidSettings if others may read the file, or it holds something else
-    public static Secret readSecret(Path file) throws IOException, InvalidSettings {
+    /// @throws InvalidSettings if others may read the file
+    public static String readSecretText(Path file) throws IOException, InvalidSettings {
+        requireSecret(file);
+        return Files.readString(file);
+    }
+
+    private static void requireSecret(Path file) throws IOException, InvalidSettings {
         Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
         boolean ofRoot = Integer.valueOf(0).equals(Files.getAttribute(file, "unix:uid"));
         if (!(ofRoot ? MOUNTED : OWNER).containsAll(permissions)) {
             throw new InvalidSettings(file + " has mode " + PosixFilePermissions.toString(permissions)
                     + "; a secret must have rw------- (chmod 600)");
         }
+    }
+
+    /// Reads a secret of 32 bytes. One that belongs to root may be readable by its group: so Kubernetes mounts
+    /// secrets for a process that is not root (PostgreSQL has the same rule for its server key).
+    ///
+    /// @throws InvalidSettings if others may read the file, or it holds something else
+    public static Secret readSecret(Path file) throws IOException, InvalidSettings {
+        requireSecret(file);
         byte[] text = Files.readAllBytes(file);
         int end = text.length;
         while (end > 0 && text[end - 1] <= ' ') {

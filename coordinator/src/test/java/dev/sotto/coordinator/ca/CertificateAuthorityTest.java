@@ -6,15 +6,23 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sotto.coordinator.ca.CertificateAuthority.Use;
 import dev.sotto.schemas.Bytes;
 import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.SecureRandom;
+import java.security.cert.CertPathValidator;
+import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateFactory;
+import java.security.cert.PKIXParameters;
+import java.security.cert.TrustAnchor;
 import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.Date;
 import java.util.List;
+import java.util.Set;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.pkcs.jcajce.JcaPKCS10CertificationRequestBuilder;
@@ -23,7 +31,10 @@ import org.junit.jupiter.api.Test;
 class CertificateAuthorityTest {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
 
-    private final CertificateAuthority authority = CertificateAuthority.create("north", NOW, new SecureRandom());
+    private static final char[] NONE = new char[0];
+
+    private final RootAuthority root = RootAuthority.create("north", NOW, new SecureRandom());
+    private final CertificateAuthority authority = root.issuing(NOW);
 
     @Test
     void subject_isTheAuthoritysWord_notTheRequests() throws Exception {
@@ -34,7 +45,7 @@ class CertificateAuthorityTest {
         assertThat(issued.getPublicKey()).isEqualTo(pair.getPublic());
         assertThat(issued.getExtendedKeyUsage()).containsExactly("1.3.6.1.5.5.7.3.2");
         assertThat(issued.getBasicConstraints()).isEqualTo(-1);
-        issued.verify(certificate(authority.pem()).getPublicKey());
+        issued.verify(certificates(authority.pem(NONE)).getFirst().getPublicKey());
     }
 
     @Test
@@ -83,16 +94,102 @@ class CertificateAuthorityTest {
     }
 
     @Test
-    void authority_isLoadedFromItsTwoFiles() throws Exception {
+    void authority_isLoadedFromItsFileAndTheRootsCertificate() throws Exception {
         CertificateAuthority loaded =
-                CertificateAuthority.load(authority.pem(), authority.keyPem(), new SecureRandom());
-        assertThat(loaded.fingerprint()).isEqualTo(authority.fingerprint());
+                CertificateAuthority.load(authority.pem(NONE), root.pem(), NONE, new SecureRandom());
+        assertThat(loaded.fingerprint()).isEqualTo(root.fingerprint());
+        assertThat(loaded.ends()).isEqualTo(NOW.plus(CertificateAuthority.LIFE));
         String pem = loaded.issueWithKey("broker", Use.SERVER, List.of("127.0.0.1", "kafka"), NOW);
-        X509Certificate issued = certificate(pem.substring(pem.indexOf("-----BEGIN CERTIFICATE")));
-        issued.verify(certificate(authority.pem()).getPublicKey());
-        assertThat(issued.getSubjectAlternativeNames())
+        requireValid(pem, NOW);
+        assertThat(certificates(pem).getFirst().getSubjectAlternativeNames())
                 .extracting(name -> (Object) name.get(1))
                 .containsExactly("127.0.0.1", "kafka");
+    }
+
+    /// What Kafka, Quarkus and members do: the root alone is trusted, and comes last in each chain.
+    @Test
+    void chain_leadsToTheRoot_whateverAuthorityIssuedIt() throws Exception {
+        String first = authority.issueWithKey("coordinator", Use.SERVER, List.of("c"), NOW);
+        Instant later = NOW.plus(Duration.ofDays(300));
+        CertificateAuthority next = RootAuthority.load(root.pem(), root.keyPem(NONE), NONE, new SecureRandom())
+                .issuing(later);
+        String second = next.issueAgain(first, later);
+        for (String chain : List.of(first, second)) {
+            List<X509Certificate> certificates = certificates(chain);
+            assertThat(certificates).hasSize(3);
+            assertThat(certificates.getLast())
+                    .isEqualTo(certificates(root.pem()).getFirst());
+            requireValid(chain, later);
+        }
+        X509Certificate before = certificates(first).getFirst();
+        X509Certificate after = certificates(second).getFirst();
+        assertThat(after.getPublicKey()).isNotEqualTo(before.getPublicKey());
+        assertThat(after.getSubjectX500Principal()).isEqualTo(before.getSubjectX500Principal());
+        assertThat(List.copyOf(after.getSubjectAlternativeNames()))
+                .isEqualTo(List.copyOf(before.getSubjectAlternativeNames()));
+        assertThat(after.getExtendedKeyUsage()).isEqualTo(before.getExtendedKeyUsage());
+    }
+
+    @Test
+    void leaf_isNotLongerThanItsAuthority_norThatThanTheRoot() throws Exception {
+        Instant late = authority.ends().minus(Duration.ofDays(10));
+        KeyPair pair = key("secp256r1");
+        X509Certificate leaf = certificates(authority
+                        .issue("acme", request(pair, pair, "CN=acme"), late)
+                        .pem())
+                .getFirst();
+        assertThat(leaf.getNotAfter().toInstant()).isEqualTo(authority.ends());
+        Instant end = certificates(root.pem()).getFirst().getNotAfter().toInstant();
+        assertThat(root.issuing(end.minus(Duration.ofDays(1))).ends()).isEqualTo(end);
+    }
+
+    @Test
+    void authorityOfAnotherRoot_isRefused_andSoIsALeaf() {
+        RootAuthority other = RootAuthority.create("north", NOW, new SecureRandom());
+        assertThatThrownBy(() -> CertificateAuthority.load(authority.pem(NONE), other.pem(), NONE, new SecureRandom()))
+                .isInstanceOf(IOException.class)
+                .hasMessage("the issuing CA's certificate is not signed by the root's key");
+        // The root's key makes authorities; an issuing one makes none.
+        assertThatThrownBy(() -> requireValid(
+                        RootAuthority.load(authority.rootPem(), authority.pem(NONE), NONE, new SecureRandom())
+                                .issuing(NOW)
+                                .issueWithKey("coordinator", Use.SERVER, List.of(), NOW),
+                        NOW))
+                .isInstanceOf(CertPathValidatorException.class);
+    }
+
+    @Test
+    void key_withAPassphrase_opensWithItAlone() throws Exception {
+        char[] passphrase = "correct horse".toCharArray();
+        String text = authority.pem(passphrase);
+        assertThat(text).contains("BEGIN ENCRYPTED PRIVATE KEY").doesNotContain("BEGIN PRIVATE KEY");
+        CertificateAuthority loaded = CertificateAuthority.load(text, root.pem(), passphrase, new SecureRandom());
+        requireValid(loaded.issueWithKey("admin", Use.CLIENT, List.of(), NOW), NOW);
+        for (String[] wrong : new String[][] {
+            {"correct horses", "the CA's key does not open with this passphrase"},
+            {"", "the CA's key is encrypted, and no passphrase is given"}
+        }) {
+            assertThatThrownBy(() ->
+                            CertificateAuthority.load(text, root.pem(), wrong[0].toCharArray(), new SecureRandom()))
+                    .isInstanceOf(IOException.class)
+                    .hasMessage(wrong[1]);
+        }
+        assertThatThrownBy(() ->
+                        CertificateAuthority.load(authority.pem(NONE), root.pem(), passphrase, new SecureRandom()))
+                .isInstanceOf(IOException.class)
+                .hasMessage("a passphrase is given, and the CA's key is not encrypted");
+    }
+
+    private void requireValid(String pem, Instant at) throws Exception {
+        List<X509Certificate> chain = certificates(pem);
+        PKIXParameters parameters = new PKIXParameters(
+                Set.of(new TrustAnchor(certificates(root.pem()).getFirst(), null)));
+        parameters.setRevocationEnabled(false);
+        parameters.setDate(Date.from(at));
+        var _ = CertPathValidator.getInstance("PKIX")
+                .validate(
+                        CertificateFactory.getInstance("X.509").generateCertPath(chain.subList(0, chain.size() - 1)),
+                        parameters);
     }
 
     private static KeyPair key(String curve) throws Exception {
@@ -108,7 +205,15 @@ class CertificateAuthorityTest {
     }
 
     private static X509Certificate certificate(String pem) throws Exception {
-        return (X509Certificate) CertificateFactory.getInstance("X.509")
-                .generateCertificate(new ByteArrayInputStream(pem.getBytes(StandardCharsets.US_ASCII)));
+        return certificates(pem).getFirst();
+    }
+
+    private static List<X509Certificate> certificates(String pem) throws Exception {
+        String chain = pem.substring(pem.indexOf("-----BEGIN CERTIFICATE"));
+        return CertificateFactory.getInstance("X.509")
+                .generateCertificates(new ByteArrayInputStream(chain.getBytes(StandardCharsets.US_ASCII)))
+                .stream()
+                .map(X509Certificate.class::cast)
+                .toList();
     }
 }

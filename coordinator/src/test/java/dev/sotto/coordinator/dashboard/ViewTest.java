@@ -109,12 +109,13 @@ class ViewTest {
                         "active",
                         "a",
                         "ab".repeat(32),
+                        "1f",
                         now.plus(Duration.ofDays(400)),
                         now.minusSeconds(70),
                         null),
-                new Member("b", "active", "b-g2", "cd".repeat(32), now.plus(Duration.ofDays(29)), null, null),
-                new Member("c", "active", "c", "ef".repeat(32), now.minusSeconds(1), null, null),
-                new Member("d", "revoked", null, null, null, now.minusSeconds(3), "left"));
+                new Member("b", "active", "b-g2", "cd".repeat(32), "2f", now.plus(Duration.ofDays(29)), null, null),
+                new Member("c", "suspended", "c", "ef".repeat(32), "3f", now.minusSeconds(1), null, "under review"),
+                new Member("d", "left", null, null, null, null, now.minusSeconds(3), ""));
         List<View.Person> people =
                 View.of("f", 20, board.rounds(), members, now).members();
         assertThat(people)
@@ -124,7 +125,9 @@ class ViewTest {
         assertThat(people)
                 .extracting(person -> plain(person.seen()))
                 .containsExactly("1 min 10 s ago", "never", "never", "3 s ago");
-        assertThat(people.getLast().state()).isEqualTo("revoked: left");
+        assertThat(people)
+                .extracting(View.Person::state)
+                .containsExactly("active", "active", "suspended: under review", "left");
         assertThat(people.getFirst().fingerprint()).startsWith("abab abab ").hasSize(64 + 15);
     }
 

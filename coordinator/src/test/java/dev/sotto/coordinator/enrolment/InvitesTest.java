@@ -19,6 +19,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class InvitesTest {
+    private static final Acts.Actor ADMIN = new Acts.Actor("admin", "1f");
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
 
     private final List<Map.Entry<String, Bytes>> log = new ArrayList<>();
@@ -42,19 +43,19 @@ class InvitesTest {
     @Test
     void token_letsItsOrganisationInOnce() throws Exception {
         Invites invites = at(NOW);
-        Bytes token = invites.create("acme", Duration.ofHours(1));
+        Bytes token = invites.create("acme", Duration.ofHours(1), ADMIN);
         assertThat(invites.check("acme", token)).isEmpty();
         assertThat(invites.check("bank", token))
                 .hasValueSatisfying(why -> assertThat(why).contains("'bank'"));
-        assertThat(invites.remove("acme")).isTrue();
-        assertThat(invites.remove("acme")).isFalse();
+        assertThat(invites.revoke("acme", ADMIN, "")).isTrue();
+        assertThat(invites.revoke("acme", ADMIN, "")).isFalse();
         assertThat(invites.check("acme", token)).isPresent();
         assertThat(invites.list()).isEmpty();
     }
 
     @Test
     void token_isNotKept() throws Exception {
-        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         assertThat(log).hasSize(1);
         assertThat(new String(log.getFirst().getValue().toArray(), StandardCharsets.UTF_8))
                 .doesNotContain(token.hex());
@@ -62,14 +63,14 @@ class InvitesTest {
 
     @Test
     void token_afterItsTime_isExpired() throws Exception {
-        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         assertThat(at(NOW.plusSeconds(3600)).check("acme", token))
                 .hasValueSatisfying(why -> assertThat(why).contains("expired"));
     }
 
     @Test
     void wrongTokens_blockTheInvite_alsoWithTheNextReplica() throws Exception {
-        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         for (int i = 0; i < Invites.ATTEMPTS; i++) {
             assertThat(at(NOW).check("acme", Bytes.zeros(32))).isPresent();
         }
@@ -79,18 +80,18 @@ class InvitesTest {
     }
 
     @Test
-    void usedInvite_staysUsedWithTheNextReplica() throws Exception {
-        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
-        assertThat(at(NOW).remove("acme")).isTrue();
+    void voidedInvite_staysVoidWithTheNextReplica() throws Exception {
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
+        assertThat(at(NOW).revoke("acme", ADMIN, "")).isTrue();
         assertThat(at(NOW).check("acme", token)).isPresent();
-        Bytes fresh = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes fresh = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         assertThat(at(NOW).check("acme", fresh)).isEmpty();
     }
 
     /// The broker's operator can write the log, and lacks the coordinator's secret.
     @Test
     void recordOfSomebodyElse_isRefused_alsoInAnotherOrganisationsName() throws Exception {
-        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         Bytes own = log.getFirst().getValue();
         assertThatThrownBy(() -> at(NOW).take("bank", own))
                 .isInstanceOf(MalformedMessage.class)
@@ -110,11 +111,12 @@ class InvitesTest {
         }
         log.clear();
         new Invites(
-                        (organisation, invite) -> log.add(Map.entry(organisation, invite)),
+                        (organisation, invite, act) -> log.add(Map.entry(organisation, invite)),
+                        new Acts(act -> act, Clock.systemUTC()),
                         binding("guessed"),
                         Clock.fixed(NOW, ZoneOffset.UTC),
                         Randomness.secure())
-                .create("mallory", Duration.ofHours(1));
+                .create("mallory", Duration.ofHours(1), ADMIN);
         Bytes forged = log.removeFirst().getValue();
         assertThatThrownBy(() -> at(NOW).take("mallory", forged)).isInstanceOf(MalformedMessage.class);
     }
@@ -122,26 +124,28 @@ class InvitesTest {
     /// What the log held before somebody enrolled, written again, lets nobody in.
     @Test
     void usedInvite_writtenAgain_staysUsed() throws Exception {
-        Bytes token = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes token = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         assertThat(at(NOW).check("acme", token)).isEmpty();
         generations.put("acme", 1);
         log.add(log.getFirst());
         assertThat(at(NOW).check("acme", token)).isPresent();
         assertThat(at(NOW).list()).isEmpty();
-        Bytes again = at(NOW).create("acme", Duration.ofHours(1));
+        Bytes again = at(NOW).create("acme", Duration.ofHours(1), ADMIN);
         assertThat(at(NOW).check("acme", again)).isEmpty();
     }
 
     @Test
     void logThatRefuses_changesNothing() {
         Invites invites = new Invites(
-                (organisation, invite) -> {
+                (organisation, invite, act) -> {
                     throw new IllegalStateException("fenced");
                 },
+                new Acts(act -> act, Clock.systemUTC()),
                 binding,
                 Clock.fixed(NOW, ZoneOffset.UTC),
                 Randomness.secure());
-        assertThatThrownBy(() -> invites.create("acme", Duration.ofHours(1))).hasMessage("fenced");
+        assertThatThrownBy(() -> invites.create("acme", Duration.ofHours(1), ADMIN))
+                .hasMessage("fenced");
         assertThat(invites.list()).isEmpty();
     }
 
@@ -157,7 +161,7 @@ class InvitesTest {
     @Test
     void names_ofPrincipalsAndPaths_areRefused() {
         for (String name : new String[] {"coordinator", "broker", "admin", "viewer", "../acme", "Acme", ""}) {
-            assertThatThrownBy(() -> at(NOW).create(name, Duration.ofHours(1)))
+            assertThatThrownBy(() -> at(NOW).create(name, Duration.ofHours(1), ADMIN))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("'" + name + "'");
         }
@@ -166,7 +170,8 @@ class InvitesTest {
     /// A replica's, that has read the log.
     private Invites at(Instant now) throws MalformedMessage {
         Invites invites = new Invites(
-                (organisation, invite) -> log.add(Map.entry(organisation, invite)),
+                (organisation, invite, act) -> log.add(Map.entry(organisation, invite)),
+                new Acts(act -> act, Clock.systemUTC()),
                 binding,
                 Clock.fixed(now, ZoneOffset.UTC),
                 Randomness.secure());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
@@ -47,15 +48,21 @@ class RenewalTest {
             primitives.kemKey(Randomness.secure().secret(32)),
             Bytes.zeros(64),
             "1f");
+    private final Acts acts = new Acts(act -> act, Clock.fixed(NOW, ZoneOffset.UTC));
     private final Enrolment enrolment = new Enrolment(
             "north",
             primitives,
-            CertificateAuthority.create("north", NOW, new SecureRandom()),
-            new Invites((organisation, invite) -> {}, new Unused(), Clock.systemUTC(), Randomness.secure()),
+            RootAuthority.create("north", NOW, new SecureRandom()).issuing(NOW),
+            new Invites((organisation, invite, act) -> {}, acts, new Unused(), Clock.systemUTC(), Randomness.secure()),
             new Enrolment.Admission() {
                 @Override
                 public void admit(String organisation, String principal) {
                     throw new AssertionError("a member has what it needs");
+                }
+
+                @Override
+                public void silence(String principal) {
+                    throw new AssertionError("nobody is suspended");
                 }
 
                 @Override
@@ -66,7 +73,8 @@ class RenewalTest {
             new Enrolment.RegistryWriter() {
                 @Override
                 public Registry registry() {
-                    return new Registry(Bytes.zeros(32), new TreeMap<>(Map.of("acme", member)), new TreeMap<>());
+                    return new Registry(
+                            Bytes.zeros(32), new TreeMap<>(Map.of("acme", member)), new TreeMap<>(), new TreeMap<>());
                 }
 
                 @Override
@@ -75,10 +83,11 @@ class RenewalTest {
                 }
 
                 @Override
-                public void append(RegistryEntry entry) {
+                public void append(RegistryEntry entry, Bytes act) {
                     written.add(entry);
                 }
             },
+            acts,
             Clock.fixed(NOW, ZoneOffset.UTC));
 
     private static final class Unused implements Invites.Binding {
@@ -109,7 +118,7 @@ class RenewalTest {
     @Test
     void member_getsACertificateOfItsPrincipal_andTheRegistryItsSerial() throws Exception {
         Bytes csr = csr();
-        Enrolment.Enrolled renewed = enrolment.renew("acme-g2", csr, signed(csr));
+        Enrolment.Enrolled renewed = enrolment.renew(shows("acme-g2"), csr, signed(csr));
         X509Certificate certificate = (X509Certificate) CertificateFactory.getInstance("X.509")
                 .generateCertificate(
                         new ByteArrayInputStream(renewed.certificate().getBytes(StandardCharsets.US_ASCII)));
@@ -124,13 +133,21 @@ class RenewalTest {
                         member.deliveryKey(),
                         member.deliverySignature(),
                         certificate.getSerialNumber().toString(16)));
+        assertThat(acts.told().acts())
+                .containsExactly(new Acts.Act(
+                        NOW,
+                        "acme-g2",
+                        "1f",
+                        "renewed",
+                        "acme",
+                        "certificate " + certificate.getSerialNumber().toString(16)));
     }
 
     /// Each renewal stays in the registry.
     @Test
     void member_waitsBetweenTwoRenewals() throws Exception {
         Bytes csr = csr();
-        var _ = enrolment.renew("acme-g2", csr, signed(csr));
+        var _ = enrolment.renew(shows("acme-g2"), csr, signed(csr));
         Bytes next = csr();
         refused(
                 "acme-g2",
@@ -155,8 +172,12 @@ class RenewalTest {
         assertThat(written).isEmpty();
     }
 
+    private static Acts.Actor shows(String principal) {
+        return new Acts.Actor(principal, "1f");
+    }
+
     private void refused(String principal, Bytes csr, Bytes signature, int status, String why) {
-        assertThatThrownBy(() -> enrolment.renew(principal, csr, signature))
+        assertThatThrownBy(() -> enrolment.renew(shows(principal), csr, signature))
                 .isInstanceOfSatisfying(
                         Refused.class, refused -> assertThat(refused.status()).isEqualTo(status))
                 .hasMessageContaining(why);

@@ -10,8 +10,10 @@ import dev.sotto.schemas.RegistryEntry;
 import dev.sotto.schemas.Topics;
 import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// Who is a member: the fold of the topic `registry`, whose entries the coordinator signs and chains by
 /// hash. Immutable.
@@ -19,24 +21,44 @@ import java.util.TreeMap;
 /// The registry says who enrolled, not whom to trust: a member trusts the keys that it pinned.
 ///
 /// @param head    hash over all entries, 32 zero bytes at first
-/// @param members the last enrolment of each organisation that is not revoked
-/// @param revoked the reason, by organisation
+/// @param members   the last enrolment of each organisation that is one
+/// @param suspended members that are no candidates for rounds, by organisation
+/// @param gone      how the membership ended of each that is none any more, by organisation
 public record Registry(
-        Bytes head, SortedMap<String, RegistryEntry.Enrolled> members, SortedMap<String, String> revoked) {
+        Bytes head,
+        SortedMap<String, RegistryEntry.Enrolled> members,
+        SortedMap<String, Suspension> suspended,
+        SortedMap<String, RegistryEntry.Ended> gone) {
     /// Before any entry.
-    public static final Registry START = new Registry(Bytes.zeros(Enc.HASH), new TreeMap<>(), new TreeMap<>());
+    public static final Registry START =
+            new Registry(Bytes.zeros(Enc.HASH), new TreeMap<>(), new TreeMap<>(), new TreeMap<>());
+
+    /// A member that waits to be resumed.
+    ///
+    /// @param member its last enrolment
+    /// @param reason for people
+    public record Suspension(RegistryEntry.Enrolled member, String reason) {}
 
     /// Copies the maps.
     public Registry {
         members = Collections.unmodifiableSortedMap(new TreeMap<>(members));
-        revoked = Collections.unmodifiableSortedMap(new TreeMap<>(revoked));
+        suspended = Collections.unmodifiableSortedMap(new TreeMap<>(suspended));
+        gone = Collections.unmodifiableSortedMap(new TreeMap<>(gone));
+    }
+
+    /// The last enrolment of an organisation whose membership has not ended, suspended or not.
+    public Optional<RegistryEntry.Enrolled> enrolment(String organisation) {
+        RegistryEntry.Enrolled member = members.get(organisation);
+        Suspension suspension = suspended.get(organisation);
+        return Optional.ofNullable(member == null && suspension != null ? suspension.member() : member);
     }
 
     /// The registry after the next record of the topic.
     ///
     /// @param coordinator a directory with the coordinator's key
     /// @throws PeerMisbehaved blaming the coordinator if the record is not its, does not continue the
-    ///   chain, or carries a delivery key that the organisation did not sign
+    ///   chain, carries a delivery key or a leave that the organisation did not sign, or is about an organisation
+    ///   that is not in the state for it
     public Registry next(Primitives primitives, Directory coordinator, Envelope envelope) throws PeerMisbehaved {
         if (!envelope.sender().equals(Topics.COORDINATOR)) {
             throw new PeerMisbehaved(Refusal.UNKNOWN_SENDER, envelope.sender(), "does not write the registry");
@@ -46,23 +68,53 @@ public record Registry(
             throw Roster.coordinator(Refusal.UNEXPECTED_MESSAGE, envelope.type().wireName() + " in the registry");
         }
         TreeMap<String, RegistryEntry.Enrolled> nextMembers = new TreeMap<>(members);
-        TreeMap<String, String> nextRevoked = new TreeMap<>(revoked);
+        TreeMap<String, Suspension> nextSuspended = new TreeMap<>(suspended);
+        TreeMap<String, RegistryEntry.Ended> nextGone = new TreeMap<>(gone);
+        String organisation = entry.organisation();
+        nextMembers.remove(organisation);
+        nextSuspended.remove(organisation);
+        nextGone.remove(organisation);
         switch (entry) {
             case RegistryEntry.Enrolled enrolled -> {
                 if (!isDeliverySigned(primitives, coordinator.federation(), enrolled)) {
                     throw Roster.coordinator(
                             Refusal.BAD_SIGNATURE,
-                            "the registry holds a delivery key that " + enrolled.organisation() + " did not sign");
+                            "the registry holds a delivery key that " + organisation + " did not sign");
                 }
-                nextMembers.put(enrolled.organisation(), enrolled);
-                nextRevoked.remove(enrolled.organisation());
+                nextMembers.put(organisation, enrolled);
             }
-            case RegistryEntry.Revoked gone -> {
-                nextMembers.remove(gone.organisation());
-                nextRevoked.put(gone.organisation(), gone.reason());
+            case RegistryEntry.Suspended suspension ->
+                nextSuspended.put(
+                        organisation,
+                        new Suspension(required(members.get(organisation), suspension), suspension.reason()));
+            case RegistryEntry.Resumed resumed ->
+                nextMembers.put(
+                        organisation,
+                        required(suspended.get(organisation), resumed).member());
+            case RegistryEntry.Revoked revoked -> nextGone.put(organisation, revoked);
+            case RegistryEntry.Left left -> {
+                RegistryEntry.Enrolled member = required(enrolment(organisation).orElse(null), left);
+                Bytes signed = leaveSigned(coordinator.federation(), organisation, member.principal(), left.reason());
+                if (!primitives.verify(member.identityKey(), signed, left.signature())) {
+                    throw Roster.coordinator(
+                            Refusal.BAD_SIGNATURE,
+                            "the registry says that " + organisation + " left, which it did not sign");
+                }
+                nextGone.put(organisation, left);
             }
         }
-        return new Registry(Enc.hash("sotto/1/RegistryEntry", head, envelope.payload()), nextMembers, nextRevoked);
+        return new Registry(
+                Enc.hash("sotto/1/RegistryEntry", head, envelope.payload()), nextMembers, nextSuspended, nextGone);
+    }
+
+    private static <T> T required(@Nullable T found, RegistryEntry entry) throws PeerMisbehaved {
+        if (found == null) {
+            throw Roster.coordinator(
+                    Refusal.UNEXPECTED_MESSAGE,
+                    "the registry has an entry " + entry.getClass().getSimpleName() + " of " + entry.organisation()
+                            + ", which is not in the state for it");
+        }
+        return found;
     }
 
     /// Every member's keys, as the coordinator trusts them.
@@ -102,6 +154,14 @@ public record Registry(
     /// @param csrHash SHA-256 of the request for the new one, DER
     public static Bytes renewalSigned(String federation, String organisation, Bytes csrHash) {
         return Enc.of("sotto/1", "renewal", federation, organisation, csrHash);
+    }
+
+    /// What the identity key signs when a member leaves.
+    ///
+    /// @param principal of its enrolment, so that it holds for no other one
+    /// @param reason    for people, may be empty
+    public static Bytes leaveSigned(String federation, String organisation, String principal, String reason) {
+        return Enc.of("sotto/1", "leave", federation, organisation, principal, reason);
     }
 
     private static Bytes deliverySigned(String federation, String organisation, Bytes deliveryKey) {

@@ -13,6 +13,7 @@ import dev.sotto.schemas.RegistryEntry;
 import dev.sotto.schemas.RoundDeclined;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 class RegistryTest {
@@ -30,7 +31,61 @@ class RegistryTest {
         Registry two = one.next(
                 PRIMITIVES, directory, coordinator.sign(new RegistryEntry.Revoked("acme", "left"), one.head()));
         assertThat(two.members()).isEmpty();
-        assertThat(two.revoked()).containsEntry("acme", "left");
+        assertThat(two.gone()).containsEntry("acme", new RegistryEntry.Revoked("acme", "left"));
+    }
+
+    @Test
+    void suspended_isNoMember_andResumedIsTheSameOne() throws PeerMisbehaved {
+        Registry member = next(Registry.START, enrolled("acme", 2, 3));
+        Registry suspended = next(member, new RegistryEntry.Suspended("acme", "under review"));
+        assertThat(suspended.members()).isEmpty();
+        assertThat(suspended.directory("north", coordinator.key()).members()).isEmpty();
+        assertThat(Objects.requireNonNull(suspended.suspended().get("acme")).reason())
+                .isEqualTo("under review");
+        assertThat(suspended.enrolment("acme")).contains(member.members().get("acme"));
+        Registry resumed = next(suspended, new RegistryEntry.Resumed("acme"));
+        assertThat(resumed.members()).isEqualTo(member.members());
+        assertThat(resumed.suspended()).isEmpty();
+        assertThat(next(suspended, enrolled("acme", 4, 5)).members()).containsKey("acme");
+        assertThat(next(suspended, new RegistryEntry.Revoked("acme", "no")).suspended())
+                .isEmpty();
+        refused(Refusal.UNEXPECTED_MESSAGE, suspended, new RegistryEntry.Suspended("acme", "again"));
+        refused(Refusal.UNEXPECTED_MESSAGE, member, new RegistryEntry.Resumed("acme"));
+    }
+
+    /// The consortium can put a member out, openly; it cannot say that it left.
+    @Test
+    void leave_isTheMembersOwn() throws PeerMisbehaved {
+        Registry member = next(Registry.START, enrolled("acme", 2, 3));
+        Registry left = next(member, leave("acme", "acme", "done", 2));
+        assertThat(left.members()).isEmpty();
+        assertThat(left.gone().get("acme")).isInstanceOf(RegistryEntry.Left.class);
+        assertThat(Objects.requireNonNull(left.gone().get("acme")).reason()).isEqualTo("done");
+        Registry suspended = next(member, new RegistryEntry.Suspended("acme", "under review"));
+        assertThat(next(suspended, leave("acme", "acme", "", 2)).suspended()).isEmpty();
+        refused(Refusal.BAD_SIGNATURE, member, leave("acme", "acme", "done", 1));
+        refused(Refusal.BAD_SIGNATURE, member, leave("acme", "acme-g2", "done", 2));
+        RegistryEntry.Left signed = leave("acme", "acme", "done", 2);
+        refused(Refusal.BAD_SIGNATURE, member, new RegistryEntry.Left("acme", "another", signed.signature()));
+        refused(Refusal.UNEXPECTED_MESSAGE, left, signed);
+    }
+
+    private Registry next(Registry registry, RegistryEntry entry) throws PeerMisbehaved {
+        return registry.next(PRIMITIVES, directory, coordinator.sign(entry, registry.head()));
+    }
+
+    private void refused(Refusal reason, Registry registry, RegistryEntry entry) {
+        assertThatThrownBy(() -> next(registry, entry)).isInstanceOfSatisfying(PeerMisbehaved.class, fault -> {
+            assertThat(fault.reason()).isEqualTo(reason);
+            assertThat(fault.who()).isEqualTo("coordinator");
+        });
+    }
+
+    private static RegistryEntry.Left leave(String organisation, String principal, String reason, int identitySeed) {
+        try (Secret identity = seed(identitySeed)) {
+            Bytes signed = Registry.leaveSigned("north", organisation, principal, reason);
+            return new RegistryEntry.Left(organisation, reason, PRIMITIVES.sign(identity, signed));
+        }
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.sotto.participant.agent;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.participant.enrolment.Renewal;
+import dev.sotto.participant.enrolment.Renewals;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.kafka.KafkaClients;
@@ -14,10 +15,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -30,13 +31,11 @@ import org.apache.kafka.common.errors.ProducerFencedException;
 /// One thread runs it.
 public final class Agent implements AutoCloseable {
     private static final Duration RETRY = Duration.ofSeconds(5);
-    /// Between two tries to renew the certificate.
-    private static final Duration RETRY_RENEWAL = Duration.ofHours(1);
+    private static final Duration PATIENCE = Duration.ofSeconds(15);
 
     private final Organisation organisation;
     private final KafkaClients kafka;
-    private final Clock clock;
-    private Instant renewal = Instant.MIN;
+    private final Renewals renewals;
     private final ExecutorService trainer = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("training").daemon().factory());
 
@@ -56,7 +55,7 @@ public final class Agent implements AutoCloseable {
             Clock clock)
             throws IOException, InvalidFile {
         this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events, spans);
-        this.clock = clock;
+        this.renewals = new Renewals(home, new Renewal(primitives)::renew, clock);
         this.kafka = new KafkaClients(organisation.membership().bootstrapServers(), home.tls(), home.ca());
     }
 
@@ -82,9 +81,12 @@ public final class Agent implements AutoCloseable {
             renew();
             FileTime connected = Files.getLastModifiedTime(organisation.home().tls());
             try (Session session = new Session(organisation, kafka, trainer)) {
-                session.run(
-                        () -> hasNewCertificate(connected) || !clock.instant().isBefore(renewal));
-            } catch (AuthorizationException | AuthenticationException e) {
+                session.run(() -> hasNewCertificate(connected) || renewals.areDue());
+            } catch (AuthorizationException e) {
+                if (!waitUntilResumed()) {
+                    throw kafka.explain(e);
+                }
+            } catch (AuthenticationException e) {
                 throw kafka.explain(e);
             } catch (ProducerFencedException | InvalidProducerEpochException e) {
                 throw new Failed(
@@ -96,35 +98,47 @@ public final class Agent implements AutoCloseable {
         }
     }
 
+    /// A suspended organisation may read, and not write: it waits.
+    ///
+    /// @return whether it was suspended, and is no more
+    private boolean waitUntilResumed() throws InterruptedException {
+        boolean suspended = false;
+        // The broker's rules change just before the registry does.
+        for (boolean again = true; ; again = false) {
+            Standing standing;
+            try (Consumer<byte[], byte[]> reader = kafka.reader(PATIENCE)) {
+                standing = Standing.of(
+                        Registries.read(organisation.primitives(), organisation.membership(), kafka, reader),
+                        organisation.membership());
+            } catch (Failed e) {
+                return false;
+            }
+            if (standing.state() == Standing.State.SUSPENDED) {
+                if (!suspended) {
+                    organisation.events().error("suspended", standing.reason());
+                }
+                suspended = true;
+            } else if (suspended || !again || !standing.isActive()) {
+                return suspended && standing.isActive();
+            }
+            Thread.sleep(RETRY);
+        }
+    }
+
     private boolean hasNewCertificate(FileTime since) throws IOException {
         return !Files.getLastModifiedTime(organisation.home().tls()).equals(since);
     }
 
-    private static Instant later(Instant one, Instant other) {
-        return one.isAfter(other) ? one : other;
-    }
-
     /// What fails is tried again later: the certificate is still good.
     private void renew() throws IOException, InvalidFile, InterruptedException {
-        Home home = organisation.home();
-        if (clock.instant().isBefore(renewal)) {
-            return;
-        }
-        Instant due = Renewal.due(home).orElse(Instant.MAX);
-        if (clock.instant().isBefore(due)) {
-            renewal = due;
-            return;
-        }
+        Events events = organisation.events();
         try {
-            new Renewal(organisation.primitives()).renew(home);
-            due = Renewal.due(home).orElse(Instant.MAX);
-            renewal = later(due, clock.instant().plus(RETRY_RENEWAL));
-            organisation
-                    .events()
-                    .tell(organisation.events().event("certificate").put("renewal", renewal.toString()));
+            if (renewals.renew()) {
+                events.tell(events.event("certificate")
+                        .put("renewal", renewals.next().toString()));
+            }
         } catch (Failed e) {
-            organisation.events().error("certificate", "it could not be renewed: " + e.getMessage());
-            renewal = clock.instant().plus(RETRY_RENEWAL);
+            events.error("certificate", "it could not be renewed: " + e.getMessage());
         }
     }
 

@@ -113,6 +113,8 @@ final class Session implements AutoCloseable {
     private final Disputes disputes = new Disputes();
     private Optional<CompletableFuture<LocalUpdate>> working = Optional.empty();
     private volatile boolean cancelled;
+    private Registry registry = Registry.START;
+    private Standing standing = new Standing(Standing.State.ACTIVE, "");
     private @Nullable FileTime peersRead;
     private @Nullable FileTime liftRead;
     private long controlBytes;
@@ -188,15 +190,24 @@ final class Session implements AutoCloseable {
         requireWhole();
         sitOut();
         TopicPartition control = new TopicPartition(topics.control(), 0);
-        reader.assign(List.of(control));
+        TopicPartition registries = new TopicPartition(topics.registry(), 0);
+        reader.assign(List.of(control, registries));
         reader.seek(control, history.isEmpty() ? 0 : history.getLast().offset() + 1);
+        reader.seekToBeginning(List.of(registries));
         my.events()
                 .tell(my.events()
                         .event("ready")
                         .put("organisation", my.membership().organisation()));
         while (!Thread.interrupted()) {
             for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
-                take(record, true);
+                if (record.topic().equals(topics.registry())) {
+                    enter(record);
+                } else {
+                    take(record, true);
+                }
+            }
+            if (reader.currentLag(registries).orElse(1) == 0) {
+                tellStanding();
             }
             trained();
             catchUp();
@@ -275,6 +286,32 @@ final class Session implements AutoCloseable {
             Peers now = Peers.read(my.home());
             outbox.say("peers", my.identity().sign(now.message(), Bytes.fromHex(now.registryHead())));
         }
+    }
+
+    /// What the registry says next of its members.
+    private void enter(ConsumerRecord<byte[], byte[]> record) {
+        if (record.value() == null) {
+            return;
+        }
+        try {
+            registry = registry.next(my.primitives(), directory, Envelope.decode(Bytes.of(record.value())));
+        } catch (MalformedMessage | PeerMisbehaved e) {
+            my.events().error("registry", "a record is refused: " + e.getMessage());
+        }
+    }
+
+    /// That the consortium suspends or resumes this organisation. What ends a membership, the broker says.
+    private void tellStanding() {
+        Standing now = Standing.of(registry, my.membership());
+        if (now.equals(standing)) {
+            return;
+        }
+        if (now.state() == Standing.State.SUSPENDED) {
+            my.events().error("suspended", now.reason());
+        } else if (standing.state() == Standing.State.SUSPENDED) {
+            my.events().tell(my.events().event(Status.RESUMED));
+        }
+        standing = now;
     }
 
     /// What `sotto lift` asks for, once.

@@ -26,10 +26,19 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
     public static final Status START =
             new Status("", new Doing("starting", -1, 0, "", 0, 0, 0), List.of(), List.of(), List.of());
 
+    /// The broker does not answer.
+    private static final String BROKER = "broker";
+
+    /// The reason of the event that says that the consortium has suspended this organisation.
+    static final String SUSPENDED = "suspended";
+
+    /// The event that says that this is over.
+    static final String RESUMED = "resumed";
+
     private static final int ROUNDS = 20;
     /// Of one reason: a broker's operator who writes junk must not make the others forgotten.
     private static final int TROUBLES = 5;
-    private static final Set<String> FAILURES = Set.of("broker", "journal", "training", "not-received");
+    private static final Set<String> FAILURES = Set.of(BROKER, SUSPENDED, "journal", "training", "not-received");
     private static final Set<String> ENDS = Set.of("verified", "received", "declined", "left-out", "aborted");
 
     /// Copies the lists.
@@ -41,7 +50,7 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
 
     /// What it does.
     ///
-    /// @param phase of a round, or `starting`, `waiting`, `broker` if that does not answer
+    /// @param phase of a round, or `starting`, `waiting`, `broker` if that does not answer, `suspended`
     /// @param round from 0, −1 outside of rounds
     /// @param since ISO 8601
     /// @param step  of local training, from 1
@@ -74,7 +83,7 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
     Status next(JsonNode event, Instant now) {
         String at = now.truncatedTo(ChronoUnit.SECONDS).toString();
         return switch (event.path("event").asText()) {
-            case "ready" -> new Status(at, waiting(at), rounds, refused, failed);
+            case "ready", RESUMED -> new Status(at, waiting(at), rounds, refused, failed);
             case "phase" -> phase(event, at);
             case "progress" ->
                 new Status(
@@ -107,8 +116,9 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
         if (!ENDS.contains(phase)) {
             return new Status(at, new Doing(phase, round, attempt, at, 0, 0, 0), rounds, refused, failed);
         }
-        return new Status(
-                at, waiting(at), with(new Round(round, attempt, phase, at, detail(phase, event))), refused, failed);
+        // A suspended organisation is left out of rounds, and goes on to be suspended.
+        Doing now = doing.phase.equals(SUSPENDED) ? doing : waiting(at);
+        return new Status(at, now, with(new Round(round, attempt, phase, at, detail(phase, event))), refused, failed);
     }
 
     private String detail(String phase, JsonNode event) {
@@ -157,7 +167,8 @@ public record Status(String updated, Doing doing, List<Round> rounds, List<Troub
     private Status error(String reason, String detail, String at) {
         Trouble trouble = new Trouble(reason, detail, at, 1);
         if (FAILURES.contains(reason)) {
-            Doing now = reason.equals("broker") ? new Doing("broker", -1, 0, at, 0, 0, 0) : doing;
+            Doing now =
+                    reason.equals(BROKER) || reason.equals(SUSPENDED) ? new Doing(reason, -1, 0, at, 0, 0, 0) : doing;
             return new Status(at, now, rounds, refused, with(failed, trouble));
         }
         List<Round> ended = reason.equals("not-verified") && doing.phase.equals("closed")

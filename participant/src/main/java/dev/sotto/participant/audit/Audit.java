@@ -137,7 +137,8 @@ public final class Audit {
                 Outcome.PASSED,
                 folded.size() + " entries signed and chained; "
                         + registry.members().size() + " members, "
-                        + registry.revoked().size() + " revoked" + ignored(ignored),
+                        + registry.suspended().size() + " suspended, "
+                        + registry.gone().size() + " gone" + ignored(ignored),
                 Optional.empty());
         return true;
     }

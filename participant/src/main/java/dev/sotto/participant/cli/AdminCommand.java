@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.participant.enrolment.CoordinatorClient;
 import dev.sotto.participant.home.Failed;
+import dev.sotto.schemas.Topics;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.net.URI;
@@ -23,16 +24,22 @@ import picocli.CommandLine.Spec;
 /// `sotto admin`: what the federation's administrator asks of the coordinator.
 @Command(
         name = "admin",
-        description = "Administer a federation: invites, members, rounds; init makes a new one.",
+        description = "Administer a federation: invites, members, rounds, the audit log; init makes a new one.",
         mixinStandardHelpOptions = true,
-        subcommands = {AdminCommand.Invite.class, AdminCommand.Members.class, AdminCommand.Status.class})
+        subcommands = {
+            AdminCommand.Invite.class,
+            AdminCommand.Members.class,
+            AdminCommand.Status.class,
+            AdminCommand.Log.class
+        })
 final class AdminCommand implements Runnable {
     @Spec
     private CommandSpec spec = CommandSpec.create();
 
     @Override
     public void run() {
-        throw new CommandLine.ParameterException(spec.commandLine(), "which one: init, invite, members or status?");
+        throw new CommandLine.ParameterException(
+                spec.commandLine(), "which one: init, invite, members, status or log?");
     }
 
     /// The folder with the administrator's certificate.
@@ -141,16 +148,23 @@ final class AdminCommand implements Runnable {
     /// `sotto admin members`.
     @Command(
             name = "members",
-            description = "Members: list, revoke.",
+            description = "Members: list, show, suspend, resume, revoke.",
             mixinStandardHelpOptions = true,
-            subcommands = {ListMembers.class, RevokeMember.class})
+            subcommands = {
+                ListMembers.class,
+                ShowMember.class,
+                SuspendMember.class,
+                ResumeMember.class,
+                RevokeMember.class
+            })
     static final class Members implements Runnable {
         @Spec
         private CommandSpec spec = CommandSpec.create();
 
         @Override
         public void run() {
-            throw new CommandLine.ParameterException(spec.commandLine(), "which one: list or revoke?");
+            throw new CommandLine.ParameterException(
+                    spec.commandLine(), "which one: list, show, suspend, resume or revoke?");
         }
     }
 
@@ -170,14 +184,10 @@ final class AdminCommand implements Runnable {
         }
     }
 
-    /// `sotto admin members revoke`.
-    @Command(name = "revoke", description = "End a membership at once.", mixinStandardHelpOptions = true)
-    static final class RevokeMember implements Callable<Integer> {
+    /// What is done to a member.
+    abstract static class MemberCommand implements Callable<Integer> {
         @Parameters(paramLabel = "ORGANISATION", description = "Its id.")
         private String organisation = "";
-
-        @Option(names = "--reason", required = true, description = "All members can read it.")
-        private String reason = "";
 
         @Mixin
         private Connection connection = new Connection();
@@ -185,13 +195,79 @@ final class AdminCommand implements Runnable {
         @Spec
         private CommandSpec spec = CommandSpec.create();
 
+        JsonNode ask(String method, String act, JsonNode body) throws Exception {
+            if (!Topics.isOrganisation(organisation)) {
+                throw new CommandLine.ParameterException(
+                        spec.commandLine(), "'" + organisation + "' is not an organisation's id, [a-z0-9-]{1,63}");
+            }
+            return connection.send(method, "/admin/members/" + organisation + act, body);
+        }
+
+        void say(String what) {
+            spec.commandLine().getOut().println(organisation + " " + what);
+        }
+
+        CommandSpec spec() {
+            return spec;
+        }
+    }
+
+    /// `sotto admin members show`.
+    @Command(
+            name = "show",
+            description = "What a member is, and every act about it, as JSON.",
+            mixinStandardHelpOptions = true)
+    static final class ShowMember extends MemberCommand {
         @Override
         public Integer call() throws Exception {
-            var _ = connection.send(
-                    "POST",
-                    "/admin/members/" + organisation + "/revoke",
-                    JsonNodeFactory.instance.objectNode().put("reason", reason));
-            spec.commandLine().getOut().println(organisation + " is no member any more");
+            print(spec(), ask("GET", "", MissingNode.getInstance()));
+            return 0;
+        }
+    }
+
+    /// `sotto admin members suspend`.
+    @Command(
+            name = "suspend",
+            description = "Take a member out of rounds at once, and let it write nothing, until it is resumed. It may"
+                    + " read on. A round that runs goes on without what it has not delivered.",
+            mixinStandardHelpOptions = true)
+    static final class SuspendMember extends MemberCommand {
+        @Option(names = "--reason", required = true, description = "All members can read it.")
+        private String reason = "";
+
+        @Override
+        public Integer call() throws Exception {
+            var _ = ask(
+                    "POST", "/suspend", JsonNodeFactory.instance.objectNode().put("reason", reason));
+            say("is suspended");
+            return 0;
+        }
+    }
+
+    /// `sotto admin members resume`.
+    @Command(
+            name = "resume",
+            description = "Let a suspended member take part again, with the keys that its peers approved.",
+            mixinStandardHelpOptions = true)
+    static final class ResumeMember extends MemberCommand {
+        @Override
+        public Integer call() throws Exception {
+            var _ = ask("POST", "/resume", JsonNodeFactory.instance.objectNode());
+            say("is resumed");
+            return 0;
+        }
+    }
+
+    /// `sotto admin members revoke`.
+    @Command(name = "revoke", description = "End a membership at once, for good.", mixinStandardHelpOptions = true)
+    static final class RevokeMember extends MemberCommand {
+        @Option(names = "--reason", required = true, description = "All members can read it.")
+        private String reason = "";
+
+        @Override
+        public Integer call() throws Exception {
+            var _ = ask("POST", "/revoke", JsonNodeFactory.instance.objectNode().put("reason", reason));
+            say("is no member any more");
             return 0;
         }
     }
@@ -208,6 +284,33 @@ final class AdminCommand implements Runnable {
         @Override
         public Integer call() throws Exception {
             print(spec, connection.send("GET", "/admin/status", MissingNode.getInstance()));
+            return 0;
+        }
+    }
+
+    /// `sotto admin log`.
+    @Command(
+            name = "log",
+            description = "The audit log, as JSON lines: who invited, enrolled, renewed, suspended, resumed or revoked"
+                    + " whom, or left; when, and with which certificate.",
+            mixinStandardHelpOptions = true)
+    static final class Log implements Callable<Integer> {
+        @Mixin
+        private Connection connection = new Connection();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            JsonNode told = connection.send("GET", "/admin/acts", MissingNode.getInstance());
+            told.path("acts").forEach(act -> spec.commandLine().getOut().println(act));
+            if (!told.path("whole").asBoolean()) {
+                spec.commandLine()
+                        .getErr()
+                        .println("acts are missing among these: somebody took them out of the log in Kafka");
+                return 1;
+            }
             return 0;
         }
     }

@@ -32,9 +32,10 @@ import picocli.CommandLine.Spec;
 /// `sotto peers`: whose keys this organisation trusts.
 @Command(
         name = "peers",
-        description = "The other members: list them, and approve those whose fingerprint you have compared.",
+        description = "The other members: list them, approve those whose fingerprint you have compared, and revoke"
+                + " approvals.",
         mixinStandardHelpOptions = true,
-        subcommands = {PeersCommand.ListPeers.class, PeersCommand.Approve.class})
+        subcommands = {PeersCommand.ListPeers.class, PeersCommand.Approve.class, PeersCommand.Revoke.class})
 final class PeersCommand implements Runnable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -43,7 +44,7 @@ final class PeersCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new CommandLine.ParameterException(spec.commandLine(), "which one: list or approve?");
+        throw new CommandLine.ParameterException(spec.commandLine(), "which one: list, approve or revoke?");
     }
 
     private static Registry registry(Home home) throws IOException, InvalidFile, Failed {
@@ -52,6 +53,10 @@ final class PeersCommand implements Runnable {
         try (Consumer<byte[], byte[]> reader = kafka.reader(PATIENCE)) {
             return Registries.read(new BouncyCastlePrimitives(), membership, kafka, reader);
         }
+    }
+
+    private static void line(PrintWriter out, String organisation, String standing, String what) {
+        out.println(String.format(Locale.ROOT, "%-24s %-24s %s", organisation, standing, what));
     }
 
     private static String standing(Peers.@Nullable Pin pin, RegistryEntry.Enrolled member) {
@@ -77,17 +82,16 @@ final class PeersCommand implements Runnable {
             Registry registry = registry(home.home());
             Peers peers = Peers.read(home.home());
             PrintWriter out = spec.commandLine().getOut();
-            registry.members().forEach((id, member) -> {
-                out.println(String.format(
-                        Locale.ROOT,
-                        "%-24s %-24s %s",
-                        id,
-                        standing(peers.pinned().get(id), member),
-                        Fingerprints.grouped(Enc.sha256(member.identityKey()))));
-            });
-            registry.revoked()
-                    .forEach((id, reason) ->
-                            out.println(String.format(Locale.ROOT, "%-24s %-24s %s", id, "revoked", reason)));
+            registry.members()
+                    .forEach((id, member) -> line(
+                            out,
+                            id,
+                            standing(peers.pinned().get(id), member),
+                            Fingerprints.grouped(Enc.sha256(member.identityKey()))));
+            registry.suspended().forEach((id, one) -> line(out, id, "suspended", one.reason()));
+            registry.gone()
+                    .forEach((id, end) ->
+                            line(out, id, end instanceof RegistryEntry.Left ? "left" : "revoked", end.reason()));
             return 0;
         }
     }
@@ -157,6 +161,39 @@ final class PeersCommand implements Runnable {
                 members.add(member);
             }
             return members;
+        }
+    }
+
+    /// `sotto peers revoke`.
+    @Command(
+            name = "revoke",
+            description = "Approve members no more: this organisation is in no further round with them. A running agent"
+                    + " notices it.",
+            mixinStandardHelpOptions = true)
+    static final class Revoke implements java.util.concurrent.Callable<Integer> {
+        @Parameters(paramLabel = "ORGANISATION", arity = "1..*", description = "Its id.")
+        private List<String> given = List.of();
+
+        @Mixin
+        private HomeOption home = new HomeOption();
+
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws Exception {
+            Home own = home.home();
+            String itself = Home.readJson(own.federation(), Membership.class).organisation();
+            Peers peers = Peers.read(own);
+            TreeMap<String, Peers.Pin> left = new TreeMap<>(peers.pinned());
+            for (String organisation : given) {
+                if (organisation.equals(itself) || left.remove(organisation) == null) {
+                    throw new Failed("'" + organisation + "' is not approved by " + itself + "; nothing was revoked");
+                }
+            }
+            Home.writeJson(own.peers(), new Peers(left, peers.registryHead()));
+            spec.commandLine().getOut().println("not approved any more: " + String.join(", ", given));
+            return 0;
         }
     }
 }

@@ -6,6 +6,7 @@ import dev.sotto.participant.agent.Agent;
 import dev.sotto.participant.agent.Events;
 import dev.sotto.participant.agent.LocalTraining;
 import dev.sotto.participant.agent.StatusFile;
+import dev.sotto.participant.home.Departure;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
@@ -103,6 +104,10 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Home own = home.home();
         Membership membership = Home.readJson(own.federation(), Membership.class);
+        if (Files.exists(own.left())) {
+            throw new Failed(membership.organisation() + " left " + membership.federation() + " at "
+                    + Home.readJson(own.left(), Departure.class).at() + "; to come back, enrol into another --home");
+        }
         var _ = Policy.read(own.policy());
         ModelOptions options = options(own);
         Randomness randomness = Randomness.secure();

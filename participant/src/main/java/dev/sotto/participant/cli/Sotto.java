@@ -33,6 +33,7 @@ import picocli.CommandLine.Command;
             PrivacyCommand.class,
             RunCommand.class,
             LiftCommand.class,
+            LeaveCommand.class,
             StatusCommand.class,
             AuditCommand.class,
             ExportCommand.class,

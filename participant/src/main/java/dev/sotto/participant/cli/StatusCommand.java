@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.participant.agent.Status;
 import dev.sotto.participant.agent.Versions;
+import dev.sotto.participant.home.Departure;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
@@ -121,6 +122,10 @@ final class StatusCommand implements Callable<Integer> {
         Optional<Instant> ends = own.certificate().map(Home.Validity::ends);
         ends.ifPresent(at -> json.put("certificateEnds", at.toString())
                 .put("certificateDays", Duration.between(clock.instant(), at).toDays()));
+        if (Files.exists(own.left())) {
+            Departure left = Home.readJson(own.left(), Departure.class);
+            json.putObject("left").put("at", left.at()).put("reason", left.reason());
+        }
         boolean running = own.isTaken();
         json.put("running", running);
         Optional<Status> agent = Status.read(own);
@@ -180,6 +185,15 @@ final class StatusCommand implements Callable<Integer> {
                         ? "ends " + json.path("certificateEnds").asText() + ", in "
                                 + json.path("certificateDays").asLong() + " days"
                         : "none yet");
+        if (json.has("left")) {
+            line(
+                    lines,
+                    "left",
+                    "at " + json.at("/left/at").asText()
+                            + (json.at("/left/reason").asText().isEmpty()
+                                    ? ""
+                                    : ": " + json.at("/left/reason").asText()));
+        }
         line(lines, "agent", agent(json));
         line(lines, "adapter", adapter(json.path("adapter")));
         lines("round", json.path("rounds"), lines, StatusCommand::round);
@@ -219,6 +233,7 @@ final class StatusCommand implements Callable<Integer> {
         String what = switch (phase) {
             case "waiting" -> "waits for a round";
             case "broker" -> "waits for the broker";
+            case "suspended" -> "waits until the consortium resumes this organisation";
             case "starting" -> "starts";
             default ->
                 "round " + doing.path("round").asLong() + " attempt "

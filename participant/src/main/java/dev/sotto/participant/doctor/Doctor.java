@@ -4,8 +4,9 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.participant.agent.Registries;
+import dev.sotto.participant.agent.Standing;
 import dev.sotto.participant.enrolment.CoordinatorClient;
-import dev.sotto.participant.enrolment.Renewal;
+import dev.sotto.participant.enrolment.Renewals;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
@@ -18,7 +19,6 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
-import dev.sotto.schemas.RegistryEntry;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
 import dev.sotto.training.checkpoint.InvalidFile;
@@ -170,7 +170,7 @@ public final class Doctor {
                         "certificate",
                         "it ended " + valid.ends(),
                         "Ask the operator for an invite and enrol into a new home; the others approve the new keys"));
-            } else if (!now.isBefore(Renewal.due(home).orElse(Instant.MAX))) {
+            } else if (!now.isBefore(Renewals.due(home).orElse(Instant.MAX))) {
                 add(Finding.warning(
                         "certificate",
                         "it ends " + valid.ends() + " and a running agent would have renewed it",
@@ -282,16 +282,9 @@ public final class Doctor {
     }
 
     private void registry(Membership membership, Registry registry) {
-        String own = membership.organisation();
-        RegistryEntry.Enrolled member = registry.members().get(own);
-        if (member == null || !member.principal().equals(membership.principal())) {
-            String reason = registry.revoked().get(own);
-            add(Finding.failed(
-                    "registry",
-                    member != null
-                            ? own + " has enrolled anew elsewhere, as " + member.principal()
-                            : reason == null ? own + " is no member" : own + " was revoked: " + reason,
-                    "Ask the federation's operator"));
+        Standing standing = Standing.of(registry, membership);
+        if (!standing.isActive()) {
+            add(Finding.failed("registry", standing.says(membership.organisation()), "Ask the federation's operator"));
             return;
         }
         List<String> strange = new ArrayList<>();

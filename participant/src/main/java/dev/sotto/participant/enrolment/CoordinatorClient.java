@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Protocol;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -100,6 +101,7 @@ public final class CoordinatorClient {
         HttpRequest request = HttpRequest.newBuilder(url.resolve(path))
                 .timeout(PATIENCE.multipliedBy(2))
                 .header("Content-Type", "application/json")
+                .header(Protocol.HEADER, String.valueOf(Protocol.VERSION))
                 .method(
                         method,
                         body.isMissingNode()
@@ -111,6 +113,7 @@ public final class CoordinatorClient {
             Thread.sleep(BETWEEN_TRIES);
             answer = send(request);
         }
+        requireSpoken(answer);
         JsonNode json;
         try {
             json = JSON.readTree(answer.body());
@@ -131,6 +134,7 @@ public final class CoordinatorClient {
         HttpResponse<String> answer = send(HttpRequest.newBuilder(url.resolve("/q/health/live"))
                 .timeout(PATIENCE)
                 .build());
+        requireSpoken(answer);
         String date = answer.headers().firstValue("Date").orElse("");
         try {
             return Instant.from(DateTimeFormatter.RFC_1123_DATE_TIME.parse(date));
@@ -150,6 +154,16 @@ public final class CoordinatorClient {
             return client.send(request, HttpResponse.BodyHandlers.ofString());
         } catch (IOException e) {
             throw new Failed("the coordinator at " + url + " cannot be reached: " + reason(e), e);
+        }
+    }
+
+    /// A coordinator that says nothing of it speaks version 1.
+    private void requireSpoken(HttpResponse<String> answer) throws Failed {
+        String spoken = answer.headers().firstValue(Protocol.HEADER).orElse("1");
+        if (!Protocol.isSpoken(spoken)) {
+            throw new Failed("PROTOCOL: the coordinator at " + url + " speaks version " + spoken
+                    + " of the protocol, this program version " + Protocol.VERSION
+                    + "; install the one that the federation's operator names");
         }
     }
 

@@ -14,28 +14,15 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.Base64;
-import java.util.Optional;
 
 /// A member's next TLS certificate, with a new key; its name for Kafka stays.
 public final class Renewal {
-    /// The share of its time that a certificate has left when it is renewed.
-    private static final int SHARE = 3;
-
     private final Primitives primitives;
 
     /// Signs requests with the organisation's identity.
     public Renewal(Primitives primitives) {
         this.primitives = primitives;
-    }
-
-    /// When a third of the certificate's time is left; nothing if there is none.
-    public static Optional<Instant> due(Home home) throws IOException, InvalidFile {
-        return home.certificate()
-                .map(valid -> valid.ends()
-                        .minus(Duration.between(valid.begins(), valid.ends()).dividedBy(SHARE)));
     }
 
     /// Asks the coordinator, and puts key and certificate into the home at once. Whoever has connections open keeps

@@ -31,10 +31,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// An organisation's folder. Files with a secret have mode 0600, and are refused with another one.
@@ -122,6 +125,11 @@ public record Home(Path path) {
     /// Verified adapters.
     public Path models() {
         return path.resolve("models");
+    }
+
+    /// That the organisation left, if it did.
+    public Path left() {
+        return path.resolve("left.json");
     }
 
     /// What the agent says of itself.
@@ -292,6 +300,21 @@ public record Home(Path path) {
         FileSystemException named = new FileSystemException(file.toString(), null, e.getMessage());
         named.initCause(e);
         return named;
+    }
+
+    /// Deletes what a former member has no use for: keys and certificate, masked chunks, SCAFFOLD's control variate,
+    /// plain updates. What a disk keeps of deleted files is the disk's.
+    public void wipe() throws IOException {
+        for (Path gone : List.of(identity(), delivery(), drawSalt(), tls(), spool(), controls(), plain())) {
+            if (!Files.exists(gone)) {
+                continue;
+            }
+            try (Stream<Path> all = Files.walk(gone)) {
+                for (Path file : all.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
     }
 
     /// Reads a record from JSON.

@@ -60,6 +60,17 @@ class StatusTest {
     }
 
     @Test
+    void suspension_staysUntilItIsOver_throughRoundsWithoutThisOrganisation() throws Exception {
+        events.tell(events.event("ready"));
+        events.error("suspended", "under review");
+        ends("left-out", 4, events.event("phase").put("detail", "not in the cohort"));
+        assertThat(read().doing().phase()).isEqualTo("suspended");
+        assertThat(read().failed()).extracting(Status.Trouble::detail).containsExactly("under review");
+        events.tell(events.event("resumed"));
+        assertThat(read().doing().phase()).isEqualTo("waiting");
+    }
+
+    @Test
     void status_followsARoundFromItsOpeningToItsVersion() throws Exception {
         assertThat(read().doing().phase()).isEqualTo("starting");
         events.tell(events.event("ready"));

@@ -105,6 +105,17 @@ class StatusCommandTest {
     }
 
     @Test
+    void status_ofASuspendedOrganisation_saysWhatItWaitsFor() throws Exception {
+        said(new Status.Doing("suspended", -1, 0, "2026-03-01T09:59:00Z", 0, 0, 0));
+        try (var _ = home.lock()) {
+            assertThat(status()).as(err.toString()).isZero();
+        }
+        assertThat(out.toString())
+                .contains(
+                        "agent         waits until the consortium resumes this organisation, since 2026-03-01T09:59:00Z");
+    }
+
+    @Test
     void status_ofARunningAgent_saysWhatItDoesAndRefused() throws Exception {
         said(new Status.Doing("training", 2, 1, "2026-03-01T09:59:00Z", 7, 40, 1.5));
         certificate(NOW.plusSeconds(10 * 86_400 + 5));

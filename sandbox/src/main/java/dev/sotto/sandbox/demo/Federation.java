@@ -300,6 +300,14 @@ public final class Federation {
         return run(artefacts.participant(), name, arguments);
     }
 
+    /// Runs a command of the coordinator's program to its end.
+    ///
+    /// @return what it printed
+    public List<String> runCoordinator(String name, List<String> arguments)
+            throws IOException, InterruptedException, Failure {
+        return run(artefacts.coordinator(), name, arguments);
+    }
+
     private List<String> run(dev.sotto.sandbox.process.Jvm.Program program, String name, List<String> arguments)
             throws IOException, InterruptedException, Failure {
         return supervisor.run(name, program, arguments);

@@ -1,0 +1,160 @@
+package dev.sotto.coordinator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.settings.Folder;
+import dev.sotto.coordinator.settings.InvalidSettings;
+import dev.sotto.coordinator.settings.Passphrase;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+
+/// The consortium's keys over the years: the root's is away, and comes for an hour to make the next authority.
+class RotateCommandTest {
+    private final Path home;
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    RotateCommandTest(@TempDir Path home) {
+        this.home = home;
+    }
+
+    private int coordinator(String... arguments) {
+        CommandLine line = Coordinator.commandLine();
+        line.setOut(new PrintWriter(out, true));
+        line.setErr(new PrintWriter(err, true));
+        return line.execute(arguments);
+    }
+
+    private Folder init(String name) throws Exception {
+        Path layout = Files.writeString(home.resolve("layout.json"), """
+                {"baseModelDigest":"%s","r":8,"alpha":16,"targetModules":["q_proj"],
+                 "tensors":[{"name":"q_proj.lora_A.weight","shape":[8,16]}]}""".formatted("1".repeat(64)));
+        Folder folder = new Folder(home.resolve(name));
+        assertThat(coordinator(
+                        "init",
+                        "--dir",
+                        folder.path().toString(),
+                        "--federation",
+                        "north",
+                        "--bootstrap",
+                        "kafka:9093",
+                        "--url",
+                        "https://coordinator:8443",
+                        "--layout",
+                        layout.toString(),
+                        "--broker-san",
+                        "kafka-1.example"))
+                .as(err.toString())
+                .isZero();
+        return folder;
+    }
+
+    private static CertificateAuthority authority(Folder folder) throws Exception {
+        return CertificateAuthority.load(
+                Files.readString(folder.issuing()), Files.readString(folder.ca()), new char[0], new SecureRandom());
+    }
+
+    private static Map<Path, String> files(Folder folder) throws Exception {
+        Map<Path, String> files = new HashMap<>();
+        files.put(folder.issuing(), Files.readString(folder.issuing()));
+        for (Path file : folder.certificates()) {
+            files.put(file, Files.readString(file));
+        }
+        return files;
+    }
+
+    @Test
+    void rotate_replacesWhatIsIssued_andNothingThatIsTrusted() throws Exception {
+        Folder folder = init("north");
+        assertThat(out.toString()).contains("carry " + folder.rootKey().getParent() + " away");
+        String trusted = Files.readString(folder.ca());
+        Map<Path, String> before = files(folder);
+        Path away = Files.createDirectory(home.resolve("safe"));
+        Files.move(folder.rootKey(), away.resolve("ca-key.pem"));
+        Files.delete(folder.rootKey().getParent());
+        // The coordinator needs it for nothing.
+        assertThat(authority(folder).fingerprint()).isNotNull();
+
+        assertThat(coordinator("rotate", "--dir", folder.path().toString())).isEqualTo(2);
+        assertThat(err.toString()).contains("root/ca-key.pem: there is no such file");
+        assertThat(files(folder)).isEqualTo(before);
+
+        assertThat(coordinator("rotate", "--dir", folder.path().toString(), "--root", away.toString()))
+                .as(err.toString())
+                .isZero();
+        assertThat(out.toString()).contains("admin.pem, broker.pem, issuing.pem, tls.pem, viewer.pem");
+        Map<Path, String> after = files(folder);
+        assertThat(after.keySet()).isEqualTo(before.keySet());
+        after.forEach((file, text) -> {
+            assertThat(text).as(file.toString()).isNotEqualTo(before.get(file));
+            assertThat(file).satisfies(RotateCommandTest::isSecret);
+        });
+        assertThat(Files.readString(folder.ca())).isEqualTo(trusted);
+        assertThat(authority(folder).rootPem()).isEqualTo(trusted);
+        assertThat(after.get(folder.broker())).contains(trusted);
+    }
+
+    @Test
+    void rotate_withAnotherRootsKey_replacesNothing() throws Exception {
+        Folder folder = init("north");
+        Folder other = init("south");
+        Map<Path, String> before = files(folder);
+        assertThat(coordinator(
+                        "rotate",
+                        "--dir",
+                        folder.path().toString(),
+                        "--root",
+                        other.path().resolve("root").toString()))
+                .isEqualTo(1);
+        assertThat(err.toString()).contains("the issuing CA's certificate is not signed by the root's key");
+        assertThat(files(folder)).isEqualTo(before);
+    }
+
+    @Test
+    void keysThatOthersMayRead_areRefused() throws Exception {
+        Folder folder = init("north");
+        isSecret(folder.rootKey());
+        isSecret(folder.issuing());
+        Files.setPosixFilePermissions(folder.rootKey(), PosixFilePermissions.fromString("rw-r--r--"));
+        assertThat(coordinator("rotate", "--dir", folder.path().toString())).isEqualTo(2);
+        assertThat(err.toString()).contains("ca-key.pem has mode rw-r--r--");
+    }
+
+    @Test
+    void passphrase_isInAVariableOrInAFileThatOthersMayNotRead() throws Exception {
+        assertThat(Passphrase.read("P", Map.of())).isEmpty();
+        assertThat(Passphrase.read("P", Map.of("P", "a b"))).containsExactly('a', ' ', 'b');
+        Path file = home.resolve("passphrase");
+        Folder.writeSecret(file, "a b\n".getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        assertThat(Passphrase.read("P", Map.of("P_FILE", file.toString()))).containsExactly('a', ' ', 'b');
+        refused(Map.of("P", "x", "P_FILE", file.toString()), "P and P_FILE are both set");
+        refused(Map.of("P", ""), "P is empty");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
+        refused(Map.of("P_FILE", file.toString()), "has mode rw-rw-rw-");
+    }
+
+    private static void refused(Map<String, String> environment, String why) {
+        assertThatThrownBy(() -> {
+                    var _ = Passphrase.read("P", environment);
+                })
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining(why);
+    }
+
+    private static void isSecret(Path file) {
+        assertThat(file)
+                .satisfies(secret -> assertThat(Files.getPosixFilePermissions(secret))
+                        .isEqualTo(PosixFilePermissions.fromString("rw-------")));
+    }
+}

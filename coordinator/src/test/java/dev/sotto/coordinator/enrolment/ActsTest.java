@@ -1,0 +1,103 @@
+package dev.sotto.coordinator.enrolment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.MalformedMessage;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ActsTest {
+    private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
+    private static final Acts.Actor ADMIN = new Acts.Actor("admin", "1f");
+
+    private final List<Bytes> log = new ArrayList<>();
+
+    @Test
+    void acts_areToldByTheNextReplica() throws Exception {
+        Acts acts = acts("secret");
+        acts.record(ADMIN, "suspended", "acme", "under review", log::add);
+        acts.record(ADMIN, "resumed", "acme", "", log::add);
+        Acts.Told told = read(log);
+        assertThat(told.acts())
+                .containsExactly(
+                        new Acts.Act(NOW, "admin", "1f", "suspended", "acme", "under review"),
+                        new Acts.Act(NOW, "admin", "1f", "resumed", "acme", ""));
+        assertThat(told.whole()).isTrue();
+        assertThat(acts.told()).isEqualTo(told);
+    }
+
+    @Test
+    void actThatIsTakenOutOrMoved_isMissed() throws Exception {
+        Acts acts = acts("secret");
+        for (String organisation : List.of("acme", "bank", "city")) {
+            acts.record(ADMIN, "revoked", organisation, "no", log::add);
+        }
+        assertThat(read(log).whole()).isTrue();
+        assertThat(read(List.of(log.get(0), log.get(2))).whole()).isFalse();
+        assertThat(read(log.subList(1, 3)).whole()).isFalse();
+        assertThat(read(List.of(log.get(1), log.get(0), log.get(2))).whole()).isFalse();
+        // Of the last ones no log can tell by itself; the registry's head is signed.
+        assertThat(read(log.subList(0, 2)).whole()).isTrue();
+    }
+
+    @Test
+    void actOfSomebodyElse_isRefused_andSoIsAChangedOne() {
+        acts("secret").record(ADMIN, "revoked", "acme", "no", log::add);
+        acts("guessed").record(ADMIN, "revoked", "bank", "no", log::add);
+        refused(log.get(1));
+        String own = new String(log.getFirst().toArray(), StandardCharsets.UTF_8);
+        for (String[] change : new String[][] {
+            {"2026-01-01", "2026-01-02"},
+            {"admin", "acme"},
+            {"1f", "2f"},
+            {"revoked", "resumed"},
+            {"acme", "bank"},
+            {"\"no\"", "\"on\""},
+            {Bytes.zeros(32).hex(), Enc.hash("x").hex()}
+        }) {
+            assertThat(own).contains(change[0]);
+            refused(Bytes.utf8(own.replace(change[0], change[1])));
+        }
+        for (String bad : List.of("", "[]", "{}", "{\"at\":\"2026-01-01T00:00:00Z\",\"previous\":\"0\"}")) {
+            refused(Bytes.utf8(bad));
+        }
+    }
+
+    @Test
+    void actThatIsNotWritten_didNotHappen() throws Exception {
+        Acts acts = acts("secret");
+        assertThatThrownBy(() -> acts.record(ADMIN, "revoked", "acme", "no", record -> {
+                    throw new IllegalStateException("fenced");
+                }))
+                .hasMessage("fenced");
+        assertThat(acts.told().acts()).isEmpty();
+        acts.record(ADMIN, "revoked", "acme", "no", log::add);
+        assertThat(read(log).whole()).isTrue();
+    }
+
+    private static void refused(Bytes record) {
+        assertThatThrownBy(() -> acts("secret").take(record))
+                .isInstanceOf(MalformedMessage.class)
+                .hasMessageStartingWith("an act is");
+    }
+
+    private static Acts.Told read(List<Bytes> records) throws MalformedMessage {
+        Acts acts = acts("secret");
+        for (Bytes record : records) {
+            acts.take(record);
+        }
+        return acts.told();
+    }
+
+    private static Acts acts(String secret) {
+        return new Acts(act -> Enc.hash(secret, act), Clock.fixed(NOW, ZoneOffset.UTC));
+    }
+}

@@ -1,0 +1,132 @@
+package dev.sotto.participant.enrolment;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.node.MissingNode;
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.participant.home.Failed;
+import dev.sotto.schemas.Bytes;
+import java.math.BigInteger;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Date;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
+import org.bouncycastle.asn1.x500.X500Name;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/// A participant at coordinators that are not the one it was built for.
+class CoordinatorClientTest {
+    private final HttpsServer server;
+    private final Bytes fingerprint;
+    private String speaks = "1";
+    private String heard = "";
+
+    CoordinatorClientTest() throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+        generator.initialize(256);
+        KeyPair keys = generator.generateKeyPair();
+        X500Name name = new X500Name("CN=coordinator");
+        var builder = new JcaX509v3CertificateBuilder(
+                name,
+                BigInteger.ONE,
+                Date.from(Instant.now().minus(Duration.ofMinutes(5))),
+                Date.from(Instant.now().plus(Duration.ofHours(1))),
+                name,
+                keys.getPublic());
+        builder.addExtension(
+                Extension.subjectAlternativeName,
+                false,
+                new GeneralNames(new GeneralName(GeneralName.iPAddress, "127.0.0.1")));
+        X509Certificate certificate = new JcaX509CertificateConverter()
+                .getCertificate(builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(keys.getPrivate())));
+        fingerprint = Enc.sha256(Bytes.of(certificate.getEncoded()));
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        store.load(null, null);
+        store.setKeyEntry("own", keys.getPrivate(), new char[0], new Certificate[] {certificate});
+        KeyManagerFactory factory = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        factory.init(store, new char[0]);
+        SSLContext context = SSLContext.getInstance("TLSv1.3");
+        context.init(factory.getKeyManagers(), new TrustManager[0], null);
+        server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.setHttpsConfigurator(new HttpsConfigurator(context));
+        server.createContext("/", exchange -> {
+            heard = String.valueOf(exchange.getRequestHeaders().getFirst("Sotto-Protocol"));
+            if (!speaks.isEmpty()) {
+                exchange.getResponseHeaders().add("Sotto-Protocol", speaks);
+            }
+            byte[] body = "{\"ok\":true}".getBytes(StandardCharsets.US_ASCII);
+            exchange.sendResponseHeaders(200, body.length);
+            exchange.getResponseBody().write(body);
+            exchange.close();
+        });
+        server.start();
+    }
+
+    @AfterEach
+    void stop() {
+        server.stop(0);
+    }
+
+    private CoordinatorClient pinned(Bytes ca) {
+        return CoordinatorClient.pinned(
+                URI.create("https://127.0.0.1:" + server.getAddress().getPort()), ca);
+    }
+
+    private boolean ask() throws Exception {
+        return pinned(fingerprint)
+                .send("GET", "/", MissingNode.getInstance())
+                .path("ok")
+                .asBoolean();
+    }
+
+    @Test
+    void coordinator_thatSharesAVersionOrSaysNone_isSpokenWith() throws Exception {
+        for (String shared : new String[] {"1", "1, 2", ""}) {
+            speaks = shared;
+            assertThat(ask()).as(shared).isTrue();
+        }
+        assertThat(heard).isEqualTo("1");
+    }
+
+    @Test
+    void coordinator_ofAnotherVersion_isNotSpokenWith() {
+        speaks = "2";
+        assertThatThrownBy(this::ask)
+                .isInstanceOf(Failed.class)
+                .hasMessageStartingWith("PROTOCOL: the coordinator at https://127.0.0.1:")
+                .hasMessageContaining("speaks version 2 of the protocol, this program version 1");
+        assertThatThrownBy(() -> pinned(fingerprint).time())
+                .isInstanceOf(Failed.class)
+                .hasMessageStartingWith("PROTOCOL:");
+    }
+
+    /// Another coordinator at the invite's address: nothing is sent to it.
+    @Test
+    void coordinator_thatIsNotTheInvites_hearsNothing() {
+        assertThatThrownBy(() -> pinned(Enc.hash("another")).send("GET", "/", MissingNode.getInstance()))
+                .isInstanceOf(Failed.class)
+                .hasMessageContaining("its CA is not the one in the invite");
+        assertThat(heard).isEmpty();
+    }
+}
