@@ -65,6 +65,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -376,7 +377,7 @@ final class Session implements AutoCloseable {
         }
         List<Envelope> dealt =
                 inTime && envelope.type() == MessageType.SHARES_ROUTED && state instanceof MemberState.Dealt waiting
-                        ? logs.inboxes(waiting.roster().ids(), MessageType.SHARES_DEALT, opened)
+                        ? logs.inboxes(waiting.roster().ids(), Set.of(MessageType.SHARES_DEALT), opened)
                         : List.of();
         Chain before = state.chain();
         step(inTime ? new MemberInput.Read(envelope, dealt) : new MemberInput.Missed(envelope));
@@ -857,9 +858,10 @@ final class Session implements AutoCloseable {
         ServerOptimizer optimizer = ServerOptimizer.of(round.plan().algorithm());
         int members = optimizer.hasControl() ? members(round.registryHead()) : 0;
         List<String> roster = unmasking.survivors().routed().ids();
-        List<Envelope> said = new ArrayList<>(logs.inboxes(roster, MessageType.SHARES_DEALT, opened));
-        said.addAll(logs.inboxes(roster, MessageType.UPDATE_MANIFEST, opened));
-        said.addAll(logs.inboxes(roster, MessageType.SHARES_REVEALED, opened));
+        List<Envelope> said = logs.inboxes(
+                roster,
+                Set.of(MessageType.SHARES_DEALT, MessageType.UPDATE_MANIFEST, MessageType.SHARES_REVEALED),
+                opened);
         Recomputation.check(
                 my.primitives(),
                 directory,

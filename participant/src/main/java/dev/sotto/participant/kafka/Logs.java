@@ -71,14 +71,16 @@ public final class Logs implements AutoCloseable {
         return envelopes(topics.inbox(member), since, until);
     }
 
-    /// What members said of one type.
-    public List<Envelope> inboxes(Collection<String> members, MessageType type, Instant since) {
+    /// What members said of some types, read from all inboxes at once: each member's messages are in its order.
+    public List<Envelope> inboxes(Collection<String> members, Set<MessageType> types, Instant since) {
+        List<TopicPartition> partitions = members.stream()
+                .map(member -> new TopicPartition(topics.inbox(member), 0))
+                .toList();
         List<Envelope> found = new ArrayList<>();
-        for (String member : members) {
-            inbox(member, since).stream()
-                    .filter(envelope -> envelope.type() == type)
-                    .forEach(found::add);
-        }
+        KafkaClients.records(reader, partitions, since)
+                .forEachRemaining(record -> decode(record)
+                        .filter(envelope -> types.contains(envelope.type()))
+                        .ifPresent(found::add));
         return found;
     }
 
@@ -99,43 +101,42 @@ public final class Logs implements AutoCloseable {
         }
     }
 
-    /// The masked chunks of members, read while they are looked at: none is kept. Only the partitions that
-    /// hold a chunk of the sample are read.
+    /// The masked chunks of members, read while they are looked at: none is kept, and those of different members
+    /// come in any order. Only the partitions that hold a chunk of the sample are read.
     ///
     /// @param since no chunk is older
     /// @param until all are older
     public Iterable<Envelope> chunks(
             List<String> members, RoundOpened round, Sample sample, Instant since, Instant until) {
-        return () -> new Iterator<>() {
-            private final Iterator<String> left = members.iterator();
-            private Iterator<ConsumerRecord<byte[], byte[]>> records =
-                    List.<ConsumerRecord<byte[], byte[]>>of().iterator();
-            private @Nullable Envelope next;
+        return () -> {
+            List<TopicPartition> partitions = new ArrayList<>();
+            for (String member : members) {
+                partitions.addAll(partitions(topics.updates(member), round, sample));
+            }
+            Iterator<ConsumerRecord<byte[], byte[]>> records = KafkaClients.records(reader, partitions, since, until);
+            return new Iterator<>() {
+                private @Nullable Envelope next;
 
-            @Override
-            public boolean hasNext() {
-                while (next == null && (records.hasNext() || left.hasNext())) {
-                    if (records.hasNext()) {
+                @Override
+                public boolean hasNext() {
+                    while (next == null && records.hasNext()) {
                         next = decode(records.next())
                                 .filter(envelope -> envelope.type() == MessageType.UPDATE_CHUNK)
                                 .orElse(null);
-                    } else {
-                        String topic = topics.updates(left.next());
-                        records = KafkaClients.records(reader, partitions(topic, round, sample), since, until);
                     }
+                    return next != null;
                 }
-                return next != null;
-            }
 
-            @Override
-            public Envelope next() {
-                if (!hasNext()) {
-                    throw new NoSuchElementException();
+                @Override
+                public Envelope next() {
+                    if (!hasNext()) {
+                        throw new NoSuchElementException();
+                    }
+                    Envelope found = Objects.requireNonNull(next);
+                    next = null;
+                    return found;
                 }
-                Envelope found = Objects.requireNonNull(next);
-                next = null;
-                return found;
-            }
+            };
         };
     }
 
