@@ -46,7 +46,6 @@ final class CostCommand implements Callable<Integer> {
             Topics plainTopics = new Topics("plain");
             rig.createTopics(plainTopics);
             List<Double> plain = new ArrayList<>();
-            long plainSent = 0;
             try (Plain federation = new Plain(rig.kafka(), plainTopics, shape, rig.trainings())) {
                 long before = federation.await();
                 for (int i = 1; i < shape.rounds(); i++) {
@@ -54,9 +53,8 @@ final class CostCommand implements Callable<Integer> {
                     plain.add((now - before) / 1e9);
                     before = now;
                 }
-                plainSent = federation.sent() / shape.rounds();
             }
-            report(shape, secured.subList(1, secured.size()), plain, sent, plainSent);
+            report(shape, secured.subList(1, secured.size()), plain, sent);
             Ingest.Figures figures =
                     new Ingest(rig.kafka(), rig.topics(), rig.organisations(), rig.directory()).measure(PASSES);
             System.out.println(String.format(
@@ -75,7 +73,7 @@ final class CostCommand implements Callable<Integer> {
     }
 
     /// The first round of each, which warms up, is left out.
-    private static void report(Shape shape, List<Double> secured, List<Double> plain, long sent, long plainSent) {
+    private static void report(Shape shape, List<Double> secured, List<Double> plain, long sent) {
         double one = median(secured);
         double other = median(plain);
         System.out.println(String.format(
@@ -95,8 +93,8 @@ final class CostCommand implements Callable<Integer> {
                 Locale.ROOT,
                 "a member sends %.2f MB, as float32 %.2f MB: %.3f times",
                 sent / MB / shape.members(),
-                plainSent / MB / shape.members(),
-                (double) sent / plainSent));
+                Float.BYTES * shape.coordinates() / MB,
+                (double) sent / shape.members() / Float.BYTES / shape.coordinates()));
     }
 
     private static String seconds(List<Double> all) {

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -33,7 +32,6 @@ final class Plain implements AutoCloseable {
     private final KafkaClients kafka;
     private final Topics topics;
     private final Shape shape;
-    private final AtomicLong sent = new AtomicLong();
     private final BlockingQueue<Long> arrived = new LinkedBlockingQueue<>();
     private final List<Thread> threads = new ArrayList<>();
     private final BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
@@ -92,11 +90,6 @@ final class Plain implements AutoCloseable {
         return last;
     }
 
-    /// Bytes of updates so far, by all members.
-    long sent() {
-        return sent.get();
-    }
-
     // ---- a member ----
 
     private void member(int number, LightTraining training) throws InterruptedException {
@@ -108,7 +101,7 @@ final class Plain implements AutoCloseable {
             for (long round = 0; !Thread.interrupted(); round++) {
                 Thread.sleep(training.takes());
                 float[] delta = training.delta(model.length, round, 0.001);
-                publish(writer, topics.updates(member(number)), round, delta, IntStream.range(0, chunks()), true);
+                publish(writer, topics.updates(member(number)), round, delta, IntStream.range(0, chunks()));
                 for (int missing = chunks(); missing > 0; ) {
                     for (ConsumerRecord<byte[], byte[]> record : reader.poll(POLL)) {
                         read(record).get(model, index(record) * CHUNK, size(index(record)));
@@ -159,20 +152,14 @@ final class Plain implements AutoCloseable {
                         sum[i] = 0;
                     }
                 }
-                publish(writer, topics.models(), round, model, IntStream.of(own), false);
+                publish(writer, topics.models(), round, model, IntStream.of(own));
             }
         }
     }
 
     // ---- chunks ----
 
-    private void publish(
-            Producer<byte[], byte[]> writer,
-            String topic,
-            long round,
-            float[] values,
-            IntStream indices,
-            boolean counted) {
+    private void publish(Producer<byte[], byte[]> writer, String topic, long round, float[] values, IntStream indices) {
         writer.beginTransaction();
         indices.forEach(index -> {
             byte[] bytes = new byte[size(index) * Float.BYTES];
@@ -181,9 +168,6 @@ final class Plain implements AutoCloseable {
                     .asFloatBuffer()
                     .put(values, index * CHUNK, size(index));
             byte[] key = (round + "/" + index).getBytes(StandardCharsets.US_ASCII);
-            if (counted) {
-                sent.addAndGet(bytes.length + key.length);
-            }
             var _ = writer.send(new ProducerRecord<>(topic, index % shape.partitions(), key, bytes));
         });
         writer.commitTransaction();
