@@ -15,7 +15,9 @@ import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.security.spec.PKCS8EncodedKeySpec;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.KeyManagerFactory;
@@ -34,17 +36,18 @@ record Browser(HttpClient client, String url) {
         own.load(null, null);
         Matcher blocks = BLOCK.matcher(Files.readString(pem));
         PKCS8EncodedKeySpec key = new PKCS8EncodedKeySpec(new byte[0]);
-        Certificate certificate = null;
+        // All of the chain: the server knows the root alone.
+        List<Certificate> chain = new ArrayList<>();
         while (blocks.find()) {
             byte[] der = Base64.getMimeDecoder().decode(blocks.group(2));
             if (blocks.group(1).endsWith("PRIVATE KEY")) {
                 key = new PKCS8EncodedKeySpec(der);
-            } else if (certificate == null) {
-                certificate = certificate(der);
+            } else {
+                chain.add(certificate(der));
             }
         }
         own.setKeyEntry(
-                "own", KeyFactory.getInstance("EC").generatePrivate(key), none, new Certificate[] {certificate});
+                "own", KeyFactory.getInstance("EC").generatePrivate(key), none, chain.toArray(new Certificate[0]));
         KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
         keys.init(own, none);
         KeyStore trusted = KeyStore.getInstance("PKCS12");
