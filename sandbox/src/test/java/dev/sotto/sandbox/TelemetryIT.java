@@ -318,7 +318,8 @@ class TelemetryIT {
         for (String secret : List.of("coordinator-identity.key", "round-secret.key")) {
             base64(secrets, federation.folder().resolve(secret));
         }
-        for (String pem : List.of("ca-key.pem", "tls.pem", "admin.pem", "viewer.pem", "broker.pem")) {
+        for (String pem :
+                List.of("root/ca-key.pem", "issuing.pem", "tls.pem", "admin.pem", "viewer.pem", "broker.pem")) {
             pem(secrets, federation.folder().resolve(pem));
         }
         assertThat(numbers.count()).isPositive();
