@@ -32,7 +32,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -165,20 +164,7 @@ class CrashMatrixIT {
         planned += schedule.cells().size();
         Path output = folder.resolve("demo");
         Demo.clear(output);
-        DemoPlan plan = new DemoPlan(
-                DemoPlan.names(4),
-                1000,
-                OptionalInt.empty(),
-                2,
-                "fedavg",
-                7,
-                Artefacts.ofThisBuild().demoBase(),
-                List.of(),
-                output,
-                4,
-                128,
-                0.003,
-                DemoPlan.Learning.ALPACA);
+        DemoPlan plan = SmallPlan.of(output, 1000, "fedavg");
         victim = plan.victim();
         List<BrokerSettings.Route> routes = new ArrayList<>();
         for (String who : Stream.concat(Stream.of("coordinator"), plan.organisations().stream())

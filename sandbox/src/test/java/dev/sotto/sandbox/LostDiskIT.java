@@ -21,7 +21,6 @@ import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -42,20 +41,7 @@ class LostDiskIT {
         Path output = folder.resolve("demo");
         Demo.clear(output);
         Artefacts artefacts = Artefacts.ofThisBuild();
-        DemoPlan plan = new DemoPlan(
-                DemoPlan.names(4),
-                1000,
-                OptionalInt.empty(),
-                2,
-                "fedavg",
-                7,
-                artefacts.demoBase(),
-                List.of(),
-                output,
-                4,
-                128,
-                0.003,
-                DemoPlan.Learning.ALPACA);
+        DemoPlan plan = SmallPlan.of(output, 1000, "fedavg");
         try (Supervisor supervisor = new Supervisor(Jvm.ofThisProcess(artefacts.leash()), output.resolve("logs"))) {
             // Always a process: a container's disk cannot be taken away from it.
             ChildBroker broker = new ChildBroker(artefacts, supervisor, output.resolve("broker"), List.of());

@@ -29,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -180,20 +179,7 @@ class ReplicasIT {
     private DemoPlan plan(String algorithm) throws Exception {
         Path output = folder.resolve("demo");
         Demo.clear(output);
-        return new DemoPlan(
-                DemoPlan.names(4),
-                1000,
-                OptionalInt.empty(),
-                2,
-                algorithm,
-                7,
-                Artefacts.ofThisBuild().demoBase(),
-                List.of(),
-                output,
-                4,
-                128,
-                0.003,
-                DemoPlan.Learning.ALPACA);
+        return SmallPlan.of(output, 1000, algorithm);
     }
 
     private static Supervisor supervisor(DemoPlan plan) {

@@ -23,7 +23,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
@@ -53,20 +52,7 @@ class SkewIT {
         Path output = folder.resolve("demo");
         Demo.clear(output);
         Artefacts artefacts = Artefacts.ofThisBuild();
-        DemoPlan plan = new DemoPlan(
-                DemoPlan.names(4),
-                2,
-                OptionalInt.empty(),
-                2,
-                "fedavg",
-                7,
-                artefacts.demoBase(),
-                List.of(),
-                output,
-                4,
-                128,
-                0.003,
-                DemoPlan.Learning.ALPACA);
+        DemoPlan plan = SmallPlan.of(output, 2, "fedavg");
         Path logs = output.resolve("logs");
         Jvm right = Jvm.ofThisProcess(artefacts.leash());
         try (Supervisor supervisor = new Supervisor(right, logs);
