@@ -37,6 +37,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -659,7 +660,11 @@ class FederationIT {
         Topics.readAll(operator(federation)).forEach((topic, records) -> {
             for (ConsumerRecord<byte[], byte[]> record : records) {
                 byte[] value = Objects.requireNonNullElse(record.value(), new byte[0]);
-                assertThat(record.headers()).as("nobody traces").isEmpty();
+                assertThat(record.headers())
+                        .as("nobody traces")
+                        .allMatch(header -> topic.contains(".inbox.")
+                                && header.key().equals("Sotto-Protocol")
+                                && Arrays.equals(header.value(), new byte[] {'1'}));
                 assertThat(needles.find(value))
                         .as(topic + " at " + record.offset())
                         .isEmpty();

@@ -137,7 +137,7 @@ class TelemetryIT {
             for (String page : List.of("/dashboard", "/q/metrics", "/q/health")) {
                 told.put(page, viewer.get(page));
             }
-            headersAreTraceparentsOnly(federation);
+            headersAreTraceparentsAndVersionsOnly(federation);
             federation.stopAgents();
             federation.coordinator().stop(Duration.ofSeconds(20));
 
@@ -164,12 +164,18 @@ class TelemetryIT {
 
     // ---- traces ----
 
-    private static void headersAreTraceparentsOnly(Federation federation) throws Exception {
+    private static void headersAreTraceparentsAndVersionsOnly(Federation federation) throws Exception {
         Path own = federation.folder();
         Map<String, Integer> traced = new TreeMap<>();
         Topics.readAll(Topics.settings(federation.bootstrap(), own.resolve("tls.pem"), own.resolve("ca.pem")))
                 .forEach((topic, records) -> records.forEach(record -> {
                     for (Header header : record.headers()) {
+                        if (header.key().equals("Sotto-Protocol")) {
+                            assertThat(topic).contains(".inbox.");
+                            assertThat(new String(header.value(), StandardCharsets.US_ASCII))
+                                    .isEqualTo("1");
+                            continue;
+                        }
                         assertThat(header.key()).isEqualTo("traceparent");
                         assertThat(new String(header.value(), StandardCharsets.US_ASCII))
                                 .matches("00-[0-9a-f]{32}-[0-9a-f]{16}-01");
