@@ -776,7 +776,7 @@ final class Session implements AutoCloseable {
         my.spans().phase("verification");
         RoundOpened round = plan.get();
         ModelVersion before = version.orElseThrow();
-        Optional<Sample> sample = policy.sample(round, my.randomness());
+        Optional<Sample> sample = policy.sample(round, outbox.partitions(), my.randomness());
         try {
             Bytes digest = closed.message().modelDigest();
             ModelVersion next = models.download(
