@@ -170,13 +170,13 @@ class MixedVersionsIT {
             String organisation,
             @Nullable String versions)
             throws Exception {
-        ConsumerRecord<byte[], byte[]> own = null;
+        Optional<ConsumerRecord<byte[], byte[]>> last = Optional.empty();
         for (ConsumerRecord<byte[], byte[]> record : log.getOrDefault(TOPICS.inbox(organisation), List.of())) {
             if (Envelope.decode(Bytes.of(record.value())).type() == MessageType.PEERS_APPROVED) {
-                own = record;
+                last = Optional.of(record);
             }
         }
-        assertThat(own).isNotNull();
+        ConsumerRecord<byte[], byte[]> own = last.orElseThrow();
         assertThat(new String(own.headers().lastHeader(HEADER).value(), StandardCharsets.US_ASCII))
                 .as("what the agent itself says")
                 .isEqualTo("1");
