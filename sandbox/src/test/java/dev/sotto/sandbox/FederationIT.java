@@ -833,7 +833,7 @@ class FederationIT {
         assertThat(said)
                 .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
                 .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
-                .contains("3 rounds: 53 checks hold, 0 failed, 0 could not be made.")
+                .contains("3 rounds: 54 checks hold, 0 failed, 0 could not be made.")
                 .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
         byte[] coordinator = Base64.getDecoder()
                 .decode(JSON.readTree(home.resolve("federation.json").toFile())
@@ -854,7 +854,7 @@ class FederationIT {
                                 "json"))
                 .getLast());
         assertThat(outside.path("outcome").asText()).isEqualTo("passed");
-        assertThat(outside.path("checks")).hasSize(53);
+        assertThat(outside.path("checks")).hasSize(54);
 
         JsonNode status = statusOf(federation, "bank");
         assertThat(status.at("/rounds/0/outcome").asText()).isEqualTo("verified");
