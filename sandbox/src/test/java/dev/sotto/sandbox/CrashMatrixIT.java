@@ -279,13 +279,14 @@ class CrashMatrixIT {
     /// @return the round of this one
     private long survives(Cell cell, long last) throws Exception {
         long round = last;
+        Seen hit;
         for (int missed = 0; ; missed++) {
             awaitBothReplicas();
             int from = following().size();
             Seen opened = await(from, seen -> seen.type() == MessageType.ROUND_OPENED, "a round is opened");
             round = opened.round();
             long this_ = round;
-            Seen hit = await(
+            hit = await(
                     opened.at(),
                     seen -> seen.round() == this_ && (seen.type() == MessageType.ROUND_CLOSED || isTrigger(cell, seen)),
                     cell + ": the message or the round's end");
@@ -309,8 +310,10 @@ class CrashMatrixIT {
         }
         assertThat(closed).as(cell + ": round " + round + " is closed").isPresent();
         List<String> aborts = new ArrayList<>();
-        for (Seen aborted :
-                following().all(seen -> seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_)) {
+        int struck = hit.at();
+        for (Seen aborted : following()
+                .all(seen ->
+                        seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_ && seen.at() > struck)) {
             aborts.add(RoundAborted.parse(aborted.envelope().payload()).reason());
         }
         survived++;
