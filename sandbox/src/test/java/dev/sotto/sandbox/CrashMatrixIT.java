@@ -312,8 +312,7 @@ class CrashMatrixIT {
         List<String> aborts = new ArrayList<>();
         int struck = hit.at();
         for (Seen aborted : following()
-                .all(seen ->
-                        seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_ && seen.at() > struck)) {
+                .all(seen -> seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_ && seen.at() > struck)) {
             aborts.add(RoundAborted.parse(aborted.envelope().payload()).reason());
         }
         survived++;
