@@ -124,7 +124,7 @@ public final class Federation {
     private void configure() throws IOException {
         Path file = folder().resolve("federation.yaml");
         ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
-        settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "5s");
+        settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "10s");
         settings.put("publicSeed", String.format("%064x", plan.seed()));
         ObjectNode members = settings.putObject("members")
                 .put("atLeast", plan.organisations().size());
