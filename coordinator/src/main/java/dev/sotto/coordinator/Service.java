@@ -24,6 +24,7 @@ import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
@@ -251,6 +252,11 @@ public class Service {
     /// Who issues certificates.
     public CertificateAuthority authority() {
         return authority;
+    }
+
+    /// With which the cookies of those who sign on are encrypted.
+    public Secret cookieKey() {
+        return secrets.cookieKey(settings.federation());
     }
 
     /// Who may enrol.

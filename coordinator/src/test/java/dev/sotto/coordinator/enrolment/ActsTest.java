@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
 
 class ActsTest {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
-    private static final Acts.Actor ADMIN = new Acts.Actor("admin", "1f");
+    private static final Acts.Actor ADMIN = Acts.Actor.certified("admin", "1f");
 
     private final List<Bytes> log = new ArrayList<>();
 
@@ -28,10 +29,33 @@ class ActsTest {
         Acts.Told told = read(log);
         assertThat(told.acts())
                 .containsExactly(
-                        new Acts.Act(NOW, "admin", "1f", "suspended", "acme", "under review"),
-                        new Acts.Act(NOW, "admin", "1f", "resumed", "acme", ""));
+                        new Acts.Act(NOW, "admin", "1f", "", "", "suspended", "acme", "under review"),
+                        new Acts.Act(NOW, "admin", "1f", "", "", "resumed", "acme", ""));
         assertThat(told.whole()).isTrue();
         assertThat(acts.told()).isEqualTo(told);
+    }
+
+    /// With the name alone somebody could be made to look like somebody else.
+    @Test
+    void actOfSomebodyWhoSignedOn_hasIssuerAndSubject_whichNobodyChangesUnseen() throws Exception {
+        Acts acts = acts("secret");
+        Acts.Actor alice =
+                Acts.Actor.signedOn(URI.create("https://login.example"), "42", "alice\n\u202e" + "x".repeat(200));
+        assertThat(alice.name()).isEqualTo("oidc:alice" + "x".repeat(123));
+        acts.record(alice, "revoked", "acme", "no", log::add);
+        acts.record(ADMIN, "revoked", "bank", "no", log::add);
+        assertThat(read(log).acts())
+                .containsExactly(
+                        new Acts.Act(NOW, alice.name(), "", "https://login.example", "42", "revoked", "acme", "no"),
+                        new Acts.Act(NOW, "admin", "1f", "", "", "revoked", "bank", "no"));
+        String hers = new String(log.getFirst().toArray(), StandardCharsets.UTF_8);
+        refused(Bytes.utf8(hers.replace("\"42\"", "\"43\"")));
+        refused(Bytes.utf8(hers.replace("login.example", "login.another")));
+        refused(Bytes.utf8(hers.replace("\"issuer\":\"https://login.example\",\"subject\":\"42\",", "")));
+        String admins = new String(log.get(1).toArray(), StandardCharsets.UTF_8);
+        refused(Bytes.utf8(admins.replace("\"by\"", "\"subject\":\"42\",\"by\"")));
+        // As coordinators wrote it before anybody could sign on.
+        assertThat(admins).doesNotContain("issuer", "subject");
     }
 
     @Test

@@ -138,6 +138,8 @@ class RenewalTest {
                         NOW,
                         "acme-g2",
                         "1f",
+                        "",
+                        "",
                         "renewed",
                         "acme",
                         "certificate " + certificate.getSerialNumber().toString(16)));
@@ -173,7 +175,7 @@ class RenewalTest {
     }
 
     private static Acts.Actor shows(String principal) {
-        return new Acts.Actor(principal, "1f");
+        return Acts.Actor.certified(principal, "1f");
     }
 
     private void refused(String principal, Bytes csr, Bytes signature, int status, String why) {
