@@ -4,6 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.microsoft.playwright.Browser;
+import com.microsoft.playwright.BrowserContext;
+import com.microsoft.playwright.BrowserType;
+import com.microsoft.playwright.Page;
+import com.microsoft.playwright.Playwright;
 import dev.sotto.coordinator.enrolment.Acts;
 import dev.sotto.coordinator.settings.Folder;
 import io.quarkus.test.common.QuarkusTestResource;
@@ -16,12 +21,17 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jose4j.jwa.AlgorithmConstraints;
 import org.jose4j.jws.AlgorithmIdentifiers;
@@ -29,6 +39,7 @@ import org.jose4j.jws.JsonWebSignature;
 import org.jose4j.keys.HmacKey;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -452,6 +463,63 @@ class SignOnTest {
                 .isEqualTo(401);
         assertThat(get(Https.client(folder, folder.viewer()), "/admin/acts").statusCode())
                 .isEqualTo(401);
+    }
+
+    /// The redirects, the cookie, the content policy and the live page as a browser takes them; and that a page whose
+    /// session has ended signs on again by itself, as long as the issuer knows the person.
+    @Test
+    void page_inChromium_signsOn_followsAndSignsOnAgain() throws Exception {
+        Optional<Path> chromium = Stream.of(System.getenv("PATH").split(":"))
+                .flatMap(folder -> Stream.of("chromium", "chromium-browser", "google-chrome")
+                        .map(name -> Path.of(folder, name)))
+                .filter(Files::isExecutable)
+                .findFirst();
+        Assumptions.assumeTrue(chromium.isPresent(), "no chromium on the PATH");
+        List<String> complaints = new ArrayList<>();
+        try (Playwright playwright = Playwright.create(
+                        new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
+                Browser browser = playwright
+                        .chromium()
+                        .launch(new BrowserType.LaunchOptions()
+                                .setExecutablePath(chromium.get())
+                                .setArgs(List.of("--no-sandbox", "--disable-background-networking")));
+                BrowserContext context =
+                        browser.newContext(new Browser.NewContextOptions().setIgnoreHTTPSErrors(true))) {
+            issuer().person(VIEWER);
+            Page page = context.newPage();
+            page.onConsoleMessage(message -> {
+                if (List.of("error", "warning").contains(message.type())) {
+                    complaints.add(message.text());
+                }
+            });
+            page.onPageError(complaints::add);
+            page.navigate(url + "/");
+            assertThat(page.url()).isEqualTo(url + "/dashboard");
+            assertThat(page.title()).isEqualTo("north · Sotto");
+            page.waitForCondition(() -> follows(page));
+            assertThat(page.evaluate("document.cookie"))
+                    .as("no script reads the session")
+                    .isEqualTo("");
+            assertThat(complaints).isEmpty();
+
+            page.locator("text=Sign out").click();
+            page.waitForURL(Pattern.compile(Pattern.quote(issuer().url()) + "/signed-out\\?.*"));
+
+            Map<String, Object> brief = new HashMap<>(VIEWER);
+            brief.put("exp", Instant.now().getEpochSecond() + 4);
+            issuer().person(brief);
+            page.navigate(url + "/dashboard");
+            issuer().person(VIEWER);
+            AtomicInteger loaded = new AtomicInteger();
+            page.onLoad(_ -> loaded.incrementAndGet());
+            page.waitForCondition(() -> loaded.get() > 0);
+            page.waitForCondition(() -> follows(page));
+            assertThat(page.url()).isEqualTo(url + "/dashboard");
+        }
+    }
+
+    private static boolean follows(Page page) {
+        return page.locator("#connection").innerText().equals("This page follows the federation.");
     }
 
     private static Map<String, Object> person(String name, String... roles) {

@@ -50,6 +50,13 @@ import picocli.CommandLine;
 /// What both charts must hold, whatever the values.
 class ChartsTest {
     private static final Map<String, ?> NONE = Map.of();
+    private static final String SIGN_ON = """
+            federation: north
+            bootstrapServers: b:1
+            url: https://h:1
+            adapter: adapter-layout.json
+            oidc: {issuer: https://i, clientId: sotto, clientSecretFile: oidc-secret, caFile: issuer-ca.pem, viewerRole: v}
+            """;
 
     @TempDir
     private Path folder = Path.of("");
@@ -292,6 +299,28 @@ class ChartsTest {
                                 : "kubectl -n sotto exec acme-participant-0 -c agent -- java @/opt/sotto/sotto peers approve");
     }
 
+    /// The secret of the issuer's client is a Secret's that somebody else made, and lies beside federation.yaml.
+    @Test
+    void signOn_mountsTheFilesThatFederationYamlNames_andTellsTheRedirectUri() throws Exception {
+        Path file = folder.resolve("federation.yaml");
+        Files.writeString(file, SIGN_ON);
+        InstallCommand install = new Helm(Chart.COORDINATOR.folder())
+                .install()
+                .withName(Chart.COORDINATOR.release())
+                .withNamespace("sotto")
+                .withKubeVersion(Chart.KUBERNETES)
+                .clientOnly()
+                .dryRun()
+                .withValuesFile(Chart.COORDINATOR.least())
+                .set("oidc.secretName", "north-oidc")
+                .setFile("settings.federation", file)
+                .setFile("settings.layout", Chart.resource("adapter-layout.json"));
+        assertThat(install.call().getOutput().replaceAll(" +", " "))
+                .contains("- secret:\n name: north-oidc\n items:\n - key: oidc-secret\n path: oidc-secret\n"
+                        + " - key: issuer-ca.pem\n path: issuer-ca.pem\n")
+                .contains("People sign on with https://i at https://h:1/dashboard");
+    }
+
     /// Chart, a value, what it is set to, and a word of the message.
     static List<Arguments> refused() {
         return List.of(
@@ -303,6 +332,14 @@ class ChartsTest {
                 Arguments.of(Chart.COORDINATOR, "settings.federation", "url: http://h:1", "must be https://HOST:PORT"),
                 Arguments.of(Chart.COORDINATOR, "settings.federation", "url: https://h:1", "adapter-layout.json"),
                 Arguments.of(Chart.COORDINATOR, "settings.federation", "a: [", "is not YAML"),
+                Arguments.of(Chart.COORDINATOR, "settings.federation", SIGN_ON, "oidc.secretName must name the Secret"),
+                Arguments.of(
+                        Chart.COORDINATOR,
+                        "settings.federation",
+                        SIGN_ON.replace("oidc-secret", "../x"),
+                        "oidc names the file '../x'"),
+                Arguments.of(Chart.COORDINATOR, "oidc.secretName", "north-oidc", "names no file"),
+                Arguments.of(Chart.COORDINATOR, "oidc.clientSecret", "s3cret", "clientSecret"),
                 Arguments.of(Chart.COORDINATOR, "replica", 1, "replica"),
                 Arguments.of(Chart.COORDINATOR, "gateway.enabled", true, "parentRefs"),
                 Arguments.of(Chart.COORDINATOR, "strimzi.enabled", true, "clusterName"),

@@ -77,7 +77,7 @@ public final class Guard {
             return;
         }
         Optional<Caller> certified = caller(request.sslSession());
-        boolean isOn = signOn.oidc().isPresent();
+        boolean isOn = service.settings().oidc().isPresent();
         if (isOpen(path) || isOn && path.equals("/")) {
             context.next();
         } else if (certified.isPresent() && mayAsk(certified.get(), context)) {

@@ -64,11 +64,6 @@ class SignOn {
         record Refusal(int status, String detail) implements Answer {}
     }
 
-    /// The settings, if there are any for this.
-    Optional<Oidc> oidc() {
-        return oidc;
-    }
-
     /// Asks who it is. It does not fail.
     Uni<Answer> ask(RoutingContext context) {
         return Uni.createFrom()
@@ -199,9 +194,12 @@ class SignOn {
         return ": it is no token of the issuer's, signed by it";
     }
 
+    /// Of a request that failed without a cause, as where a connection is closed, Quarkus leaves a [NullPointerException].
     private static boolean isUnanswered(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-            if (cause instanceof IOException || cause instanceof TimeoutException) {
+            if (cause instanceof IOException
+                    || cause instanceof TimeoutException
+                    || cause instanceof NullPointerException) {
                 return true;
             }
         }
