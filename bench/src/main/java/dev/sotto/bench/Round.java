@@ -24,6 +24,7 @@ import dev.sotto.crypto.secagg.MemberOutput;
 import dev.sotto.crypto.secagg.MemberRules;
 import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.Parameters;
+import dev.sotto.crypto.secagg.Patience;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Routed;
 import dev.sotto.crypto.secagg.Spool;
@@ -238,8 +239,13 @@ final class Round {
             nodes.put(id, new Node(id, folder.resolve(id), measured, weighed));
         }
         this.directory = new Directory("scale", signer.key(), keys, deliveryKeys);
-        this.director =
-                new Director(primitives, signer, directory, randomness.secret(32), randomness, Duration.ofSeconds(5));
+        this.director = new Director(
+                primitives,
+                signer,
+                directory,
+                randomness.secret(32),
+                randomness,
+                Patience.Grace.of(Duration.ofSeconds(5)));
         MemberRules rules = new MemberRules(Set.copyOf(nodes.keySet()), 3, 3, colluders, opened -> Optional.empty());
         Primitives shared = new Remembering(primitives);
         for (Node node : nodes.values()) {

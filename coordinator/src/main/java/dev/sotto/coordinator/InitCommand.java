@@ -152,7 +152,7 @@ final class InitCommand implements Callable<Integer> {
                   # A member fetches a version, and chunks to recompute it (in keys), and sends its update (in training) at this
                   # rate or faster; the time for that is added.
                   slowestLink: 20Mbit/s
-                # Once enough members have delivered, the others get as long again, but at least:
+                # Once enough members have answered in a phase, the others get as long again, but at least:
                 stragglerGrace: 30s
 
                 algorithm:

@@ -7,6 +7,7 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Topics;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -37,11 +38,14 @@ final class CostCommand implements Callable<Integer> {
             rig.start();
             Rounds rounds = new Rounds(rig, options.patience());
             long sent = 0;
+            long warm = 0;
             for (int i = 0; i < shape.rounds(); i++) {
                 Rounds.Round round = rounds.await(i);
                 secured.add(round.seconds());
                 sent = round.sent();
+                warm = i == 0 ? processor() : warm;
             }
+            double worked = (processor() - warm) / 1e9 / (shape.rounds() - 1) / shape.members();
             rig.stop();
             Topics plainTopics = new Topics("plain");
             rig.createTopics(plainTopics);
@@ -55,6 +59,8 @@ final class CostCommand implements Callable<Integer> {
                 }
             }
             report(shape, secured.subList(1, secured.size()), plain, sent);
+            System.out.println(String.format(
+                    Locale.ROOT, "a member works %.2f s of one core a round, secured and without training", worked));
             Ingest.Figures figures =
                     new Ingest(rig.kafka(), rig.topics(), rig.organisations(), rig.directory()).measure(PASSES);
             System.out.println(String.format(
@@ -70,6 +76,12 @@ final class CostCommand implements Callable<Integer> {
             work.finished();
             return rounds.errors().isEmpty() ? 0 : 1;
         }
+    }
+
+    /// Of this process, in ns: while a secured round runs it holds the members and nothing else that works.
+    private static long processor() {
+        return ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+                .getProcessCpuTime();
     }
 
     /// The first round of each, which warms up, is left out.

@@ -170,7 +170,12 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
 
     private Director machine(Directory of) {
         return new Director(
-                primitives, secrets.identity(), of, secrets.roundSecret(), randomness, settings.leastGrace());
+                primitives,
+                secrets.identity(),
+                of,
+                secrets.roundSecret(),
+                randomness,
+                settings.grace(of.deliveryKeys().size()));
     }
 
     // ---- from outside ----
@@ -793,7 +798,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     /// Before time is up for members that deliver, once: a slot may be on its way to another replica.
     private boolean isLastCall() {
         if (state.phase() instanceof Phase.Updates updates
-                && !brokerTime().isBefore(updates.ends())
+                && !brokerTime().isBefore(updates.patience().ends())
                 && !updates.routed().t2().equals(lastCall)) {
             lastCall = updates.routed().t2();
             return true;

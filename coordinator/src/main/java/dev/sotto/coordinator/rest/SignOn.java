@@ -194,7 +194,8 @@ class SignOn {
         return ": it is no token of the issuer's, signed by it";
     }
 
-    /// Of a request that failed without a cause, as where a connection is closed, Quarkus leaves a [NullPointerException].
+    /// Of a request that failed without a cause, as where a connection is closed, Quarkus leaves a
+    /// [NullPointerException].
     private static boolean isUnanswered(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof IOException

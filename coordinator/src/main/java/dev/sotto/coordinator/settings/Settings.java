@@ -8,6 +8,7 @@ import dev.sotto.algorithms.ClientStep;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.crypto.fixedpoint.Rows;
 import dev.sotto.crypto.fixedpoint.Weighting;
+import dev.sotto.crypto.secagg.Patience;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Deadlines;
 import dev.sotto.schemas.TensorLayout;
@@ -43,7 +44,7 @@ import java.util.regex.Pattern;
 /// @param aggregation       of secure aggregation
 /// @param deadlines         per phase, without the time that bytes take
 /// @param slowestLink       of a member, in Mbit/s: what it fetches and sends at that rate is added to the deadlines
-/// @param stragglerGrace    see [dev.sotto.crypto.secagg.Director]
+/// @param stragglerGrace    see [dev.sotto.crypto.secagg.Patience], without the time that bytes take
 /// @param optimizer         the federated algorithm's server side
 /// @param proximalMu        μ of FedProx, 0 in every other algorithm
 /// @param training          what members do
@@ -207,10 +208,13 @@ public record Settings(
         return aggregation.ringBits() * (optimizer.hasControl() ? 2 : 1);
     }
 
-    /// How long those are waited for at least who have not delivered when enough have: [#stragglerGrace], and what
-    /// an update takes to send.
-    public Duration leastGrace() {
-        return stragglerGrace.plus(sending());
+    /// What stragglers get at least: [#stragglerGrace], and the time that takes on the slowest link what they have to
+    /// fetch or send.
+    ///
+    /// @param members of the federation
+    public Patience.Grace grace(int members) {
+        return new Patience.Grace(
+                stragglerGrace.plus(fetching(cohort.orElse(members))), stragglerGrace.plus(sending()), stragglerGrace);
     }
 
     private Duration onSlowestLink(int bitsPerCoordinate) {

@@ -228,8 +228,13 @@ final class Follower implements AutoCloseable {
         Registry registry = registry(message.registryHead());
         directory = registry.directory(settings.federation(), identity.key());
         members = registry.members().size();
-        machine =
-                new Director(primitives, identity, directory, roundSecret, Randomness.secure(), settings.leastGrace());
+        machine = new Director(
+                primitives,
+                identity,
+                directory,
+                roundSecret,
+                Randomness.secure(),
+                settings.grace(registry.members().size()));
         opened = at;
         before = message.adapterVersion() == 0
                 ? new View.Version(

@@ -11,6 +11,7 @@ import com.networknt.schema.SpecVersion;
 import com.networknt.schema.ValidationMessage;
 import dev.sotto.algorithms.ServerOptimizer;
 import dev.sotto.coordinator.ca.RootAuthority;
+import dev.sotto.crypto.secagg.Patience;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -99,7 +100,9 @@ class SettingsTest {
         assertThat(settings.fetching(0)).isEqualTo(Duration.ofSeconds(40));
         assertThat(settings.fetching(3)).isEqualTo(Duration.ofSeconds(40 + 3 * 10));
         assertThat(settings.sending()).isEqualTo(Duration.ofSeconds(10));
-        assertThat(settings.leastGrace()).isEqualTo(Duration.ofMillis(10_500));
+        assertThat(settings.grace(3))
+                .isEqualTo(new Patience.Grace(
+                        Duration.ofMillis(70_500), Duration.ofMillis(10_500), Duration.ofMillis(500)));
         assertThat(read(GOOD).fetching(0)).isEqualTo(Duration.ofSeconds(96));
         refused("reveal: 60s", "reveal: 60s, slowestLink: 20", "deadlines", "slowestLink is '20'", "like 20Mbit/s");
     }

@@ -32,7 +32,6 @@ import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.SurvivorsSealed;
 import dev.sotto.schemas.UnmaskRequested;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -63,26 +62,26 @@ public final class Director {
     private final Directory directory;
     private final Secret roundSecret;
     private final Randomness randomness;
-    private final Duration stragglerGrace;
+    private final Patience.Grace grace;
 
     /// For one federation.
     ///
-    /// @param roundSecret    K
-    /// @param stragglerGrace once n − maxDropouts have delivered it waits the larger of this and the time
-    ///   they took
+    /// @param roundSecret K
+    /// @param grace       what those get at least who have not answered when n − maxDropouts have, or when t have
+    ///   revealed
     public Director(
             Primitives primitives,
             Identity coordinator,
             Directory directory,
             Secret roundSecret,
             Randomness randomness,
-            Duration stragglerGrace) {
+            Patience.Grace grace) {
         this.primitives = primitives;
         this.coordinator = coordinator;
         this.directory = directory;
         this.roundSecret = roundSecret;
         this.randomness = randomness;
-        this.stragglerGrace = stragglerGrace;
+        this.grace = grace;
     }
 
     /// The public round key of an attempt, for its `RoundOpened`.
@@ -152,24 +151,36 @@ public final class Director {
             case CHANNEL_OPENED -> judge(state, envelope);
             case SURVIVORS_LIFTED -> lifted(state, envelope);
             case DISPUTED -> disputed(state, envelope);
-            default -> tick(receive(state, envelope), now);
+            default -> tick(receive(state, envelope, now), now);
         };
     }
 
-    private DirectorState receive(DirectorState state, Envelope envelope) throws PeerMisbehaved {
+    private DirectorState receive(DirectorState state, Envelope envelope, Instant now) throws PeerMisbehaved {
         String who = envelope.sender();
         return switch (state.phase()) {
             case Phase.Keys keys -> {
                 Roster.Member member = Roster.advertised(primitives, directory, keys.opened(), envelope);
                 once(keys.received(), envelope);
                 requireFresh(keys, member);
-                yield state.with(new Phase.Keys(keys.opened(), put(keys.received(), who, envelope), keys.ends()));
+                SortedMap<String, Envelope> received = put(keys.received(), who, envelope);
+                yield state.with(new Phase.Keys(
+                        keys.opened(),
+                        received,
+                        keys.patience()
+                                .answered(
+                                        received.size(),
+                                        withoutDropouts(keys.opened().message()),
+                                        now)));
             }
             case Phase.Shares shares -> {
                 Routed.dealt(primitives, directory, shares.roster(), envelope);
                 once(shares.received(), envelope);
-                yield state.with(
-                        new Phase.Shares(shares.roster(), put(shares.received(), who, envelope), shares.ends()));
+                SortedMap<String, Envelope> received = put(shares.received(), who, envelope);
+                RoundOpened opened = shares.roster().opened().message();
+                yield state.with(new Phase.Shares(
+                        shares.roster(),
+                        received,
+                        shares.patience().answered(received.size(), withoutDropouts(opened), now)));
             }
             case Phase.Updates updates -> {
                 Manifest manifest = Manifest.verify(primitives, directory, updates.routed(), envelope);
@@ -182,15 +193,18 @@ public final class Director {
                         put(updates.manifests(), who, manifest),
                         updates.delivered(),
                         updates.complaint(),
-                        updates.since(),
-                        updates.enough(),
-                        updates.ends()));
+                        updates.patience()));
             }
             case Phase.Confirmation confirmation -> {
                 Unmasking.confirmed(primitives, directory, confirmation.survivors(), envelope);
                 once(confirmation.received(), envelope);
+                SortedMap<String, Envelope> received = put(confirmation.received(), who, envelope);
+                RoundOpened opened =
+                        confirmation.survivors().routed().roster().opened().message();
                 yield state.with(new Phase.Confirmation(
-                        confirmation.survivors(), put(confirmation.received(), who, envelope), confirmation.ends()));
+                        confirmation.survivors(),
+                        received,
+                        confirmation.patience().answered(received.size(), withoutDropouts(opened), now)));
             }
             case Phase.Reveal reveal -> {
                 try (Secret seed = seed(reveal.unmasking())) {
@@ -198,8 +212,10 @@ public final class Director {
                             .close();
                 }
                 once(reveal.received(), envelope);
-                yield state.with(
-                        new Phase.Reveal(reveal.unmasking(), put(reveal.received(), who, envelope), reveal.ends()));
+                SortedMap<String, Envelope> received = put(reveal.received(), who, envelope);
+                int threshold = threshold(reveal.unmasking().survivors());
+                yield state.with(new Phase.Reveal(
+                        reveal.unmasking(), received, reveal.patience().answered(received.size(), threshold, now)));
             }
             case Phase.Between between -> state;
             case Phase.Judging judging -> state;
@@ -248,13 +264,7 @@ public final class Director {
             throw new PeerMisbehaved(Refusal.NOT_A_SUBSET, envelope.sender(), "complains outside U2, or about itself");
         }
         return state.with(new Phase.Updates(
-                updates.routed(),
-                updates.manifests(),
-                updates.delivered(),
-                Optional.of(envelope),
-                updates.since(),
-                updates.enough(),
-                updates.ends()));
+                updates.routed(), updates.manifests(), updates.delivered(), Optional.of(envelope), updates.patience()));
     }
 
     /// A complainant has opened its channel key: who lied, the dealer or the complainant.
@@ -327,15 +337,12 @@ public final class Director {
         }
         SortedMap<String, Bytes> delivered = put(updates.delivered(), input.member(), input.manifestHash());
         RoundOpened opened = updates.routed().roster().opened().message();
-        boolean enough = delivered.size() >= opened.cohort().size() - opened.maxDropouts();
         return state.with(new Phase.Updates(
                 updates.routed(),
                 updates.manifests(),
                 delivered,
                 updates.complaint(),
-                updates.since(),
-                enough && updates.enough().isEmpty() ? Optional.of(now) : updates.enough(),
-                updates.ends()));
+                updates.patience().answered(delivered.size(), withoutDropouts(opened), now)));
     }
 
     // ---- what the director proposes ----
@@ -365,7 +372,7 @@ public final class Director {
         }
         return switch (state.phase()) {
             case Phase.Keys keys ->
-                due(state, keys.opened().message().cohort(), keys.received().keySet(), keys.ends(), now)
+                due(state, keys.opened().message().cohort(), keys.received().keySet(), keys.patience(), now)
                         ? enough(
                                 state,
                                 keys.received().size(),
@@ -374,7 +381,7 @@ public final class Director {
                                 () -> roster(keys))
                         : wait(state);
             case Phase.Shares shares ->
-                due(state, shares.roster().ids(), shares.received().keySet(), shares.ends(), now)
+                due(state, shares.roster().ids(), shares.received().keySet(), shares.patience(), now)
                         ? enough(
                                 state,
                                 shares.received().size(),
@@ -388,7 +395,7 @@ public final class Director {
                                 state,
                                 confirmation.survivors().ids(),
                                 confirmation.received().keySet(),
-                                confirmation.ends(),
+                                confirmation.patience(),
                                 now)
                         ? enough(
                                 state,
@@ -414,8 +421,12 @@ public final class Director {
 
     /// Everybody asked has answered or is silent, or time is up.
     private static boolean due(
-            DirectorState state, Collection<String> asked, Collection<String> answered, Instant ends, Instant now) {
-        return !now.isBefore(ends)
+            DirectorState state,
+            Collection<String> asked,
+            Collection<String> answered,
+            Patience patience,
+            Instant now) {
+        return !now.isBefore(patience.ends())
                 || asked.stream()
                         .allMatch(id -> answered.contains(id) || state.silent().contains(id));
     }
@@ -429,6 +440,10 @@ public final class Director {
                         Refusal.TOO_FEW.name(),
                         got + " members for " + type.wireName() + ", need " + fewest,
                         List.of());
+    }
+
+    private static int withoutDropouts(RoundOpened opened) {
+        return opened.cohort().size() - opened.maxDropouts();
     }
 
     private static int threshold(Survivors survivors) {
@@ -451,9 +466,8 @@ public final class Director {
                 .toList();
     }
 
-    /// Seals when all of U2 delivered or are silent; or when enough did and the stragglers had their
-    /// grace; or when time is up. On an adapter whose survivors were sealed before, exactly those
-    /// (protocol §5, "One survivor set per adapter").
+    /// Seals when all of U2 delivered or are silent, or when time is up. On an adapter whose survivors were
+    /// sealed before, exactly those (protocol §5, "One survivor set per adapter").
     private Transition updates(DirectorState state, Phase.Updates updates, Instant now) {
         Opened opened = updates.routed().roster().opened();
         if (updates.complaint().isPresent()) {
@@ -464,21 +478,14 @@ public final class Director {
                     List.of(updates.complaint().get().encode()));
         }
         List<String> before = state.sealed().get(opened.message().adapterDigest());
-        boolean all = due(state, updates.routed().ids(), updates.delivered().keySet(), updates.ends(), now);
-        boolean graceOver = updates.enough()
-                .map(enough -> {
-                    Duration took = Duration.between(updates.since(), enough);
-                    Duration grace = took.compareTo(stragglerGrace) > 0 ? took : stragglerGrace;
-                    return !now.isBefore(enough.plus(grace));
-                })
-                .orElse(false);
+        boolean due = due(state, updates.routed().ids(), updates.delivered().keySet(), updates.patience(), now);
         if (before != null) {
             if (updates.delivered().keySet().containsAll(before)) {
                 return decide(state, survivors(updates, before));
             }
-            return all || graceOver ? sealAnother(state, updates, before) : wait(state);
+            return due ? sealAnother(state, updates, before) : wait(state);
         }
-        return all || graceOver
+        return due
                 ? enough(
                         state,
                         updates.delivered().size(),
@@ -545,7 +552,7 @@ public final class Director {
 
     private Transition revealed(DirectorState state, Phase.Reveal reveal, Instant now) {
         int threshold = threshold(reveal.unmasking().survivors());
-        if (!due(state, reveal.unmasking().survivors().ids(), reveal.received().keySet(), reveal.ends(), now)) {
+        if (!due(state, reveal.unmasking().survivors().ids(), reveal.received().keySet(), reveal.patience(), now)) {
             return wait(state);
         }
         if (reveal.received().size() < threshold) {
@@ -701,13 +708,13 @@ public final class Director {
                 new Phase.Keys(
                         new Opened(directory.federation(), opened, t),
                         new TreeMap<>(),
-                        now.plusSeconds(opened.deadlines().keys()));
+                        Patience.from(now, opened.deadlines().keys(), grace.keys()));
             case RosterSealed roster
             when state.phase() instanceof Phase.Keys keys ->
                 new Phase.Shares(
                         Roster.verify(primitives, directory, keys.opened(), roster, t, 1),
                         new TreeMap<>(),
-                        now.plusSeconds(keys.opened().message().deadlines().shares()));
+                        Patience.from(now, keys.opened().message().deadlines().shares(), grace.words()));
             case SharesRouted routed
             when state.phase() instanceof Phase.Shares shares ->
                 new Phase.Updates(
@@ -721,10 +728,10 @@ public final class Director {
                         new TreeMap<>(),
                         new TreeMap<>(),
                         Optional.empty(),
-                        now,
-                        Optional.empty(),
-                        now.plusSeconds(
-                                shares.roster().opened().message().deadlines().training()));
+                        Patience.from(
+                                now,
+                                shares.roster().opened().message().deadlines().training(),
+                                grace.updates()));
             case SurvivorsSealed survivors
             when state.phase() instanceof Phase.Updates updates -> {
                 RoundOpened opened = updates.routed().roster().opened().message();
@@ -733,7 +740,7 @@ public final class Director {
                 yield new Phase.Confirmation(
                         verified,
                         new TreeMap<>(),
-                        now.plusSeconds(opened.deadlines().confirmation()));
+                        Patience.from(now, opened.deadlines().confirmation(), grace.words()));
             }
             case UnmaskRequested request
             when state.phase() instanceof Phase.Confirmation confirmation -> {
@@ -742,7 +749,7 @@ public final class Director {
                 yield new Phase.Reveal(
                         Unmasking.verify(primitives, directory, confirmation.survivors(), request, t),
                         new TreeMap<>(),
-                        now.plusSeconds(opened.deadlines().reveal()));
+                        Patience.from(now, opened.deadlines().reveal(), grace.words()));
             }
             case RoundClosed closed -> new Phase.Between();
             case RoundAborted aborted

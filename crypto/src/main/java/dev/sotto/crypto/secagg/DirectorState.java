@@ -52,11 +52,12 @@ public record DirectorState(
     /// When the phase ends without those who have not answered; nothing, if no answer is waited for.
     public Optional<Instant> ends() {
         return switch (phase) {
-            case Phase.Keys keys -> Optional.of(keys.ends());
-            case Phase.Shares shares -> Optional.of(shares.ends());
-            case Phase.Updates updates -> Optional.of(updates.ends());
-            case Phase.Confirmation confirmation -> Optional.of(confirmation.ends());
-            case Phase.Reveal reveal -> Optional.of(reveal.ends());
+            case Phase.Keys keys -> Optional.of(keys.patience().ends());
+            case Phase.Shares shares -> Optional.of(shares.patience().ends());
+            case Phase.Updates updates -> Optional.of(updates.patience().ends());
+            case Phase.Confirmation confirmation ->
+                Optional.of(confirmation.patience().ends());
+            case Phase.Reveal reveal -> Optional.of(reveal.patience().ends());
             case Phase.Judging judging -> Optional.of(judging.ends());
             case Phase.Between between -> Optional.empty();
             case Phase.Past past -> Optional.empty();
@@ -111,33 +112,30 @@ public record DirectorState(
         record Past(RoundOpened opened) implements Phase {}
 
         /// Members advertise keys.
-        record Keys(Opened opened, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+        record Keys(Opened opened, SortedMap<String, Envelope> received, Patience patience) implements Phase {}
 
         /// Members deal shares.
-        record Shares(Roster roster, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+        record Shares(Roster roster, SortedMap<String, Envelope> received, Patience patience) implements Phase {}
 
         /// Members train, and deliver.
         ///
         /// @param manifests by member
         /// @param delivered members whose chunks are all in the log, as the aggregators say
         /// @param complaint a complaint about a dealer, which ends the attempt
-        /// @param since     when training began
-        /// @param enough    when n − maxDropouts had delivered
         record Updates(
                 Routed routed,
                 SortedMap<String, Manifest> manifests,
                 SortedMap<String, Bytes> delivered,
                 Optional<Envelope> complaint,
-                Instant since,
-                Optional<Instant> enough,
-                Instant ends)
+                Patience patience)
                 implements Phase {}
 
         /// Members confirm U3.
-        record Confirmation(Survivors survivors, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+        record Confirmation(Survivors survivors, SortedMap<String, Envelope> received, Patience patience)
+                implements Phase {}
 
         /// Members reveal shares. They stay in their boxes until there are enough.
-        record Reveal(Unmasking unmasking, SortedMap<String, Envelope> received, Instant ends) implements Phase {}
+        record Reveal(Unmasking unmasking, SortedMap<String, Envelope> received, Patience patience) implements Phase {}
 
         /// Masks are coming off; the caller closes or aborts.
         ///

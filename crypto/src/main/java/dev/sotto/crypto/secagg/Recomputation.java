@@ -14,6 +14,7 @@ import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.UpdateChunk;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
@@ -76,9 +77,7 @@ public final class Recomputation {
             RoundClosed closed)
             throws PeerMisbehaved {
         Recomputation round = of(primitives, directory, verified.recall(inboxes), inboxes, closed);
-        MaskedSum masked = round.sum(chunks, sample, (chunk, fault) -> {
-            // Not of its manifest; if one of those is missing, the sum is not complete.
-        });
+        MaskedSum masked = round.sumUntilComplete(chunks, sample);
         List<String> incomplete = round.incomplete(masked);
         if (!incomplete.isEmpty()) {
             throw differs("sealed " + incomplete + " whose chunks are not in the log");
@@ -138,6 +137,20 @@ public final class Recomputation {
                 .toList();
     }
 
+    private MaskedSum sumUntilComplete(Iterable<Envelope> chunks, Sample sample) {
+        MaskedSum sum = new MaskedSum(opened(), sample);
+        Set<String> missing = new HashSet<>(unmasking.survivors().ids());
+        for (Envelope envelope : chunks) {
+            add(sum, envelope, sample, (chunk, fault) -> {
+                // Not of its manifest; if one of those is missing, the sum is not complete.
+            });
+            if (sum.isComplete(envelope.sender()) && missing.remove(envelope.sender()) && missing.isEmpty()) {
+                break;
+            }
+        }
+        return sum;
+    }
+
     /// Adds the survivors' chunks up, each if its member signed it and it is in its manifest.
     ///
     /// @param chunks  read once; those of others, and those outside the sample, are ignored
@@ -145,16 +158,20 @@ public final class Recomputation {
     public MaskedSum sum(Iterable<Envelope> chunks, Sample sample, BiConsumer<Envelope, PeerMisbehaved> refused) {
         MaskedSum sum = new MaskedSum(opened(), sample);
         for (Envelope envelope : chunks) {
-            Manifest manifest = manifests.get(envelope.sender());
-            if (manifest != null && sampled(sample, envelope)) {
-                try {
-                    sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
-                } catch (PeerMisbehaved e) {
-                    refused.accept(envelope, e);
-                }
-            }
+            add(sum, envelope, sample, refused);
         }
         return sum;
+    }
+
+    private void add(MaskedSum sum, Envelope envelope, Sample sample, BiConsumer<Envelope, PeerMisbehaved> refused) {
+        Manifest manifest = manifests.get(envelope.sender());
+        if (manifest != null && sampled(sample, envelope)) {
+            try {
+                sum.add(envelope.sender(), manifest.chunk(primitives, directory, envelope));
+            } catch (PeerMisbehaved e) {
+                refused.accept(envelope, e);
+            }
+        }
     }
 
     /// The survivors of whom a chunk is missing in a sum: the log does not hold it, or not any more.

@@ -26,6 +26,7 @@ import dev.sotto.crypto.secagg.MemberOutput;
 import dev.sotto.crypto.secagg.MemberRules;
 import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.Parameters;
+import dev.sotto.crypto.secagg.Patience;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Spool;
 import dev.sotto.crypto.secagg.UnmaskedSum;
@@ -154,7 +155,12 @@ final class WholeRound {
         directory = new Directory("north", coordinator.key(), keys, deliveryKeys);
         // K, the coordinator's secret, is the first 32 bytes here.
         director = new Director(
-                primitives, coordinator, directory, randomness.secret(32), randomness, Duration.ofSeconds(5));
+                primitives,
+                coordinator,
+                directory,
+                randomness.secret(32),
+                randomness,
+                Patience.Grace.of(Duration.ofSeconds(5)));
         // At least 3 members, at least 3 survivors, 1 colluder; policy has no objection to any plan.
         MemberRules rules = new MemberRules(Set.copyOf(COHORT), 3, 3, 1, _ -> Optional.empty());
         identities.forEach((id, identity) -> {

@@ -73,6 +73,9 @@ final class Federation {
     /// Sees each message of the coordinator when it is first published.
     Consumer<Envelope> published = envelope -> {};
     DirectorState state = DirectorState.START;
+    private static final Patience.Grace GRACE =
+            new Patience.Grace(Duration.ofSeconds(5), Duration.ofSeconds(7), Duration.ofSeconds(6));
+
     Instant now = Instant.EPOCH;
     /// Changes what one member reads from `control`.
     final Map<String, UnaryOperator<Envelope>> tampered = new HashMap<>();
@@ -272,7 +275,7 @@ final class Federation {
             node.start();
             nodes.put(node.id, node);
         }
-        director = new Director(primitives, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
+        director = new Director(primitives, coordinator, directory, roundSecret, randomness, GRACE);
     }
 
     Node node(int index) {

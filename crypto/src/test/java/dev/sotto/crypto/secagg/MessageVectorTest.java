@@ -259,7 +259,7 @@ class MessageVectorTest {
                 directory,
                 secret(vectors.get("coordinator").get("k")),
                 draws(vectors.get("coordinator").get("draws")),
-                Duration.ofSeconds(5));
+                Patience.Grace.of(Duration.ofSeconds(5)));
         private DirectorState state = DirectorState.START;
         private Instant now = Instant.EPOCH;
         private Optional<Decided> decided = Optional.empty();

@@ -10,6 +10,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 
 /// Which chunks a member recomputes, and where they lie.
@@ -24,8 +27,8 @@ class SampleTest {
         return federation.next(0, Bytes.zeros(32));
     }
 
-    private static Sample random(RoundOpened opened) {
-        return Sample.random(opened, new SplittableRandom(2)::nextBytes);
+    private static Sample random(RoundOpened opened, int partitions) {
+        return Sample.random(opened, partitions, new SplittableRandom(2)::nextBytes);
     }
 
     @Test
@@ -44,8 +47,8 @@ class SampleTest {
     @Test
     void partitions_ofASample_areThoseOfItsChunks() {
         RoundOpened opened = opened(4, 10);
-        assertThat(new Sample.Some(Set.of(2)).partitions(opened, 100)).containsExactlyInAnyOrder(0, 2);
-        assertThat(new Sample.Some(Set.of(9)).partitions(opened, 4)).containsExactlyInAnyOrder(0, 1);
+        assertThat(new Sample.Some(Set.of(2)).partitions(opened, 100)).containsExactly(2);
+        assertThat(new Sample.Some(Set.of(9)).partitions(opened, 4)).containsExactly(1);
         assertThat(new Sample.All().partitions(opened, 100)).hasSize(10);
         assertThat(new Sample.All().partitions(opened, 5)).hasSize(5);
         for (int slot = 0; slot < 4; slot++) {
@@ -69,28 +72,58 @@ class SampleTest {
         }
     }
 
-    /// 1/n of the places, rounded up, at least eight; all of them if there are no more.
+    /// In the first of four partitions lie three of ten chunks of the adapter, one of three of control, and then the
+    /// scalars.
     @Test
-    void random_anySize_isAnNthButAtLeastEight() {
-        assertThat(random(opened(4, 8))).isInstanceOf(Sample.All.class);
-        assertThat(random(opened(4, 9)))
-                .isInstanceOfSatisfying(
-                        Sample.Some.class,
-                        some -> assertThat(some.indices()).hasSize(8).allMatch(index -> index >= 0 && index < 9));
-        assertThat(random(opened(3, 31)))
-                .isInstanceOfSatisfying(
-                        Sample.Some.class,
-                        some -> assertThat(some.indices()).hasSize(11).allMatch(index -> index >= 0 && index < 31));
+    void beforeScalars_isWhatLiesInTheFirstPartition() {
+        assertThat(Sample.beforeScalars(opened(4, 10), 4)).isEqualTo(3 + 1);
+        assertThat(Sample.beforeScalars(opened(4, 10), 1)).isEqualTo(10 + 3);
+        assertThat(Sample.beforeScalars(opened(4, 10), 100)).isEqualTo(1 + 1);
     }
 
+    /// Whole partitions, as few as surely hold 1/n of the places and at least eight; all chunks if those are all
+    /// partitions.
+    @Property
+    void random_anySize_isAnNthButAtLeastEightInWholePartitions(
+            @ForAll @IntRange(min = 3, max = 26) int members,
+            @ForAll @IntRange(min = 1, max = 200) int chunks,
+            @ForAll @IntRange(min = 1, max = 70) int partitions) {
+        RoundOpened opened = opened(members, chunks);
+        int wanted = Math.max(8, Math.ceilDiv(chunks, members));
+        int used = Math.min(partitions, chunks);
+        int leastInOne = chunks / used;
+        switch (random(opened, partitions)) {
+            case Sample.Some some -> {
+                Set<Integer> drawn = some.partitions(opened, partitions);
+                assertThat(drawn.size()).isLessThan(used);
+                assertThat(some.indices()).hasSizeGreaterThanOrEqualTo(wanted);
+                assertThat((drawn.size() - 1) * leastInOne).isLessThan(wanted);
+                for (int index = 0; index < chunks; index++) {
+                    assertThat(some.holds("adapter", index)).isEqualTo(drawn.contains(index % partitions));
+                }
+            }
+            case Sample.All _ -> assertThat((used - 1) * leastInOne).isLessThan(wanted);
+            case Sample.Slot slot -> throw new AssertionError(slot);
+        }
+    }
+
+    /// No place is looked at less often than others: each of 31 chunks lies in one of four partitions, of which two
+    /// are
+    /// drawn; in 400 draws each 200 times, give or take five standard deviations of ten.
     @Test
-    void random_manyTimes_reachesEveryPlace() {
+    void random_manyTimes_reachesEveryPlaceAsOften() {
         RoundOpened opened = opened(3, 31);
         SplittableRandom random = new SplittableRandom(5);
-        Set<Integer> seen = new HashSet<>();
-        for (int i = 0; i < 60; i++) {
-            seen.addAll(((Sample.Some) Sample.random(opened, random::nextBytes)).indices());
+        int[] seen = new int[31];
+        for (int i = 0; i < 400; i++) {
+            ((Sample.Some) Sample.random(opened, 4, random::nextBytes))
+                    .indices()
+                    .forEach(index -> seen[index]++);
         }
-        assertThat(seen).hasSize(31);
+        assertThat(seen).satisfies(counts -> {
+            for (int count : counts) {
+                assertThat(count).isBetween(150, 250);
+            }
+        });
     }
 }

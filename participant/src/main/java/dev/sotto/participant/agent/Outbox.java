@@ -51,6 +51,11 @@ final class Outbox implements AutoCloseable {
                 chunk)));
     }
 
+    /// Of each `updates` topic.
+    int partitions() {
+        return partitions;
+    }
+
     /// Sent so far.
     long bytes() {
         return bytes;

@@ -84,6 +84,9 @@ final class Session implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final int DETAIL = 200;
 
+    /// A version that is here, and its digest, which was checked when it came.
+    private record Held(ModelVersion version, Bytes digest) {}
+
     /// A round that has closed without this organisation.
     ///
     /// @param since no chunk of the version that it made is older
@@ -104,7 +107,7 @@ final class Session implements AutoCloseable {
     private Directory directory;
     private Member member;
     private MemberState state = new MemberState.Idle(Chain.START);
-    private Optional<ModelVersion> version = Optional.empty();
+    private Optional<Held> held = Optional.empty();
     private Optional<RoundOpened> plan = Optional.empty();
     private Optional<RoundOpened> current = Optional.empty();
     private Optional<Behind> behind = Optional.empty();
@@ -562,7 +565,8 @@ final class Session implements AutoCloseable {
         if (missing.isPresent()) {
             return missing;
         }
-        Optional<String> differs = ServerSide.differs(round, layout, optimizer, version.orElseThrow());
+        Optional<String> differs =
+                ServerSide.differs(round, layout, optimizer, held.orElseThrow().version());
         if (differs.isPresent()) {
             return differs;
         }
@@ -602,11 +606,11 @@ final class Session implements AutoCloseable {
             ModelVersion found = round.adapterVersion() == 0
                     ? ServerSide.first(Bytes.fromHex(my.membership().publicSeed()), layout, optimizer)
                     : models.download(round.adapterVersion(), round.adapterDigest(), layout, Instant.EPOCH);
-            if (!found.digest(my.membership().federation()).equals(round.adapterDigest())) {
+            if (round.adapterVersion() == 0
+                    && !found.digest(my.membership().federation()).equals(round.adapterDigest())) {
                 return Optional.of("version 0 is not the one that follows from the public seed");
             }
-            version = Optional.of(found);
-            write(found, round, false);
+            hold(new Held(found, round.adapterDigest()), round, false);
             return Optional.empty();
         } catch (MalformedMessage e) {
             return Optional.of(text(e));
@@ -615,22 +619,24 @@ final class Session implements AutoCloseable {
         }
     }
 
-    private void write(ModelVersion made, RoundOpened round, boolean recomputed) throws IOException {
-        String digest = made.digest(my.membership().federation()).hex();
-        my.versions().write(made.version(), digest, my.baseModel(), round.plan(), recomputed, made.adapter());
+    private void hold(Held next, RoundOpened round, boolean recomputed) throws IOException {
+        held = Optional.of(next);
+        ModelVersion made = next.version();
+        my.versions()
+                .write(made.version(), next.digest().hex(), my.baseModel(), round.plan(), recomputed, made.adapter());
     }
 
     private boolean isHere(long number, Bytes digest) {
-        return version.isPresent()
-                && version.get().version() == number
-                && version.get().digest(my.membership().federation()).equals(digest);
+        return held.filter(here ->
+                        here.version().version() == number && here.digest().equals(digest))
+                .isPresent();
     }
 
     // ---- training ----
 
     private void train(RoundOpened round) throws IOException {
         cancelled = false;
-        ModelVersion start = version.orElseThrow();
+        ModelVersion start = held.orElseThrow().version();
         Bytes publicSeed = Bytes.fromHex(my.membership().publicSeed());
         Optional<float[]> ownControl = controls.own(start.adapter().length);
         Optional<DpSgd> privacy = privacy(round);
@@ -728,7 +734,7 @@ final class Session implements AutoCloseable {
     private int weight(RoundOpened round) {
         Weighting weighting = Weighting.of(round.weighting());
         int own = weighting.weight(my.training().examples(), round.weightCap());
-        Optional<Totals> last = version.orElseThrow().header().made().map(ModelHeader.Made::totals);
+        Optional<Totals> last = held.orElseThrow().version().header().made().map(ModelHeader.Made::totals);
         if (weighting == Weighting.UNIFORM || last.isEmpty()) {
             return own;
         }
@@ -775,8 +781,8 @@ final class Session implements AutoCloseable {
         my.events().phase("closed", chain.round(), chain.attempt());
         my.spans().phase("verification");
         RoundOpened round = plan.get();
-        ModelVersion before = version.orElseThrow();
-        Optional<Sample> sample = policy.sample(round, my.randomness());
+        ModelVersion before = held.orElseThrow().version();
+        Optional<Sample> sample = policy.sample(round, outbox.partitions(), my.randomness());
         try {
             Bytes digest = closed.message().modelDigest();
             ModelVersion next = models.download(
@@ -784,7 +790,7 @@ final class Session implements AutoCloseable {
             if (sample.isPresent()) {
                 recompute(closed, closed.unmasking().get(), sample.get(), before, next, round);
             }
-            has(next, round, "verified", policy.verify());
+            has(new Held(next, digest), round, "verified", policy.verify());
             my.spans().ended(true);
         } catch (PeerMisbehaved e) {
             // refuses() declines a round that starts from it.
@@ -815,29 +821,26 @@ final class Session implements AutoCloseable {
         try {
             VectorLayout layout =
                     adapter(round.plan(), ServerOptimizer.of(round.plan().algorithm()));
-            has(
-                    models.download(closed.version(), closed.modelDigest(), layout, since),
-                    round,
-                    "received",
-                    Policy.NEVER);
+            ModelVersion next = models.download(closed.version(), closed.modelDigest(), layout, since);
+            has(new Held(next, closed.modelDigest()), round, "received", Policy.NEVER);
         } catch (IllegalArgumentException | MalformedMessage e) {
             my.events().error("not-received", text(e));
         }
     }
 
     /// @param recomputed how much of it, in the policy's words
-    private void has(ModelVersion next, RoundOpened round, String phase, String recomputed) throws IOException {
-        version = Optional.of(next);
-        write(next, round, !recomputed.equals(Policy.NEVER));
+    private void has(Held next, RoundOpened round, String phase, String recomputed) throws IOException {
+        hold(next, round, !recomputed.equals(Policy.NEVER));
         ObjectNode event = my.events()
                 .event("phase")
                 .put("phase", phase)
                 .put("round", round.round())
                 .put("attempt", round.attempt())
-                .put("version", next.version())
-                .put("digest", next.digest(my.membership().federation()).hex())
+                .put("version", next.version().version())
+                .put("digest", next.digest().hex())
                 .put("recomputed", recomputed);
-        next.header()
+        next.version()
+                .header()
                 .made()
                 .ifPresent(made -> event.put("meanLoss", made.totals().meanLoss()));
         my.events().tell(event);

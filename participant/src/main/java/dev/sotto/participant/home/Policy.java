@@ -235,10 +235,12 @@ public record Policy(
     }
 
     /// What is recomputed of a closed round, if anything.
-    public Optional<Sample> sample(RoundOpened round, Randomness randomness) {
+    ///
+    /// @param partitions of each `updates` topic
+    public Optional<Sample> sample(RoundOpened round, int partitions, Randomness randomness) {
         return switch (verify) {
             case "all" -> Optional.of(new Sample.All());
-            case "sample" -> Optional.of(Sample.random(round, randomness));
+            case "sample" -> Optional.of(Sample.random(round, partitions, randomness));
             default -> Optional.empty();
         };
     }

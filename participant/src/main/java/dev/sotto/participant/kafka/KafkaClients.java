@@ -108,6 +108,15 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
     /// As above, of records older than `until`.
     static Iterator<ConsumerRecord<byte[], byte[]>> records(
             Consumer<byte[], byte[]> reader, List<TopicPartition> partitions, Instant since, Instant until) {
+        Map<TopicPartition, Long> none = new HashMap<>();
+        partitions.forEach(partition -> none.put(partition, 0L));
+        return records(reader, none, since, until);
+    }
+
+    /// As above, without the first so many of each partition.
+    static Iterator<ConsumerRecord<byte[], byte[]>> records(
+            Consumer<byte[], byte[]> reader, Map<TopicPartition, Long> without, Instant since, Instant until) {
+        List<TopicPartition> partitions = List.copyOf(without.keySet());
         reader.assign(partitions);
         Map<TopicPartition, Long> ends = new HashMap<>(reader.endOffsets(partitions));
         if (until.isBefore(Instant.MAX)) {
@@ -120,7 +129,10 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
         Map<TopicPartition, OffsetAndTimestamp> starts = at(reader, partitions, since);
         for (TopicPartition partition : partitions) {
             OffsetAndTimestamp start = starts.get(partition);
-            reader.seek(partition, start == null ? Objects.requireNonNull(ends.get(partition)) : start.offset());
+            long end = Objects.requireNonNull(ends.get(partition));
+            reader.seek(
+                    partition,
+                    start == null ? end : Math.min(end, start.offset() + without.getOrDefault(partition, 0L)));
         }
         Deque<ConsumerRecord<byte[], byte[]>> polled = new ArrayDeque<>();
         return new Iterator<>() {

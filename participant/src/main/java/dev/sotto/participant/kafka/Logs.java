@@ -1,5 +1,6 @@
 package dev.sotto.participant.kafka;
 
+import dev.sotto.crypto.fixedpoint.Scalars;
 import dev.sotto.crypto.model.ModelAssembly;
 import dev.sotto.crypto.model.ModelVersion;
 import dev.sotto.crypto.secagg.Sample;
@@ -11,15 +12,21 @@ import dev.sotto.schemas.ModelChunk;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
@@ -104,48 +111,68 @@ public final class Logs implements AutoCloseable {
     /// The masked chunks of members, read while they are looked at: none is kept, and those of different members
     /// come in any order. Only the partitions that hold a chunk of the sample are read.
     ///
+    /// Where nothing is wanted of a partition but `scalars`, only what lies where an honest member sends it is read
+    /// first. Offsets are hints: whoever misses a chunk then reads on, and gets all of these partitions.
+    ///
     /// @param since no chunk is older
     /// @param until all are older
     public Iterable<Envelope> chunks(
             List<String> members, RoundOpened round, Sample sample, Instant since, Instant until) {
         return () -> {
-            List<TopicPartition> partitions = new ArrayList<>();
+            Map<TopicPartition, Long> without = new HashMap<>();
+            List<TopicPartition> hinted = new ArrayList<>();
             for (String member : members) {
-                partitions.addAll(partitions(topics.updates(member), round, sample));
+                List<TopicPartition> all = KafkaClients.partitions(reader, topics.updates(member));
+                Set<Integer> wanted = sample.partitions(round, all.size());
+                for (TopicPartition partition : all) {
+                    if (wanted.contains(partition.partition())) {
+                        without.put(partition, 0L);
+                    } else if (partition.partition() == 0 && sample.holds(Scalars.NAME, 0)) {
+                        without.put(partition, Sample.beforeScalars(round, all.size()));
+                        hinted.add(partition);
+                    }
+                }
             }
-            Iterator<ConsumerRecord<byte[], byte[]>> records = KafkaClients.records(reader, partitions, since, until);
-            return new Iterator<>() {
-                private @Nullable Envelope next;
-
-                @Override
-                public boolean hasNext() {
-                    while (next == null && records.hasNext()) {
-                        next = decode(records.next())
-                                .filter(envelope -> envelope.type() == MessageType.UPDATE_CHUNK)
-                                .orElse(null);
-                    }
-                    return next != null;
-                }
-
-                @Override
-                public Envelope next() {
-                    if (!hasNext()) {
-                        throw new NoSuchElementException();
-                    }
-                    Envelope found = Objects.requireNonNull(next);
-                    next = null;
-                    return found;
-                }
-            };
+            Deque<Supplier<Iterator<ConsumerRecord<byte[], byte[]>>>> passes = new ArrayDeque<>();
+            passes.add(() -> KafkaClients.records(reader, without, since, until));
+            if (!hinted.isEmpty()) {
+                passes.add(() -> KafkaClients.records(reader, hinted, since, until));
+            }
+            return chunks(passes);
         };
     }
 
-    private List<TopicPartition> partitions(String topic, RoundOpened round, Sample sample) {
-        List<TopicPartition> all = KafkaClients.partitions(reader, topic);
-        Set<Integer> wanted = sample.partitions(round, all.size());
-        return all.stream()
-                .filter(partition -> wanted.contains(partition.partition()))
-                .toList();
+    private Iterator<Envelope> chunks(Deque<Supplier<Iterator<ConsumerRecord<byte[], byte[]>>>> passes) {
+        return new Iterator<>() {
+            private Iterator<ConsumerRecord<byte[], byte[]>> records = Collections.emptyIterator();
+            private @Nullable Envelope next;
+
+            @Override
+            public boolean hasNext() {
+                while (next == null) {
+                    if (records.hasNext()) {
+                        next = decode(records.next())
+                                .filter(envelope -> envelope.type() == MessageType.UPDATE_CHUNK)
+                                .orElse(null);
+                    } else if (passes.isEmpty()) {
+                        return false;
+                    } else {
+                        records = passes.removeFirst().get();
+                    }
+                }
+                return true;
+            }
+
+            @Override
+            public Envelope next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                Envelope found = Objects.requireNonNull(next);
+                next = null;
+                return found;
+            }
+        };
     }
 
     /// A version, put together from its chunks.

@@ -28,6 +28,7 @@ import dev.sotto.crypto.secagg.MemberOutput;
 import dev.sotto.crypto.secagg.MemberRules;
 import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.Parameters;
+import dev.sotto.crypto.secagg.Patience;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Recomputation;
 import dev.sotto.crypto.secagg.Sample;
@@ -177,7 +178,12 @@ final class MaskedFederation {
         }
         this.directory = new Directory(federation, coordinator.key(), keys, deliveryKeys);
         this.director = new Director(
-                primitives, coordinator, directory, randomness.secret(32), randomness, Duration.ofSeconds(5));
+                primitives,
+                coordinator,
+                directory,
+                randomness.secret(32),
+                randomness,
+                Patience.Grace.of(Duration.ofSeconds(5)));
         MemberRules rules = new MemberRules(
                 Set.copyOf(cohort), 3, 3, Parameters.defaultMaxColluders(cohort.size()), opened -> Optional.empty());
         for (String id : cohort) {

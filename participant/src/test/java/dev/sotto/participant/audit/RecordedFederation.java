@@ -29,6 +29,7 @@ import dev.sotto.crypto.secagg.MemberOutput;
 import dev.sotto.crypto.secagg.MemberRules;
 import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.Parameters;
+import dev.sotto.crypto.secagg.Patience;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.crypto.secagg.Spool;
@@ -72,7 +73,8 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 
-/// A federation of the real state machines that writes its topics into lists, which a test then doctors: the log of an
+/// A federation of the real state machines that writes its topics into lists, which a test then doctors: the log of
+/// an
 /// audit. Seeded, so every run is the same.
 final class RecordedFederation implements Log {
     static final String NAME = "north";
@@ -197,7 +199,8 @@ final class RecordedFederation implements Log {
         } catch (PeerMisbehaved | IOException e) {
             throw new AssertionError(e);
         }
-        director = new Director(PRIMITIVES, coordinator, directory, roundSecret, randomness, Duration.ofSeconds(5));
+        director = new Director(
+                PRIMITIVES, coordinator, directory, roundSecret, randomness, Patience.Grace.of(Duration.ofSeconds(5)));
         version = ServerSide.first(PUBLIC_SEED, ADAPTER, OPTIMIZER);
         hand(version, version.digest(NAME), new RoundContext(NAME, 0, 0));
     }
