@@ -1,6 +1,7 @@
 package dev.sotto.coordinator;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.director.Member;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Office;
 import dev.sotto.coordinator.director.Overview;
@@ -234,9 +235,23 @@ public class Service {
 
     /// What there is to see, if this replica directs.
     public Optional<Overview> overview() {
-        return office.present()
-                .map(Term::director)
-                .map(director -> new Overview(director.board(), director.members(), director.isReady()));
+        return office.present().map(term -> {
+            RoundDirector director = term.director();
+            return new Overview(
+                    director.board(),
+                    director.members().stream()
+                            .map(member -> withCertificateEnds(member, term.acts()))
+                            .toList(),
+                    director.isReady());
+        });
+    }
+
+    private static Member withCertificateEnds(Member member, Acts acts) {
+        return member.certificate() == null
+                ? member
+                : acts.certificateEnds(member.organisation())
+                        .map(member::withCertificateEnds)
+                        .orElse(member);
     }
 
     /// Where its settings and secrets are.

@@ -12,9 +12,14 @@ import java.time.Clock;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 
 /// Who did what about whom, when, and with which certificate or as whom an issuer knows: the consortium's audit log,
 /// which coordinators alone
@@ -25,6 +30,7 @@ import java.util.function.UnaryOperator;
 /// Thread-safe.
 public final class Acts {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Set<String> ISSUING = Set.of("enrolled", "renewed");
 
     /// Who acts.
     ///
@@ -64,6 +70,7 @@ public final class Acts {
     /// @param by      [Actor#name], and so on
     /// @param act     `invited`, `invite-revoked`, `invite-refused`, `enrolled`, `renewed`, `suspended`, `resumed`,
     ///   `revoked` or `left`
+    /// @param ends    of the certificate that was issued by it; null of other acts, and of old ones
     public record Act(
             Instant at,
             String by,
@@ -72,12 +79,21 @@ public final class Acts {
             @JsonInclude(JsonInclude.Include.NON_EMPTY) String subject,
             String act,
             String organisation,
-            String detail) {
-        /// Of a certificate's it is what it was before anybody could sign on.
+            String detail,
+
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable
+            Instant ends) {
+        /// What a record has beyond the first version's comes after it: older ones are read as they are.
         private Bytes content(Bytes previous) {
-            return issuer.isEmpty() && subject.isEmpty()
-                    ? Enc.of(at.toString(), by, certificate, act, organisation, detail, previous)
-                    : Enc.of(at.toString(), by, certificate, issuer, subject, act, organisation, detail, previous);
+            List<Object> items =
+                    new ArrayList<>(List.of(at.toString(), by, certificate, act, organisation, detail, previous));
+            if (!issuer.isEmpty() || !subject.isEmpty()) {
+                items.addAll(List.of("signed-on", issuer, subject));
+            }
+            if (ends != null) {
+                items.addAll(List.of("ends", ends.toString()));
+            }
+            return Enc.of(items.toArray());
         }
     }
 
@@ -94,6 +110,7 @@ public final class Acts {
     private final UnaryOperator<Bytes> tag;
     private final Clock clock;
     private final List<Act> acts = new ArrayList<>();
+    private final Map<String, Instant> ends = new HashMap<>();
     private Bytes head = Bytes.zeros(Enc.HASH);
     private boolean whole = true;
 
@@ -121,7 +138,8 @@ public final class Acts {
                     json.path("subject").asText(),
                     json.path("act").asText(),
                     json.path("organisation").asText(),
-                    json.path("detail").asText());
+                    json.path("detail").asText(),
+                    json.has("ends") ? Instant.parse(json.path("ends").asText()) : null);
             Bytes previous = Bytes.fromHex(json.path("previous").asText());
             if (!tag.apply(read.content(previous))
                     .equals(Bytes.fromHex(json.path("tag").asText()))) {
@@ -138,15 +156,34 @@ public final class Acts {
     ///
     /// @param write writes the record with what is done, both or neither; what it throws leaves all as it was
     void record(Actor by, String act, String organisation, String detail, Consumer<Bytes> write) {
+        record(by, act, organisation, detail, null, write);
+    }
+
+    /// Likewise, of an act that may issue a certificate.
+    ///
+    /// @param ends when that ends
+    void record(
+            Actor by, String act, String organisation, String detail, @Nullable Instant ends, Consumer<Bytes> write) {
         synchronized (this) {
             Act done = new Act(
-                    clock.instant(), by.name(), by.certificate(), by.issuer(), by.subject(), act, organisation, detail);
+                    clock.instant(),
+                    by.name(),
+                    by.certificate(),
+                    by.issuer(),
+                    by.subject(),
+                    act,
+                    organisation,
+                    detail,
+                    ends);
             ObjectNode json = JSON.createObjectNode()
                     .put("at", done.at().toString())
                     .put("by", done.by())
                     .put("certificate", done.certificate());
             if (!done.issuer().isEmpty()) {
                 json.put("issuer", done.issuer()).put("subject", done.subject());
+            }
+            if (ends != null) {
+                json.put("ends", ends.toString());
             }
             Bytes encoded = Bytes.utf8(json.put("act", done.act())
                     .put("organisation", done.organisation())
@@ -161,7 +198,19 @@ public final class Acts {
 
     private void add(Act act, Bytes encoded) {
         acts.add(act);
+        if (ISSUING.contains(act.act())) {
+            if (act.ends() == null) {
+                ends.remove(act.organisation());
+            } else {
+                ends.put(act.organisation(), act.ends());
+            }
+        }
         head = Enc.sha256(encoded);
+    }
+
+    /// When the certificate ends that an organisation was given last; empty if that was before ends were recorded.
+    public synchronized Optional<Instant> certificateEnds(String organisation) {
+        return Optional.ofNullable(ends.get(organisation));
     }
 
     /// What was done, the first first.

@@ -142,7 +142,10 @@ class RenewalTest {
                         "",
                         "renewed",
                         "acme",
-                        "certificate " + certificate.getSerialNumber().toString(16)));
+                        "certificate " + certificate.getSerialNumber().toString(16),
+                        certificate.getNotAfter().toInstant()));
+        assertThat(acts.certificateEnds("acme"))
+                .hasValue(certificate.getNotAfter().toInstant());
     }
 
     /// Each renewal stays in the registry.
