@@ -316,8 +316,15 @@ class ChartsTest {
                 .setFile("settings.federation", file)
                 .setFile("settings.layout", Chart.resource("adapter-layout.json"));
         assertThat(install.call().getOutput().replaceAll(" +", " "))
-                .contains("- secret:\n name: north-oidc\n items:\n - key: oidc-secret\n path: oidc-secret\n"
-                        + " - key: issuer-ca.pem\n path: issuer-ca.pem\n")
+                .contains("""
+                        - secret:
+                         name: north-oidc
+                         items:
+                         - key: oidc-secret
+                         path: oidc-secret
+                         - key: issuer-ca.pem
+                         path: issuer-ca.pem
+                        """)
                 .contains("People sign on with https://i at https://h:1/dashboard");
     }
 
