@@ -302,8 +302,24 @@ class ChartsTest {
     /// The secret of the issuer's client is a Secret's that somebody else made, and lies beside federation.yaml.
     @Test
     void signOn_mountsTheFilesThatFederationYamlNames_andTellsTheRedirectUri() throws Exception {
-        Path file = folder.resolve("federation.yaml");
-        Files.writeString(file, SIGN_ON);
+        ObjectNode values = (ObjectNode) Chart.yaml(Chart.COORDINATOR.least());
+        values.withObject("settings")
+                .put("federation", SIGN_ON)
+                .put("layout", Files.readString(Chart.resource("adapter-layout.json")));
+        values.withObject("oidc").put("secretName", "north-oidc");
+        Path file = folder.resolve("values.yaml");
+        new ObjectMapper(new YAMLFactory()).writeValue(file.toFile(), values);
+        String mounted = """
+                - secret:
+                 name: north-oidc
+                 items:
+                 - key: oidc-secret
+                 path: oidc-secret
+                 - key: issuer-ca.pem
+                 path: issuer-ca.pem
+                """;
+        assertThat(Chart.COORDINATOR.template().withValuesFile(file).call().replaceAll(" +", " "))
+                .contains(mounted.indent(1));
         InstallCommand install = new Helm(Chart.COORDINATOR.folder())
                 .install()
                 .withName(Chart.COORDINATOR.release())
@@ -311,21 +327,8 @@ class ChartsTest {
                 .withKubeVersion(Chart.KUBERNETES)
                 .clientOnly()
                 .dryRun()
-                .withValuesFile(Chart.COORDINATOR.least())
-                .set("oidc.secretName", "north-oidc")
-                .setFile("settings.federation", file)
-                .setFile("settings.layout", Chart.resource("adapter-layout.json"));
-        assertThat(install.call().getOutput().replaceAll(" +", " "))
-                .contains("""
-                        - secret:
-                         name: north-oidc
-                         items:
-                         - key: oidc-secret
-                         path: oidc-secret
-                         - key: issuer-ca.pem
-                         path: issuer-ca.pem
-                        """)
-                .contains("People sign on with https://i at https://h:1/dashboard");
+                .withValuesFile(file);
+        assertThat(install.call().getOutput()).contains("People sign on with https://i at https://h:1/dashboard");
     }
 
     /// Chart, a value, what it is set to, and a word of the message.

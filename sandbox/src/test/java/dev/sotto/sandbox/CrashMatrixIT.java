@@ -13,6 +13,7 @@ import dev.sotto.sandbox.demo.Demo;
 import dev.sotto.sandbox.demo.DemoPlan;
 import dev.sotto.sandbox.demo.Display;
 import dev.sotto.sandbox.demo.Federation;
+import dev.sotto.sandbox.failure.Failure;
 import dev.sotto.sandbox.process.Child;
 import dev.sotto.sandbox.process.Jvm;
 import dev.sotto.sandbox.process.Supervisor;
@@ -33,6 +34,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -47,8 +49,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// round completes, or its attempt is aborted and a later one completes; nothing is lost, doubled or said
 /// twice in different words.
 ///
-/// The coordinator that directs is the one that adds up, so three roles, eleven messages and three faults make
-/// 99 cells. A few run always; `-Dsotto.matrix=full` runs all, `-Dsotto.matrix=broker-kill,…` some.
+/// Four roles, eleven messages and three faults make 132 cells. A few run always; `-Dsotto.matrix=full` runs all,
+/// `-Dsotto.matrix=broker-kill,…` some.
+///
+/// The coordinator has two replicas and two slots, and there are chunks in both. Each cell begins when both replicas
+/// have a slot: one directs, the other only aggregates. Who is which changes as they are struck.
 class CrashMatrixIT {
     private static final List<MessageType> MESSAGES = List.of(
             MessageType.ROUND_OPENED,
@@ -62,6 +67,8 @@ class CrashMatrixIT {
             MessageType.UNMASK_REQUESTED,
             MessageType.SHARES_REVEALED,
             MessageType.ROUND_CLOSED);
+    private static final String FIRST = "coordinator";
+    private static final String SECOND = "second";
     private static final int DEADLINE_SECONDS = 5;
     private static final Duration LONGER = Duration.ofSeconds(DEADLINE_SECONDS + 2);
     private static final Duration STUCK = Duration.ofMinutes(3);
@@ -74,7 +81,10 @@ class CrashMatrixIT {
 
     enum Role {
         PARTICIPANT,
-        COORDINATOR,
+        /// The replica of the coordinator that directs.
+        DIRECTOR,
+        /// The one that adds up chunks and does not direct.
+        AGGREGATOR,
         BROKER
     }
 
@@ -108,8 +118,10 @@ class CrashMatrixIT {
     private @Nullable BrokerHost broker;
     private @Nullable Federation federation;
     private @Nullable Tail tail;
+    private @Nullable Leases leases;
     private final List<String> revived = new ArrayList<>();
     private String victim = "";
+    private String director = "";
 
     static Stream<Schedule> schedules() {
         String wanted = System.getProperty("sotto.matrix", "few");
@@ -119,8 +131,9 @@ class CrashMatrixIT {
                     List.of(
                             new Cell(Role.BROKER, Fault.KILL, MessageType.UPDATE_MANIFEST),
                             new Cell(Role.PARTICIPANT, Fault.CUT, MessageType.SURVIVORS_SEALED),
-                            new Cell(Role.COORDINATOR, Fault.PAUSE, MessageType.SHARES_REVEALED),
-                            new Cell(Role.COORDINATOR, Fault.KILL, MessageType.UNMASK_REQUESTED))));
+                            new Cell(Role.AGGREGATOR, Fault.KILL, MessageType.UPDATE_MANIFEST),
+                            new Cell(Role.DIRECTOR, Fault.PAUSE, MessageType.SHARES_REVEALED),
+                            new Cell(Role.DIRECTOR, Fault.KILL, MessageType.UNMASK_REQUESTED))));
         }
         List<Schedule> schedules = new ArrayList<>();
         for (Role role : Role.values()) {
@@ -141,6 +154,9 @@ class CrashMatrixIT {
 
     @AfterEach
     void stopAll() throws Exception {
+        if (leases != null) {
+            leases.close();
+        }
         if (tail != null) {
             tail.close();
         }
@@ -155,7 +171,7 @@ class CrashMatrixIT {
     @AfterAll
     static void tellFigures() {
         System.out.println("crash matrix: " + run + " of " + planned + " planned cells run, " + survived
-                + " survived (99 are all: 3 roles x 11 messages x 3 faults)");
+                + " survived (132 are all: 4 roles x 11 messages x 3 faults)");
     }
 
     @ParameterizedTest
@@ -167,7 +183,7 @@ class CrashMatrixIT {
         DemoPlan plan = SmallPlan.of(output, 1000, "fedavg");
         victim = plan.victim();
         List<BrokerSettings.Route> routes = new ArrayList<>();
-        for (String who : Stream.concat(Stream.of("coordinator"), plan.organisations().stream())
+        for (String who : Stream.concat(Stream.of(FIRST, SECOND), plan.organisations().stream())
                 .toList()) {
             Relay relay = new Relay(false);
             relays.put(who, relay);
@@ -179,23 +195,25 @@ class CrashMatrixIT {
             broker = host;
             Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
             Demo demo = new Demo(
-                    plan,
-                    Artefacts.ofThisBuild(),
-                    supervisor,
-                    relay("coordinator").before(host),
-                    display);
-            Federation begun = demo.begin(CrashMatrixIT::shorten, made -> {
+                    plan, Artefacts.ofThisBuild(), supervisor, relay(FIRST).before(host), display);
+            Federation begun = demo.begin(CrashMatrixIT::prepare, made -> {
                         for (String organisation : plan.organisations()) {
                             reroute(made.home(organisation), relay(organisation));
                         }
                     })
                     .federation();
             federation = begun;
+            change(
+                    begun.makeReplica(SECOND),
+                    settings -> settings.put("bootstrapServers", relay(SECOND).bootstrap()));
+            var _ = begun.startReplica(SECOND);
             Map<String, Object> operator = Topics.settings(
                     host.bootstrap(),
                     begun.folder().resolve("tls.pem"),
                     begun.folder().resolve("ca.pem"));
-            Tail following = new Tail(operator, new dev.sotto.schemas.Topics(Federation.ID), plan.organisations());
+            dev.sotto.schemas.Topics topics = new dev.sotto.schemas.Topics(Federation.ID);
+            leases = new Leases(operator, topics);
+            Tail following = new Tail(operator, topics, plan.organisations());
             tail = following;
             long last = -1;
             for (Cell cell : schedule.cells()) {
@@ -204,7 +222,11 @@ class CrashMatrixIT {
             clean(last, plan.organisations());
             Kept.nothingTwice(following);
             Kept.versionsAreWhole(following, operator);
-            assertThat(begun.status().path("disputed")).isEmpty();
+            Kept.chunksAreThereOnce(operator);
+            awaitBothReplicas();
+            assertThat(begun.status(director.equals(SECOND) ? begun.folder(SECOND) : begun.folder())
+                            .path("disputed"))
+                    .isEmpty();
         } finally {
             if (!revived.isEmpty()) {
                 System.out.println("  started again by the test, as a service manager does: " + revived);
@@ -212,15 +234,34 @@ class CrashMatrixIT {
         }
     }
 
-    private static void shorten(Federation federation) throws IOException {
-        Path file = federation.folder().resolve("federation.yaml");
+    /// Short deadlines; two slots, and an adapter whose second chunk just begins.
+    private static void prepare(Federation made) throws IOException, InterruptedException, Failure {
+        made.run(
+                "layout-wide",
+                List.of(
+                        "layout",
+                        "--base",
+                        Artefacts.ofThisBuild().demoBase().toString(),
+                        "--rank",
+                        "22",
+                        "--output-file",
+                        made.folder().resolve("adapter-layout.json").toString()));
+        change(made.folder(), settings -> {
+            settings.put("partitions", 2);
+            ((ObjectNode) settings.path("aggregation")).put("ringBits", 32);
+            ObjectNode deadlines = settings.putObject("deadlines");
+            for (String phase : List.of("keys", "shares", "confirmation", "reveal")) {
+                deadlines.put(phase, DEADLINE_SECONDS + "s");
+            }
+            deadlines.put("training", "60s");
+            settings.put("stragglerGrace", DEADLINE_SECONDS + "s");
+        });
+    }
+
+    private static void change(Path coordinator, Consumer<ObjectNode> changes) throws IOException {
+        Path file = coordinator.resolve("federation.yaml");
         ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
-        ObjectNode deadlines = settings.putObject("deadlines");
-        for (String phase : List.of("keys", "shares", "confirmation", "reveal")) {
-            deadlines.put(phase, DEADLINE_SECONDS + "s");
-        }
-        deadlines.put("training", "60s");
-        settings.put("stragglerGrace", DEADLINE_SECONDS + "s");
+        changes.accept(settings);
         YAML.writeValue(file.toFile(), settings);
     }
 
@@ -238,12 +279,14 @@ class CrashMatrixIT {
     /// @return the round of this one
     private long survives(Cell cell, long last) throws Exception {
         long round = last;
+        Seen hit;
         for (int missed = 0; ; missed++) {
+            awaitBothReplicas();
             int from = following().size();
             Seen opened = await(from, seen -> seen.type() == MessageType.ROUND_OPENED, "a round is opened");
             round = opened.round();
             long this_ = round;
-            Seen hit = await(
+            hit = await(
                     opened.at(),
                     seen -> seen.round() == this_ && (seen.type() == MessageType.ROUND_CLOSED || isTrigger(cell, seen)),
                     cell + ": the message or the round's end");
@@ -267,8 +310,9 @@ class CrashMatrixIT {
         }
         assertThat(closed).as(cell + ": round " + round + " is closed").isPresent();
         List<String> aborts = new ArrayList<>();
-        for (Seen aborted :
-                following().all(seen -> seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_)) {
+        int struck = hit.at();
+        for (Seen aborted : following()
+                .all(seen -> seen.type() == MessageType.ROUND_ABORTED && seen.round() == this_ && seen.at() > struck)) {
             aborts.add(RoundAborted.parse(aborted.envelope().payload()).reason());
         }
         survived++;
@@ -309,10 +353,7 @@ class CrashMatrixIT {
                         all.killAgent(victim);
                         all.startAgent(victim);
                     }
-                    case COORDINATOR -> {
-                        all.killCoordinator();
-                        all.startCoordinator();
-                    }
+                    case DIRECTOR, AGGREGATOR -> killAndStart(replica(cell.role()));
                     case BROKER -> {
                         host().kill();
                         host().start(
@@ -323,21 +364,19 @@ class CrashMatrixIT {
             }
             case PAUSE -> {
                 switch (cell.role()) {
-                    case PARTICIPANT -> all.agent(victim).pause();
-                    case COORDINATOR -> all.coordinator().pause();
-                    case BROKER -> host().pause();
-                }
-                pass(LONGER);
-                switch (cell.role()) {
-                    case PARTICIPANT -> all.agent(victim).resume();
-                    case COORDINATOR -> all.coordinator().resume();
-                    case BROKER -> host().resume();
+                    case PARTICIPANT -> pause(all.agent(victim));
+                    case DIRECTOR, AGGREGATOR -> pause(process(replica(cell.role())));
+                    case BROKER -> {
+                        host().pause();
+                        pass(LONGER);
+                        host().resume();
+                    }
                 }
             }
             case CUT -> {
                 List<Relay> wires = switch (cell.role()) {
                     case PARTICIPANT -> List.of(relay(victim));
-                    case COORDINATOR -> List.of(relay("coordinator"));
+                    case DIRECTOR, AGGREGATOR -> List.of(relay(replica(cell.role())));
                     case BROKER -> List.copyOf(relays.values());
                 };
                 for (Relay wire : wires) {
@@ -347,6 +386,53 @@ class CrashMatrixIT {
                 wires.forEach(Relay::mend);
             }
         }
+    }
+
+    private void killAndStart(String replica) throws Exception {
+        if (replica.equals(SECOND)) {
+            federation().killReplica(SECOND);
+        } else {
+            federation().killCoordinator();
+        }
+        start(replica);
+    }
+
+    private void start(String replica) throws Exception {
+        if (replica.equals(SECOND)) {
+            var _ = federation().startReplica(SECOND);
+        } else {
+            federation().startCoordinator();
+        }
+    }
+
+    private void pause(Child process) throws Exception {
+        process.pause();
+        pass(LONGER);
+        process.resume();
+    }
+
+    private Child process(String replica) {
+        return replica.equals(SECOND)
+                ? federation().replica(SECOND)
+                : federation().coordinator();
+    }
+
+    /// Who has the role in this cell.
+    private String replica(Role role) {
+        return (role == Role.DIRECTOR) == director.equals(SECOND) ? SECOND : FIRST;
+    }
+
+    /// Until both aggregate and one of them directs.
+    private void awaitBothReplicas() throws Exception {
+        Leases now = Objects.requireNonNull(leases);
+        long deadline = System.nanoTime() + STUCK.toNanos();
+        Optional<String> directs = now.director();
+        while (directs.isEmpty() || now.aggregators().size() < 2) {
+            assertThat(System.nanoTime()).as("both replicas have slots").isLessThan(deadline);
+            var _ = awaitAtMost(Integer.MAX_VALUE, seen -> false, LOOK);
+            directs = now.director();
+        }
+        director = directs.orElseThrow();
     }
 
     /// The fault itself takes time; what happens meanwhile is followed.
@@ -388,9 +474,12 @@ class CrashMatrixIT {
 
     private void revive() throws Exception {
         Federation all = federation();
-        if (!all.coordinator().isAlive()) {
-            revived.add("coordinator");
-            all.startCoordinator();
+        for (String replica : List.of(FIRST, SECOND)) {
+            if (!process(replica).isAlive()) {
+                revived.add(replica);
+                start(replica);
+            }
+            process(replica).expectEnd();
         }
         for (String organisation : DemoPlan.names(4)) {
             Child agent = all.agent(organisation);
@@ -398,9 +487,6 @@ class CrashMatrixIT {
                 revived.add(organisation);
                 all.startAgent(organisation);
             }
-        }
-        all.coordinator().expectEnd();
-        for (String organisation : DemoPlan.names(4)) {
             all.agent(organisation).expectEnd();
         }
     }

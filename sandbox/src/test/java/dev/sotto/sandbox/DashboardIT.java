@@ -32,7 +32,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -299,19 +298,6 @@ class DashboardIT {
     private DemoPlan plan() throws Exception {
         Path output = folder.resolve("demo");
         Demo.clear(output);
-        return new DemoPlan(
-                DemoPlan.names(4),
-                3,
-                OptionalInt.empty(),
-                5,
-                "fedavg",
-                7,
-                Artefacts.ofThisBuild().demoBase(),
-                List.of(),
-                output,
-                8,
-                192,
-                0.003,
-                DemoPlan.Learning.ALPACA);
+        return LearningPlan.of(output, 3, 5, "fedavg");
     }
 }

@@ -985,20 +985,7 @@ class FederationIT {
             throws Exception {
         Path output = folder.resolve("demo");
         Demo.clear(output);
-        return new DemoPlan(
-                DemoPlan.names(4),
-                rounds,
-                cohort,
-                steps,
-                algorithm,
-                7,
-                Artefacts.ofThisBuild().demoBase(),
-                data,
-                output,
-                8,
-                192,
-                0.003,
-                learning);
+        return LearningPlan.of(output, rounds, cohort, steps, algorithm, data, learning);
     }
 
     private static Supervisor supervisor(DemoPlan plan) throws Exception {

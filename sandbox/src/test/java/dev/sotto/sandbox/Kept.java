@@ -47,8 +47,7 @@ final class Kept {
         Map<Long, Set<Integer>> chunks = new TreeMap<>();
         Map<Long, Integer> counts = new TreeMap<>();
         String models = new dev.sotto.schemas.Topics(Federation.ID).models();
-        for (ConsumerRecord<byte[], byte[]> record :
-                Objects.requireNonNull(Topics.readAll(operator).get(models))) {
+        for (ConsumerRecord<byte[], byte[]> record : Topics.read(operator, models)) {
             ModelChunk chunk = ModelChunk.parse(Bytes.of(record.value()));
             counts.put(chunk.version(), chunk.count());
             chunks.computeIfAbsent(chunk.version(), any -> new TreeSet<>()).add(chunk.index());
@@ -66,8 +65,7 @@ final class Kept {
         Map<String, Object> committed = new HashMap<>(operator);
         committed.put("isolation.level", "read_committed");
         Map<String, Integer> counts = new TreeMap<>();
-        for (ConsumerRecord<byte[], byte[]> record :
-                Objects.requireNonNull(Topics.readAll(committed).get(models))) {
+        for (ConsumerRecord<byte[], byte[]> record : Topics.read(committed, models)) {
             counts.merge(new String(record.key(), StandardCharsets.US_ASCII), 1, Integer::sum);
         }
         counts.keySet().removeIf(key -> key.endsWith("/0"));

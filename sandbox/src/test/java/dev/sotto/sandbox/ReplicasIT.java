@@ -96,8 +96,7 @@ class ReplicasIT {
             // All away for longer than a deadline: the answers that came meanwhile count.
             struck = await(size(), seen -> seen.type() == MessageType.SURVIVORS_SEALED, "survivors");
             federation.killCoordinator();
-            supervisor.forget(second);
-            second.kill();
+            federation.killReplica("second");
             pass(LONGER);
             federation.startCoordinator();
             closedAtOnce(struck, 4);
@@ -158,8 +157,7 @@ class ReplicasIT {
 
             // Killed while members deliver: its slot moves to another one.
             Seen struck = await(size(), seen -> seen.type() == MessageType.UPDATE_MANIFEST, "a manifest");
-            supervisor.forget(replicas.getLast());
-            replicas.getLast().kill();
+            federation.killReplica("third");
             closedAtOnce(struck, 4);
 
             // Back in mid-round: slots move to it.

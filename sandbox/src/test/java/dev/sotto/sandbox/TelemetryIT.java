@@ -34,7 +34,6 @@ import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -89,20 +88,7 @@ class TelemetryIT {
         Path output = folder.resolve("demo");
         Demo.clear(output);
         Artefacts artefacts = Artefacts.ofThisBuild();
-        DemoPlan plan = new DemoPlan(
-                DemoPlan.names(4),
-                2,
-                OptionalInt.empty(),
-                2,
-                "fedavg",
-                7,
-                artefacts.demoBase(),
-                List.of(),
-                output,
-                8,
-                192,
-                0.002,
-                DemoPlan.Learning.ALPACA);
+        DemoPlan plan = LearningPlan.of(output, 2, 2, "fedavg");
         try (Collector collector = new Collector();
                 Supervisor supervisor = new Supervisor(
                         Jvm.ofThisProcess(artefacts.leash()), output.resolve("logs"), environment(collector))) {

@@ -31,6 +31,13 @@ final class Topics {
         return settings;
     }
 
+    /// Every record of a topic.
+    static List<ConsumerRecord<byte[], byte[]>> read(Map<String, Object> settings, String topic) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(settings)) {
+            return read(consumer, topic);
+        }
+    }
+
     /// Every record of every topic, internal ones too, committed or not.
     static Map<String, List<ConsumerRecord<byte[], byte[]>>> readAll(Map<String, Object> settings)
             throws IOException, InterruptedException {
@@ -38,27 +45,33 @@ final class Topics {
         Map<String, Object> reading = new HashMap<>(settings);
         reading.put("exclude.internal.topics", "false");
         try (Admin admin = Admin.create(settings);
-                KafkaConsumer<byte[], byte[]> consumer =
-                        new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
+                KafkaConsumer<byte[], byte[]> consumer = consumer(reading)) {
             for (String topic : admin.listTopics(
                             new org.apache.kafka.clients.admin.ListTopicsOptions().listInternal(true))
                     .names()
                     .get()) {
-                List<TopicPartition> partitions = new ArrayList<>();
-                consumer.partitionsFor(topic)
-                        .forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
-                consumer.assign(partitions);
-                consumer.seekToBeginning(partitions);
-                Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-                List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
-                while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                    consumer.poll(Duration.ofMillis(200)).forEach(records::add);
-                }
-                all.put(topic, records);
+                all.put(topic, read(consumer, topic));
             }
         } catch (ExecutionException e) {
             throw new IOException("the topics cannot be listed", e);
         }
         return all;
+    }
+
+    private static KafkaConsumer<byte[], byte[]> consumer(Map<String, Object> settings) {
+        return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    private static List<ConsumerRecord<byte[], byte[]>> read(KafkaConsumer<byte[], byte[]> consumer, String topic) {
+        List<TopicPartition> partitions = new ArrayList<>();
+        consumer.partitionsFor(topic).forEach(info -> partitions.add(new TopicPartition(topic, info.partition())));
+        consumer.assign(partitions);
+        consumer.seekToBeginning(partitions);
+        Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+        List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+        while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+            consumer.poll(Duration.ofMillis(200)).forEach(records::add);
+        }
+        return records;
     }
 }

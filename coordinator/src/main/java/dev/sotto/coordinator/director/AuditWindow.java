@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /// Of the last rounds everything stays in the logs, so that anyone may recompute them; chunks of earlier ones may go.
-/// The version that the next round starts from was made in the last one, and stays.
+/// The first of them starts from the version that the round before made, which therefore stays, too.
 ///
 /// Used by one thread.
 final class AuditWindow {
@@ -28,7 +28,7 @@ final class AuditWindow {
             return Optional.empty();
         }
         this.opened.addLast(opened);
-        if (this.opened.size() <= rounds.getAsInt()) {
+        if (this.opened.size() <= rounds.getAsInt() + 1) {
             return Optional.empty();
         }
         this.opened.removeFirst();

@@ -9,6 +9,7 @@ import dev.sotto.coordinator.slots.SlotCipher;
 import dev.sotto.coordinator.slots.SlotRecord;
 import dev.sotto.crypto.fixedpoint.AggregateOutOfRange;
 import dev.sotto.crypto.fixedpoint.Totals;
+import dev.sotto.crypto.model.ModelHeader;
 import dev.sotto.crypto.primitive.BoxRefused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
@@ -621,6 +622,14 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         writeAll(List.of(versions.made(
                 whole.header(), whole.modelDigest(), chain.round(), chain.attempt(), confirmed.t4(), opened)));
         board.bytesDown(Float.BYTES * whole.header().coordinates());
+        whole.header()
+                .made()
+                .filter(made -> made.steps() < ModelHeader.FEW_STEPS)
+                .ifPresent(made -> LOG.warnf(
+                        "round %d: an update of mean weight has %.0f steps up to its range, and should have %.0f: more"
+                                + " ringBits than %d, or weights that differ less (weightCap %d), would lose less to"
+                                + " rounding",
+                        made.round(), made.steps(), ModelHeader.FEW_STEPS, made.ringBits(), made.weightCap()));
         giveKeys(registry.members().keySet());
         board.summed(totals);
         step(new Input.Close(versions.present().version(), whole.modelDigest(), whole.aggregateDigest()), now());

@@ -12,12 +12,13 @@ class AuditWindowTest {
     }
 
     @Test
-    void whatIsOlderThanTheWindowsFirstRound_mayGo() {
+    void whatIsOlderThanTheRoundThatMadeTheVersionOfTheWindowsFirst_mayGo() {
         AuditWindow window = new AuditWindow(OptionalInt.of(2));
         assertThat(window.closed(at(1))).isEmpty();
         assertThat(window.closed(at(2))).isEmpty();
-        assertThat(window.closed(at(3))).contains(at(2));
-        assertThat(window.closed(at(4))).contains(at(3));
+        assertThat(window.closed(at(3))).isEmpty();
+        assertThat(window.closed(at(4))).contains(at(2));
+        assertThat(window.closed(at(5))).contains(at(3));
     }
 
     @Test

@@ -25,6 +25,9 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
     /// Of a header with sums of the adapter's rows.
     private static final int MAGIC_ROWS = 0x534f5432;
 
+    /// See [Made#steps()].
+    public static final double FEW_STEPS = 64;
+
     /// The largest rank of a plan.
     private static final int MOST_ROWS = 1024;
 
@@ -52,6 +55,12 @@ public record ModelHeader(Optional<Made> made, long coordinates) {
             range(totals.weight(), 1, totals.survivors() * weightCap, "weight");
             totals.rows().forEach(row -> range(row, 0, totals.weight(), "row"));
             tensors = List.copyOf(tensors);
+        }
+
+        /// How many steps the range has for an update of mean weight: Q·mean(w̃). What rounding adds is small beside
+        /// the update if there are many; below [#FEW_STEPS] somebody should be told (protocol §4).
+        public double steps() {
+            return (double) quotient * totals.weight() / ((double) weightCap * totals.survivors());
         }
     }
 

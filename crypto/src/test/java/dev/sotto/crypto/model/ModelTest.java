@@ -2,6 +2,7 @@ package dev.sotto.crypto.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.sotto.crypto.fixedpoint.Totals;
 import dev.sotto.crypto.primitive.BoxRefused;
@@ -62,6 +63,10 @@ class ModelTest {
                         4, 24, 99, 1024, new Totals(3, 700, 12.5, 6, 0, 0, List.of(700L, 9L, 0L)), made.tensors())),
                 140_000);
         assertThat(ModelHeader.parse(rows.encode())).isEqualTo(rows);
+        // Q = 99, a mean weight of 700/3 of 1024.
+        assertThat(made.steps())
+                .isCloseTo(99 * 700 / (3 * 1024.0), within(1e-12))
+                .isLessThan(ModelHeader.FEW_STEPS);
         byte[] other = HEADER.encode().toArray();
         other[3] = 0x32;
         assertThatThrownBy(() -> ModelHeader.parse(Bytes.of(other))).isInstanceOf(MalformedMessage.class);

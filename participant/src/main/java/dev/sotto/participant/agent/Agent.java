@@ -36,6 +36,7 @@ public final class Agent implements AutoCloseable {
     private final Organisation organisation;
     private final KafkaClients kafka;
     private final Renewals renewals;
+    private final Clock clock;
     private final ExecutorService trainer = Executors.newSingleThreadExecutor(
             Thread.ofPlatform().name("training").daemon().factory());
 
@@ -55,6 +56,7 @@ public final class Agent implements AutoCloseable {
             Clock clock)
             throws IOException, InvalidFile {
         this.organisation = Organisation.open(home, base, training, keepPlain, primitives, randomness, events, spans);
+        this.clock = clock;
         this.renewals = new Renewals(home, new Renewal(primitives)::renew, clock);
         this.kafka = new KafkaClients(organisation.membership().bootstrapServers(), home.tls(), home.ca());
     }
@@ -82,11 +84,15 @@ public final class Agent implements AutoCloseable {
             FileTime connected = Files.getLastModifiedTime(organisation.home().tls());
             try (Session session = new Session(organisation, kafka, trainer)) {
                 session.run(() -> hasNewCertificate(connected) || renewals.areDue());
+                if (hasNewCertificate(connected)) {
+                    renewals.lookAgain();
+                }
             } catch (AuthorizationException e) {
                 if (!waitUntilResumed()) {
                     throw kafka.explain(e);
                 }
             } catch (AuthenticationException e) {
+                requireCertificate(e);
                 throw kafka.explain(e);
             } catch (ProducerFencedException | InvalidProducerEpochException e) {
                 throw new Failed(
@@ -122,6 +128,18 @@ public final class Agent implements AutoCloseable {
                 return suspended && standing.isActive();
             }
             Thread.sleep(RETRY);
+        }
+    }
+
+    /// That it has not ended, which it may have while connections that were made with it stood.
+    private void requireCertificate(AuthenticationException e) throws Failed, IOException, InvalidFile {
+        Optional<Home.Validity> certificate = organisation.home().certificate();
+        if (certificate.isPresent() && certificate.get().ends().isBefore(clock.instant())) {
+            throw new Failed(
+                    "the certificate " + organisation.home().tls() + " ended at "
+                            + certificate.get().ends()
+                            + " and cannot renew itself any more: enrol again, with a new invite",
+                    e);
         }
     }
 

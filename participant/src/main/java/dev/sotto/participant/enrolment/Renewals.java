@@ -46,6 +46,11 @@ public final class Renewals {
         return !clock.instant().isBefore(next);
     }
 
+    /// Somebody else has put another certificate into the home: when that one is due is found anew.
+    public void lookAgain() {
+        next = Instant.MIN;
+    }
+
     /// When the next one is due.
     public Instant next() {
         return next;

@@ -35,7 +35,7 @@ import java.util.Optional;
 /// @param mostAttempts   at one round
 /// @param mostPerDay     attempts in which this organisation takes part within 24 hours
 /// @param openingHours   when it takes part
-/// @param verify         `all`: every round is recomputed; `sample`: random chunks of it; `never`: only
+/// @param verify         `all`: every round is recomputed; `sample`: random partitions of it; `never`: only
 ///   digests are compared
 /// @param privacy        differential privacy of the records here, if there is to be any
 public record Policy(
@@ -104,7 +104,7 @@ public record Policy(
             openingHours: "00:00-24:00 UTC"
 
             # What is recomputed from the log of every round that this organisation took part in, before the next one.
-            # all: everything. sample: random chunks, as many as let the members together look at all of it.
+            # all: everything. sample: random partitions, as many as let the members together look at all of it.
             # never: only the digest of the new adapter is compared.
             verify: sample
 

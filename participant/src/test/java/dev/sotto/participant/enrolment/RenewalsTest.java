@@ -150,6 +150,20 @@ class RenewalsTest {
         assertThat(renewals.next()).isEqualTo(clock.now.plus(Duration.ofMinutes(119)));
     }
 
+    /// Such as one of an issuing CA that ends soon.
+    @Test
+    void shorterCertificateThatWasPutThere_isRenewedInTime_onceItIsLookedAt() throws Exception {
+        life = Duration.ofDays(397);
+        issue();
+        assertThat(renewals.renew()).isFalse();
+        life = Duration.ofHours(3);
+        issue();
+        assertThat(renewals.areDue()).isFalse();
+        renewals.lookAgain();
+        assertThat(renewals.renew()).isFalse();
+        assertThat(renewals.next()).isEqualTo(clock.now.plus(Duration.ofHours(2)));
+    }
+
     /// The coordinator grants no two within ten minutes, however short they live.
     @Test
     void certificateOfMinutes_isNotAskedForMoreOftenThanTheCoordinatorGrants() throws Exception {

@@ -41,6 +41,7 @@ public final class Federation {
     private final Watch watch;
     private final DataSets data;
     private final Map<String, Child> agents = new HashMap<>();
+    private final Map<String, Child> replicas = new HashMap<>();
     private final BrokerHost broker;
     private final int port;
     private @Nullable Child coordinator;
@@ -123,7 +124,7 @@ public final class Federation {
     private void configure() throws IOException {
         Path file = folder().resolve("federation.yaml");
         ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
-        settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "5s");
+        settings.put("replicationFactor", 1).put("rounds", plan.rounds()).put("stragglerGrace", "10s");
         settings.put("publicSeed", String.format("%064x", plan.seed()));
         ObjectNode members = settings.putObject("members")
                 .put("atLeast", plan.organisations().size());
@@ -153,30 +154,50 @@ public final class Federation {
         coordinator = supervisor.startUntil("coordinator", artefacts.coordinator(), command, "listening on");
     }
 
-    /// Starts a further replica of the coordinator, as on another machine: with its own copy of the folder, and at an
-    /// address of its own. Started again, it has the same.
+    /// Makes a further replica of the coordinator, as on another machine: with its own copy of the folder, and at an
+    /// address of its own.
+    ///
+    /// @return its folder
+    public Path makeReplica(String name) throws IOException {
+        Path copy = folder(name);
+        Files.createDirectories(copy);
+        try (Stream<Path> files = Files.list(folder())) {
+            for (Path file : files.toList()) {
+                Files.copy(file, copy.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        }
+        Path file = copy.resolve("federation.yaml");
+        ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
+        YAML.writeValue(
+                file.toFile(),
+                settings.put("url", "https://127.0.0.1:" + Ports.free(1).getFirst()));
+        return copy;
+    }
+
+    /// Starts a further replica of the coordinator, which is made if it was not.
     ///
     /// @return it, serving
     public Child startReplica(String name) throws IOException, InterruptedException, Failure {
-        Path copy = folder(name);
-        if (!Files.exists(copy)) {
-            Files.createDirectories(copy);
-            try (Stream<Path> files = Files.list(folder())) {
-                for (Path file : files.toList()) {
-                    Files.copy(file, copy.resolve(file.getFileName()), StandardCopyOption.COPY_ATTRIBUTES);
-                }
-            }
-            Path file = copy.resolve("federation.yaml");
-            ObjectNode settings = (ObjectNode) YAML.readTree(file.toFile());
-            YAML.writeValue(
-                    file.toFile(),
-                    settings.put("url", "https://127.0.0.1:" + Ports.free(1).getFirst()));
-        }
-        return supervisor.startUntil(
+        Path copy = Files.exists(folder(name)) ? folder(name) : makeReplica(name);
+        Child replica = supervisor.startUntil(
                 "coordinator-" + name,
                 artefacts.coordinator(),
                 List.of("run", "--dir", copy.toString(), "--replica", name),
                 "listening on");
+        replicas.put(name, replica);
+        return replica;
+    }
+
+    /// A further replica of the coordinator, once it has been started.
+    public Child replica(String name) {
+        return Objects.requireNonNull(replicas.get(name), name);
+    }
+
+    /// Kills a further replica of the coordinator (SIGKILL).
+    public void killReplica(String name) throws InterruptedException {
+        Child running = replica(name);
+        supervisor.forget(running);
+        running.kill();
     }
 
     /// The folder of a further replica of the coordinator.
@@ -289,8 +310,15 @@ public final class Federation {
 
     /// What the coordinator shows an operator.
     public JsonNode status() throws IOException, InterruptedException, Failure {
+        return status(folder());
+    }
+
+    /// As above.
+    ///
+    /// @param replica the folder of the replica that directs
+    public JsonNode status(Path replica) throws IOException, InterruptedException, Failure {
         return JSON.readTree(
-                String.join("\n", run("status", List.of("admin", "status", "--coordinator", folder().toString()))));
+                String.join("\n", run("status", List.of("admin", "status", "--coordinator", replica.toString()))));
     }
 
     /// Runs a command of the participant to its end.
