@@ -175,6 +175,14 @@ final class InitCommand implements Callable<Integer> {
                 # Version 0 of the adapter is made of this, by anyone.
                 publicSeed: "%s"
                 adapter: adapter-layout.json
+
+                # Who may use the dashboard and sotto admin without a certificate (docs/single-sign-on.md).
+                # oidc:
+                #   issuer: https://login.example/realms/consortium
+                #   clientId: sotto
+                #   rolesClaim: realm_access/roles
+                #   adminRole: sotto-admin
+                #   viewerRole: sotto-viewer
                 """.formatted(
                 federation, bootstrap, url, Randomness.secure().bytes(32).hex());
     }

@@ -1,6 +1,7 @@
 package dev.sotto.coordinator;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.director.Member;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Office;
 import dev.sotto.coordinator.director.Overview;
@@ -24,6 +25,7 @@ import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
@@ -240,9 +242,23 @@ public class Service {
 
     /// What there is to see, if this replica directs.
     public Optional<Overview> overview() {
-        return office.present()
-                .map(Term::director)
-                .map(director -> new Overview(director.board(), director.members(), director.isReady()));
+        return office.present().map(term -> {
+            RoundDirector director = term.director();
+            return new Overview(
+                    director.board(),
+                    director.members().stream()
+                            .map(member -> withCertificateEnds(member, term.acts()))
+                            .toList(),
+                    director.isReady());
+        });
+    }
+
+    private static Member withCertificateEnds(Member member, Acts acts) {
+        return member.certificate() == null
+                ? member
+                : acts.certificateEnds(member.organisation())
+                        .map(member::withCertificateEnds)
+                        .orElse(member);
     }
 
     /// Where its settings and secrets are.
@@ -258,6 +274,11 @@ public class Service {
     /// Who issues certificates.
     public CertificateAuthority authority() {
         return authority;
+    }
+
+    /// With which the cookies of those who sign on are encrypted.
+    public Secret cookieKey() {
+        return secrets.cookieKey(settings.federation());
     }
 
     /// Who may enrol.

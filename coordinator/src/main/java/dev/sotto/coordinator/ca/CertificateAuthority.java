@@ -17,6 +17,7 @@ import java.security.interfaces.ECPublicKey;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
@@ -70,7 +71,8 @@ public final class CertificateAuthority {
     ///
     /// @param pem    of it, of the authority and of the root
     /// @param serial hexadecimal
-    public record Issued(String pem, String serial) {}
+    /// @param ends   to a second
+    public record Issued(String pem, String serial, Instant ends) {}
 
     /// A request that cannot be granted: the organisation is at fault.
     public static final class BadRequest extends Exception {
@@ -230,11 +232,13 @@ public final class CertificateAuthority {
     private Issued issue(String commonName, PublicKey publicKey, Use use, List<String> hosts, Instant now) {
         try {
             BigInteger serial = new BigInteger(120, random);
+            Instant leaf = now.plus(LEAF).truncatedTo(ChronoUnit.SECONDS);
+            Instant end = ends().isBefore(leaf) ? ends() : leaf;
             var builder = new JcaX509v3CertificateBuilder(
                     certificate.getSubject(),
                     serial,
                     Date.from(now.minus(SKEW)),
-                    Date.from(ends().isBefore(now.plus(LEAF)) ? ends() : now.plus(LEAF)),
+                    Date.from(end),
                     new X500Name("CN=" + commonName),
                     publicKey);
             builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
@@ -258,7 +262,8 @@ public final class CertificateAuthority {
             var signer = new JcaContentSignerBuilder("SHA256withECDSA")
                     .setSecureRandom(random)
                     .build(key);
-            return new Issued(Pem.of(builder.build(signer)) + Pem.of(certificate) + rootPem(), serial.toString(16));
+            return new Issued(
+                    Pem.of(builder.build(signer)) + Pem.of(certificate) + rootPem(), serial.toString(16), end);
         } catch (OperatorCreationException | IOException e) {
             throw new IllegalStateException("every JDK has ECDSA with P-256", e);
         }

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// @param principal       its name for Kafka
 /// @param fingerprint     SHA-256 of the identity key
 /// @param certificate     serial number of its TLS certificate, hexadecimal
-/// @param certificateEnds when that ends, to a minute: reckoned from its entry in the registry
+/// @param certificateEnds when that ends; where the audit log does not say, reckoned from its entry in the registry
 /// @param lastSeen        when it last wrote anything
 /// @param protocol        versions of the protocol that its program speaks, as it last said
 /// @param reason          why it is not active, or in no rounds
@@ -76,6 +76,11 @@ public record Member(
                         ? reason
                         : "in no rounds, its program speaks " + protocol + " of the protocol, this coordinator version "
                                 + Protocol.VERSION);
+    }
+
+    /// With the end that the audit log has.
+    public Member withCertificateEnds(Instant ends) {
+        return new Member(organisation, state, principal, fingerprint, certificate, ends, lastSeen, reason);
     }
 
     /// Whether it takes part.
