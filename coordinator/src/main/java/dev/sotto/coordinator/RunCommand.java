@@ -62,6 +62,7 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws IOException, InvalidSettings, InterruptedException {
         Folder folder = new Folder(dir.toAbsolutePath());
         Settings settings = Settings.read(folder.settings());
+        folder.requireIssuing();
         requireFree(settings.url().getPort());
         requireTelemetry();
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());

@@ -40,6 +40,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -87,11 +88,7 @@ public class Service {
         this.folder = Path.of(folder);
         Folder files = new Folder(this.folder);
         this.settings = Settings.read(files.settings());
-        this.authority = CertificateAuthority.load(
-                Folder.readSecretText(files.issuing()),
-                Files.readString(files.ca()),
-                Passphrase.read(Passphrase.ISSUING, System.getenv()),
-                new SecureRandom());
+        this.authority = authority(files);
         if (authority.ends().isBefore(clock.instant().plus(CertificateAuthority.LEAF))) {
             LOG.warnf(
                     "the issuing CA ends at %s, and every certificate that it issues now, too; `sotto coordinator rotate`"
@@ -122,6 +119,16 @@ public class Service {
             LOG.error(lost);
             Quarkus.asyncExit(1);
         });
+    }
+
+    private static CertificateAuthority authority(Folder files) throws IOException, InvalidSettings {
+        byte[] issuing = Folder.readSecretBytes(files.issuing());
+        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
+            return CertificateAuthority.load(
+                    issuing, Files.readString(files.ca()), passphrase.expose(), new SecureRandom());
+        } finally {
+            Arrays.fill(issuing, (byte) 0);
+        }
     }
 
     /// Takes its share of the slots, and waits to direct.

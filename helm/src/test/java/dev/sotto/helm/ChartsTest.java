@@ -621,6 +621,35 @@ class ChartsTest {
                 .noneSatisfy(object -> assertThat(object.toString()).contains(invite));
     }
 
+    /// Why it is no Job: ADR 19.
+    @Test
+    void participant_enrolsInTheAgentsOwnPod_andNothingElseDoes() throws Exception {
+        List<HasMetadata> objects = Chart.PARTICIPANT.objects(Chart.PARTICIPANT.least(), NONE);
+        PodSpec pod =
+                Chart.only(objects, StatefulSet.class).getSpec().getTemplate().getSpec();
+        Container agent = pod.getContainers().getFirst();
+        assertThat(pod.getInitContainers()).singleElement().satisfies(enroll -> {
+            assertThat(enroll.getArgs()).startsWith("enroll", "--unless-member");
+            assertThat(enroll.getImage()).isEqualTo(agent.getImage());
+            assertThat(enroll.getSecurityContext()).isEqualTo(agent.getSecurityContext());
+            assertThat(agent.getVolumeMounts()).containsAll(enroll.getVolumeMounts());
+            assertThat(enroll.getVolumeMounts())
+                    .extracting(VolumeMount::getMountPath)
+                    .contains("/home/sotto")
+                    .doesNotContain("/data", "/base");
+            assertThat(enroll.getEnv())
+                    .filteredOn(one -> one.getName().equals("SOTTO_INVITE"))
+                    .singleElement()
+                    .satisfies(invite -> assertThat(
+                                    invite.getValueFrom().getSecretKeyRef().getOptional())
+                            .isTrue());
+        });
+        assertThat(pod.getAutomountServiceAccountToken()).isFalse();
+        assertThat(objects)
+                .extracting(HasMetadata::getKind)
+                .doesNotContain("Job", "Role", "RoleBinding", "PersistentVolumeClaim");
+    }
+
     @Test
     void card_isALimitOfTheAgent() throws Exception {
         List<HasMetadata> objects = Chart.PARTICIPANT.objects(Chart.example("air-gapped/acme.yaml"), NONE);
