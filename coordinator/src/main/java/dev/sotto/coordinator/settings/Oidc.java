@@ -4,11 +4,13 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -74,11 +76,13 @@ public record Oidc(
         return oidc;
     }
 
-    /// Reads a client's secret, under the rule of [Folder#readSecretText].
+    /// Reads a client's secret, under the rule of [Folder#readSecretBytes].
     ///
     /// @throws InvalidSettings if others may read it, or it is empty
     public static String readSecret(Path file) throws IOException, InvalidSettings {
-        String secret = Folder.readSecretText(file).strip();
+        byte[] text = Folder.readSecretBytes(file);
+        String secret = new String(text, StandardCharsets.UTF_8).strip();
+        Arrays.fill(text, (byte) 0);
         if (secret.isEmpty()) {
             throw new InvalidSettings(file + " is empty; a client's secret is not");
         }
