@@ -10,6 +10,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -75,11 +76,13 @@ public record Oidc(
         return oidc;
     }
 
-    /// Reads a client's secret, under the rule of [Folder#readSecret]. Quarkus takes it as a text.
+    /// Reads a client's secret, under the rule of [Folder#readSecretBytes]. Quarkus takes it as text.
     ///
     /// @throws InvalidSettings if others may read it, or it is empty
     public static String readSecret(Path file) throws IOException, InvalidSettings {
-        String secret = new String(Folder.readSecretBytes(file), StandardCharsets.UTF_8).strip();
+        byte[] text = Folder.readSecretBytes(file);
+        String secret = new String(text, StandardCharsets.UTF_8).strip();
+        Arrays.fill(text, (byte) 0);
         if (secret.isEmpty()) {
             throw new InvalidSettings(file + " is empty; a client's secret is not");
         }
