@@ -29,6 +29,17 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- toYaml $read }}
 {{- end }}
 
+{{- /* The files that `oidc` of federation.yaml names, with spaces between them. */}}
+{{- define "sotto.oidcFiles" -}}
+{{- $oidc := (include "sotto.federation" . | fromYaml).oidc | default dict -}}
+{{- $files := list -}}
+{{- range list "clientSecretFile" "caFile" }}{{ with get $oidc . }}{{ $files = append $files . }}{{ end }}{{ end -}}
+{{- range $files }}{{ if not (regexMatch "^[A-Za-z0-9_-][A-Za-z0-9._-]*$" (toString .)) }}{{ fail (printf "settings.federation: oidc names the file '%v', must be a file's name of [A-Za-z0-9._-], as the chart mounts it beside federation.yaml" .) }}{{ end }}{{ end -}}
+{{- if and $files (not .Values.oidc.secretName) }}{{ fail (printf "oidc.secretName must name the Secret with %s, which oidc of settings.federation names" (join " and " $files)) }}{{ end -}}
+{{- if and .Values.oidc.secretName (not $files) }}{{ fail "oidc.secretName is given, but oidc of settings.federation names no file: clientSecretFile or caFile" }}{{ end -}}
+{{- join " " $files }}
+{{- end }}
+
 {{- define "sotto.host" -}}
 {{- regexReplaceAll "^https://(.*):[0-9]+$" (include "sotto.federation" . | fromYaml).url "${1}" }}
 {{- end }}

@@ -24,6 +24,9 @@ public final class Coordinator {
     /// The configuration property with this replica's name.
     static final String REPLICA = "sotto.replica";
 
+    /// The name of the TLS configuration with which the issuer of OpenID Connect is asked.
+    public static final String ISSUER_TLS = "issuer";
+
     private Coordinator() {}
 
     /// Runs a command and exits.

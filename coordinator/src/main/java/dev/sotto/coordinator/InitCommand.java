@@ -13,7 +13,6 @@ import dev.sotto.schemas.Topics;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,6 +20,7 @@ import java.nio.file.StandardCopyOption;
 import java.security.SecureRandom;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -104,8 +104,12 @@ final class InitCommand implements Callable<Integer> {
         CertificateAuthority authority = root.issuing(now);
         Files.writeString(folder.ca(), root.pem());
         Files.createDirectories(folder.path().resolve("root"));
-        secret(folder.rootKey(), root.keyPem(Passphrase.read(Passphrase.ROOT, System.getenv())));
-        secret(folder.issuing(), authority.pem(Passphrase.read(Passphrase.ISSUING, System.getenv())));
+        try (Passphrase passphrase = Passphrase.read(Passphrase.ROOT, System.getenv())) {
+            secret(folder.rootKey(), root.keyPem(passphrase.expose()));
+        }
+        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
+            secret(folder.issuing(), authority.pem(passphrase.expose()));
+        }
         secret(folder.tls(), authority.issueWithKey(Topics.COORDINATOR, Use.SERVER, List.of(host), now));
         List<String> hosts = new ArrayList<>(List.of("127.0.0.1", "localhost"));
         hosts.addAll(brokerHosts);
@@ -114,8 +118,10 @@ final class InitCommand implements Callable<Integer> {
         secret(folder.viewer(), authority.issueWithKey("viewer", Use.CLIENT, List.of(), now));
     }
 
-    private static void secret(Path file, String content) throws IOException {
-        Folder.writeSecret(file, content.getBytes(StandardCharsets.US_ASCII));
+    /// Writes it and wipes it.
+    private static void secret(Path file, byte[] content) throws IOException {
+        Folder.writeSecret(file, content);
+        Arrays.fill(content, (byte) 0);
     }
 
     private String template() {
@@ -169,6 +175,14 @@ final class InitCommand implements Callable<Integer> {
                 # Version 0 of the adapter is made of this, by anyone.
                 publicSeed: "%s"
                 adapter: adapter-layout.json
+
+                # Who may use the dashboard and sotto admin without a certificate (docs/single-sign-on.md).
+                # oidc:
+                #   issuer: https://login.example/realms/consortium
+                #   clientId: sotto
+                #   rolesClaim: realm_access/roles
+                #   adminRole: sotto-admin
+                #   viewerRole: sotto-viewer
                 """.formatted(
                 federation, bootstrap, url, Randomness.secure().bytes(32).hex());
     }

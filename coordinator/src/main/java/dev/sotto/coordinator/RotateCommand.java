@@ -6,12 +6,12 @@ import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
 import dev.sotto.coordinator.settings.Passphrase;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -42,25 +42,20 @@ final class RotateCommand implements Callable<Integer> {
     public Integer call() throws IOException, InvalidSettings {
         Folder folder = new Folder(dir.toAbsolutePath());
         Path key = root.map(path -> path.resolve("ca-key.pem")).orElse(folder.rootKey());
-        char[] passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv());
-        Instant now = Clock.systemUTC().instant();
-        SecureRandom random = new SecureRandom();
-        String rootPem = Files.readString(folder.ca());
-        String issuing = RootAuthority.load(
-                        rootPem, Folder.readSecretText(key), Passphrase.read(Passphrase.ROOT, System.getenv()), random)
-                .issuing(now)
-                .pem(passphrase);
-        // Read again: a key of another root would show here, before anything is replaced.
-        CertificateAuthority authority = CertificateAuthority.load(issuing, rootPem, passphrase, random);
-        Map<Path, String> files = new TreeMap<>();
-        files.put(folder.issuing(), issuing);
-        for (Path file : folder.certificates()) {
-            if (Files.exists(file)) {
-                files.put(file, authority.issueAgain(Files.readString(file), now));
-            }
+        if (!Files.exists(key)) {
+            // An old folder says so; else reading the key says what is missing.
+            folder.requireIssuing();
         }
-        for (Map.Entry<Path, String> file : files.entrySet()) {
-            Folder.replaceSecret(file.getKey(), file.getValue().getBytes(StandardCharsets.US_ASCII));
+        Instant now = Clock.systemUTC().instant();
+        Map<Path, byte[]> files = new TreeMap<>();
+        CertificateAuthority authority;
+        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
+            authority = next(folder, key, passphrase, now, files);
+            for (Map.Entry<Path, byte[]> file : files.entrySet()) {
+                Folder.replaceSecret(file.getKey(), file.getValue());
+            }
+        } finally {
+            files.values().forEach(secret -> Arrays.fill(secret, (byte) 0));
         }
         var out = spec.commandLine().getOut();
         out.println("issuing CA until " + authority.ends() + "; new: "
@@ -72,5 +67,36 @@ final class RotateCommand implements Callable<Integer> {
         out.println("Restart every coordinator with these files, and give the brokers broker.pem; carry " + key
                 + " away again.");
         return 0;
+    }
+
+    /// Makes everything anew, and writes nothing.
+    ///
+    /// @param files takes it
+    private static CertificateAuthority next(
+            Folder folder, Path key, Passphrase passphrase, Instant now, Map<Path, byte[]> files)
+            throws IOException, InvalidSettings {
+        SecureRandom random = new SecureRandom();
+        String rootPem = Files.readString(folder.ca());
+        byte[] rootKey = Folder.readSecretBytes(key);
+        try (Passphrase ofRoot = Passphrase.read(Passphrase.ROOT, System.getenv())) {
+            files.put(
+                    folder.issuing(),
+                    RootAuthority.load(rootPem, rootKey, ofRoot.expose(), random)
+                            .issuing(now)
+                            .pem(passphrase.expose()));
+        } finally {
+            Arrays.fill(rootKey, (byte) 0);
+        }
+        // Read again: a key of another root would show here, before anything is replaced.
+        CertificateAuthority authority =
+                CertificateAuthority.load(files.get(folder.issuing()), rootPem, passphrase.expose(), random);
+        for (Path file : folder.certificates()) {
+            if (Files.exists(file)) {
+                byte[] before = Files.readAllBytes(file);
+                files.put(file, authority.issueAgain(before, now));
+                Arrays.fill(before, (byte) 0);
+            }
+        }
+        return authority;
     }
 }

@@ -62,6 +62,7 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws IOException, InvalidSettings, InterruptedException {
         Folder folder = new Folder(dir.toAbsolutePath());
         Settings settings = Settings.read(folder.settings());
+        folder.requireIssuing();
         requireFree(settings.url().getPort());
         requireTelemetry();
         KafkaClients kafka = new KafkaClients(settings.bootstrapServers(), folder.tls(), folder.ca());
@@ -143,6 +144,13 @@ final class RunCommand implements Callable<Integer> {
         all.put("quarkus.tls.key-store.pem.0.cert", folder.tls().toString());
         all.put("quarkus.tls.key-store.pem.0.key", folder.tls().toString());
         all.put("quarkus.tls.trust-store.pem.certs", folder.ca().toString());
+        if (settings.oidc().isPresent()) {
+            // Of its own: the federation's CA certifies no issuer, and no issuer is shown the coordinator's
+            // certificate.
+            String issuer = "quarkus.tls." + Coordinator.ISSUER_TLS + ".";
+            all.put(issuer + "protocols", "TLSv1.3,TLSv1.2");
+            settings.oidc().get().ca().ifPresent(ca -> all.put(issuer + "trust-store.pem.certs", ca.toString()));
+        }
         all.put("quarkus.log.console.json.enabled", String.valueOf(logFormat == LogFormat.json));
         all.put("quarkus.log.console.json.additional-field.federation.value", settings.federation());
         return all;

@@ -1,6 +1,7 @@
 package dev.sotto.coordinator;
 
 import dev.sotto.coordinator.ca.CertificateAuthority;
+import dev.sotto.coordinator.director.Member;
 import dev.sotto.coordinator.director.NotDirecting;
 import dev.sotto.coordinator.director.Office;
 import dev.sotto.coordinator.director.Overview;
@@ -24,6 +25,7 @@ import dev.sotto.crypto.bc.BouncyCastlePrimitives;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
@@ -38,6 +40,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -85,11 +88,7 @@ public class Service {
         this.folder = Path.of(folder);
         Folder files = new Folder(this.folder);
         this.settings = Settings.read(files.settings());
-        this.authority = CertificateAuthority.load(
-                Folder.readSecretText(files.issuing()),
-                Files.readString(files.ca()),
-                Passphrase.read(Passphrase.ISSUING, System.getenv()),
-                new SecureRandom());
+        this.authority = authority(files);
         if (authority.ends().isBefore(clock.instant().plus(CertificateAuthority.LEAF))) {
             LOG.warnf(
                     "the issuing CA ends at %s, and every certificate that it issues now, too; `sotto coordinator rotate`"
@@ -120,6 +119,16 @@ public class Service {
             LOG.error(lost);
             Quarkus.asyncExit(1);
         });
+    }
+
+    private static CertificateAuthority authority(Folder files) throws IOException, InvalidSettings {
+        byte[] issuing = Folder.readSecretBytes(files.issuing());
+        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
+            return CertificateAuthority.load(
+                    issuing, Files.readString(files.ca()), passphrase.expose(), new SecureRandom());
+        } finally {
+            Arrays.fill(issuing, (byte) 0);
+        }
     }
 
     /// Takes its share of the slots, and waits to direct.
@@ -233,9 +242,23 @@ public class Service {
 
     /// What there is to see, if this replica directs.
     public Optional<Overview> overview() {
-        return office.present()
-                .map(Term::director)
-                .map(director -> new Overview(director.board(), director.members(), director.isReady()));
+        return office.present().map(term -> {
+            RoundDirector director = term.director();
+            return new Overview(
+                    director.board(),
+                    director.members().stream()
+                            .map(member -> withCertificateEnds(member, term.acts()))
+                            .toList(),
+                    director.isReady());
+        });
+    }
+
+    private static Member withCertificateEnds(Member member, Acts acts) {
+        return member.certificate() == null
+                ? member
+                : acts.certificateEnds(member.organisation())
+                        .map(member::withCertificateEnds)
+                        .orElse(member);
     }
 
     /// Where its settings and secrets are.
@@ -251,6 +274,11 @@ public class Service {
     /// Who issues certificates.
     public CertificateAuthority authority() {
         return authority;
+    }
+
+    /// With which the cookies of those who sign on are encrypted.
+    public Secret cookieKey() {
+        return secrets.cookieKey(settings.federation());
     }
 
     /// Who may enrol.

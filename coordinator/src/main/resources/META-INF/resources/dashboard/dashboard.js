@@ -20,7 +20,9 @@ function update(before, after) {
   olds.slice(news.length).forEach((node) => node.remove());
 }
 
-// A browser gives up by itself only when it was refused; then it is told to go on.
+// Each minute the coordinator ends what it says, and the browser asks anew by itself: only a second failure is one.
+// A browser gives up only when it was refused; then it is told to go on, or, if nobody is signed on any more, the page
+// is loaded again, which leads to signing on.
 function listen() {
   const source = new EventSource("/dashboard/events");
   source.addEventListener("message", (event) => {
@@ -30,10 +32,21 @@ function listen() {
     say("This page follows the federation.");
   });
   source.addEventListener("error", () => {
-    since ??= new Date().toLocaleTimeString();
-    say(`The coordinator does not answer since ${since}: this is what it said last.`);
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
+    const refused = source.readyState === EventSource.CLOSED;
+    if (since || refused) say(`The coordinator does not answer since ${since ?? now()}: this is what it said last.`);
+    since ??= now();
+    if (refused) setTimeout(again, 2000);
   });
+}
+
+async function again() {
+  const answer = await fetch("/dashboard/icon.svg", { method: "HEAD" }).catch(() => null);
+  if (answer?.status === 401) location.reload();
+  else listen();
+}
+
+function now() {
+  return new Date().toLocaleTimeString();
 }
 
 let since = null;

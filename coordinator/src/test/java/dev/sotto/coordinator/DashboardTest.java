@@ -126,17 +126,17 @@ class DashboardTest {
             assertThat(status(anybody, path)).as(path).isEqualTo(403);
             assertThat(status(broker, path)).as("another member's " + path).isEqualTo(403);
         }
-        for (String path : List.of("/dashboard", "/dashboard/dashboard.css", "/q/metrics")) {
+        for (String path : List.of("/dashboard", "/dashboard/dashboard.css", "/admin/status", "/q/metrics")) {
             assertThat(status(viewer, path)).as(path).isEqualTo(200);
             assertThat(status(admin, path)).as(path).isEqualTo(200);
         }
         for (String path : List.of(
-                "/admin/status",
-                "//admin/status",
-                "/dashboard/../admin/status",
-                "/dashboard/%2e%2e/admin/status",
-                "/q/health/../../admin/status",
-                "/enrolment;/../admin/status",
+                "/admin/acts",
+                "//admin/acts",
+                "/dashboard/../admin/acts",
+                "/dashboard/%2e%2e/admin/acts",
+                "/q/health/../../admin/acts",
+                "/enrolment;/../admin/acts",
                 "/q/info",
                 "/nothing")) {
             assertThat(status(anybody, path)).as(path).isEqualTo(403);

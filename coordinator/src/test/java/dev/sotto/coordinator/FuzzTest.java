@@ -89,7 +89,7 @@ public final class FuzzTest extends FuzzTargets {
                                     .serial())
                             .isNotEmpty();
                 case 2 ->
-                    assertThat(CertificateAuthority.load(text, ROOT.pem(), new char[0], new SecureRandom())
+                    assertThat(CertificateAuthority.load(bytes.toArray(), ROOT.pem(), new char[0], new SecureRandom())
                                     .rootPem())
                             .isNotEmpty();
                 default ->

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A federation's folder, made as an operator makes it, for the coordinator under test, which logs JSON; and clients
 /// for it.
-public final class Https implements QuarkusTestResourceLifecycleManager {
+public class Https implements QuarkusTestResourceLifecycleManager {
     private Path home = Path.of("");
 
     @Override
@@ -39,27 +39,10 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
             Path layout = Files.writeString(home.resolve("layout.json"), """
                     {"baseModelDigest":"%s","r":8,"alpha":16,"targetModules":["q_proj"],
                      "tensors":[{"name":"q_proj.lora_A.weight","shape":[8,16]}]}""".formatted("1".repeat(64)));
-            int port;
-            try (ServerSocket free = new ServerSocket(0)) {
-                port = free.getLocalPort();
-            }
+            int port = freePort();
             Folder folder = new Folder(home.resolve("federation"));
-            int code = Coordinator.commandLine()
-                    .execute(
-                            "init",
-                            "--dir",
-                            folder.path().toString(),
-                            "--federation",
-                            "north",
-                            "--bootstrap",
-                            "127.0.0.1:1",
-                            "--url",
-                            "https://127.0.0.1:" + port,
-                            "--layout",
-                            layout.toString());
-            if (code != 0) {
-                throw new IllegalStateException("init ended with " + code);
-            }
+            init(folder, "https://127.0.0.1:" + port, layout);
+            configure(folder, layout);
             Settings settings = Settings.read(folder.settings());
             Map<String, String> all =
                     new HashMap<>(RunCommand.configuration(folder, settings, "only", RunCommand.LogFormat.json));
@@ -67,6 +50,36 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
             return all;
         } catch (Exception e) {
             throw new IllegalStateException(e);
+        }
+    }
+
+    /// What else the operator does before the start.
+    ///
+    /// @param layout a file of `sotto layout`
+    void configure(Folder folder, Path layout) throws IOException {}
+
+    static void init(Folder folder, String url, Path layout) {
+        int code = Coordinator.commandLine()
+                .execute(
+                        "init",
+                        "--dir",
+                        folder.path().toString(),
+                        "--federation",
+                        "north",
+                        "--bootstrap",
+                        "127.0.0.1:1",
+                        "--url",
+                        url,
+                        "--layout",
+                        layout.toString());
+        if (code != 0) {
+            throw new IllegalStateException("init ended with " + code);
+        }
+    }
+
+    static int freePort() throws IOException {
+        try (ServerSocket free = new ServerSocket(0)) {
+            return free.getLocalPort();
         }
     }
 
@@ -85,6 +98,13 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
     ///
     /// @param pem key and chain, or none
     static HttpClient client(Folder folder, @Nullable Path pem) throws Exception {
+        return HttpClient.newBuilder().sslContext(context(folder, pem)).build();
+    }
+
+    /// Trusts a federation's CA.
+    ///
+    /// @param pem key and chain of one's own, or none
+    static SSLContext context(Folder folder, @Nullable Path pem) throws Exception {
         KeyStore trusted = KeyStore.getInstance("PKCS12");
         trusted.load(null, null);
         trusted.setCertificateEntry("ca", certificates(folder.ca())[0]);
@@ -103,7 +123,7 @@ public final class Https implements QuarkusTestResourceLifecycleManager {
         keys.init(own, new char[0]);
         SSLContext tls = SSLContext.getInstance("TLSv1.3");
         tls.init(keys.getKeyManagers(), trust.getTrustManagers(), new SecureRandom());
-        return HttpClient.newBuilder().sslContext(tls).build();
+        return tls;
     }
 
     private static Certificate[] certificates(Path pem) throws Exception {

@@ -62,7 +62,7 @@ class RotateCommandTest {
 
     private static CertificateAuthority authority(Folder folder) throws Exception {
         return CertificateAuthority.load(
-                Files.readString(folder.issuing()), Files.readString(folder.ca()), new char[0], new SecureRandom());
+                Files.readAllBytes(folder.issuing()), Files.readString(folder.ca()), new char[0], new SecureRandom());
     }
 
     private static Map<Path, String> files(Folder folder) throws Exception {
@@ -132,12 +132,46 @@ class RotateCommandTest {
     }
 
     @Test
+    void folderFromBeforeTheIssuingCa_isNoFolder_andSaysWhatToDo() throws Exception {
+        Folder folder = init("north");
+        Path old = folder.path().resolve("ca-key.pem");
+        Files.move(folder.rootKey(), old);
+        Files.delete(folder.issuing());
+        assertThat(coordinator("run", "--dir", folder.path().toString())).isEqualTo(2);
+        assertThat(err.toString())
+                .contains(folder.path() + " is of a version of sotto in which the CA's key lay in the folder")
+                .contains("sotto admin init");
+        err.getBuffer().setLength(0);
+        assertThat(coordinator("rotate", "--dir", folder.path().toString())).isEqualTo(2);
+        assertThat(err.toString()).contains("is of a version of sotto in which");
+
+        // Lost, and not old: the root's key makes the next one.
+        err.getBuffer().setLength(0);
+        Files.createDirectories(folder.path().resolve("safe"));
+        Files.move(old, folder.path().resolve("safe/ca-key.pem"));
+        assertThat(coordinator("run", "--dir", folder.path().toString())).isEqualTo(2);
+        assertThat(err.toString()).contains("issuing.pem is not there; `sotto coordinator rotate --root …` makes it");
+        assertThat(coordinator(
+                        "rotate",
+                        "--dir",
+                        folder.path().toString(),
+                        "--root",
+                        folder.path().resolve("safe").toString()))
+                .isZero();
+        assertThat(folder.issuing()).exists();
+    }
+
+    @Test
     void passphrase_isInAVariableOrInAFileThatOthersMayNotRead() throws Exception {
-        assertThat(Passphrase.read("P", Map.of())).isEmpty();
-        assertThat(Passphrase.read("P", Map.of("P", "a b"))).containsExactly('a', ' ', 'b');
+        assertThat(Passphrase.read("P", Map.of()).expose()).isEmpty();
+        assertThat(Passphrase.read("P", Map.of("P", "a b")).expose()).containsExactly('a', ' ', 'b');
         Path file = home.resolve("passphrase");
         Folder.writeSecret(file, "a b\n".getBytes(java.nio.charset.StandardCharsets.UTF_8));
-        assertThat(Passphrase.read("P", Map.of("P_FILE", file.toString()))).containsExactly('a', ' ', 'b');
+        Passphrase read = Passphrase.read("P", Map.of("P_FILE", file.toString()));
+        assertThat(read.expose()).containsExactly('a', ' ', 'b');
+        assertThat(read.toString()).doesNotContain("a b");
+        read.close();
+        assertThat(read.expose()).containsOnly('\0');
         refused(Map.of("P", "x", "P_FILE", file.toString()), "P and P_FILE are both set");
         refused(Map.of("P", ""), "P is empty");
         Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));

@@ -148,4 +148,33 @@ class LauncherTest {
         assertThat(script.exitCode()).isEqualTo(2);
         assertThat(script.output()).contains("SOTTO_LIBTORCH=" + folder, "libtorch.so");
     }
+
+    @Test
+    void libtorch_ofTheRepositorysLauncher_isForAllThatComputes() throws Exception {
+        Path repository = Files.copy(REPOSITORY, folder.resolve("sotto"));
+        Files.createDirectories(folder.resolve("dist"));
+        Files.createSymbolicLink(folder.resolve("dist/bin"), folder.resolve("bin"));
+        for (String file : List.of(
+                "participant/target/sotto-participant.jar",
+                "participant/target/lib/pytorch-native-cpu-2.7.1-linux-x86_64.jar",
+                "coordinator/target/quarkus-app/quarkus-run.jar",
+                "sandbox/target/sotto-sandbox.jar",
+                "bench/target/sotto-bench.jar",
+                "libtorch/libtorch.so",
+                "libtorch/libtorch_cuda.so")) {
+            Files.createDirectories(folder.resolve(file).getParent());
+            Files.createFile(folder.resolve(file));
+        }
+        Files.writeString(
+                Path.of(java.getOrDefault("JAVA_HOME", ""), "bin", "java"),
+                "#!/bin/sh\necho $PYTORCH_LIBRARY_PATH $PYTORCH_VERSION $PYTORCH_FLAVOR\n");
+        String libtorch = folder.resolve("libtorch").toString();
+        for (String command : List.of("train", "run", "demo", "bench")) {
+            Script script = Script.run(
+                    Map.of("JAVA_HOME", java.getOrDefault("JAVA_HOME", ""), "SOTTO_LIBTORCH", libtorch),
+                    repository,
+                    command);
+            assertThat(script.output()).as(command).isEqualTo(libtorch + " 2.7.1 cu128\n");
+        }
+    }
 }

@@ -50,6 +50,13 @@ import picocli.CommandLine;
 /// What both charts must hold, whatever the values.
 class ChartsTest {
     private static final Map<String, ?> NONE = Map.of();
+    private static final String SIGN_ON = """
+            federation: north
+            bootstrapServers: b:1
+            url: https://h:1
+            adapter: adapter-layout.json
+            oidc: {issuer: https://i, clientId: sotto, clientSecretFile: oidc-secret, caFile: issuer-ca.pem, viewerRole: v}
+            """;
 
     @TempDir
     private Path folder = Path.of("");
@@ -292,6 +299,38 @@ class ChartsTest {
                                 : "kubectl -n sotto exec acme-participant-0 -c agent -- java @/opt/sotto/sotto peers approve");
     }
 
+    /// The secret of the issuer's client is a Secret's that somebody else made, and lies beside federation.yaml.
+    @Test
+    void signOn_mountsTheFilesThatFederationYamlNames_andTellsTheRedirectUri() throws Exception {
+        ObjectNode values = (ObjectNode) Chart.yaml(Chart.COORDINATOR.least());
+        values.withObject("settings")
+                .put("federation", SIGN_ON)
+                .put("layout", Files.readString(Chart.resource("adapter-layout.json")));
+        values.withObject("oidc").put("secretName", "north-oidc");
+        Path file = folder.resolve("values.yaml");
+        new ObjectMapper(new YAMLFactory()).writeValue(file.toFile(), values);
+        String mounted = """
+                - secret:
+                 name: north-oidc
+                 items:
+                 - key: oidc-secret
+                 path: oidc-secret
+                 - key: issuer-ca.pem
+                 path: issuer-ca.pem
+                """;
+        assertThat(Chart.COORDINATOR.template().withValuesFile(file).call().replaceAll(" +", " "))
+                .contains(mounted.indent(1));
+        InstallCommand install = new Helm(Chart.COORDINATOR.folder())
+                .install()
+                .withName(Chart.COORDINATOR.release())
+                .withNamespace("sotto")
+                .withKubeVersion(Chart.KUBERNETES)
+                .clientOnly()
+                .dryRun()
+                .withValuesFile(file);
+        assertThat(install.call().getOutput()).contains("People sign on with https://i at https://h:1/dashboard");
+    }
+
     /// Chart, a value, what it is set to, and a word of the message.
     static List<Arguments> refused() {
         return List.of(
@@ -303,6 +342,14 @@ class ChartsTest {
                 Arguments.of(Chart.COORDINATOR, "settings.federation", "url: http://h:1", "must be https://HOST:PORT"),
                 Arguments.of(Chart.COORDINATOR, "settings.federation", "url: https://h:1", "adapter-layout.json"),
                 Arguments.of(Chart.COORDINATOR, "settings.federation", "a: [", "is not YAML"),
+                Arguments.of(Chart.COORDINATOR, "settings.federation", SIGN_ON, "oidc.secretName must name the Secret"),
+                Arguments.of(
+                        Chart.COORDINATOR,
+                        "settings.federation",
+                        SIGN_ON.replace("oidc-secret", "../x"),
+                        "oidc names the file '../x'"),
+                Arguments.of(Chart.COORDINATOR, "oidc.secretName", "north-oidc", "names no file"),
+                Arguments.of(Chart.COORDINATOR, "oidc.clientSecret", "s3cret", "clientSecret"),
                 Arguments.of(Chart.COORDINATOR, "replica", 1, "replica"),
                 Arguments.of(Chart.COORDINATOR, "gateway.enabled", true, "parentRefs"),
                 Arguments.of(Chart.COORDINATOR, "strimzi.enabled", true, "clusterName"),
@@ -573,6 +620,35 @@ class ChartsTest {
         assertThat(objects)
                 .filteredOn(object -> !(object instanceof Secret))
                 .noneSatisfy(object -> assertThat(object.toString()).contains(invite));
+    }
+
+    /// Why it is no Job: ADR 19.
+    @Test
+    void participant_enrolsInTheAgentsOwnPod_andNothingElseDoes() throws Exception {
+        List<HasMetadata> objects = Chart.PARTICIPANT.objects(Chart.PARTICIPANT.least(), NONE);
+        PodSpec pod =
+                Chart.only(objects, StatefulSet.class).getSpec().getTemplate().getSpec();
+        Container agent = pod.getContainers().getFirst();
+        assertThat(pod.getInitContainers()).singleElement().satisfies(enroll -> {
+            assertThat(enroll.getArgs()).startsWith("enroll", "--unless-member");
+            assertThat(enroll.getImage()).isEqualTo(agent.getImage());
+            assertThat(enroll.getSecurityContext()).isEqualTo(agent.getSecurityContext());
+            assertThat(agent.getVolumeMounts()).containsAll(enroll.getVolumeMounts());
+            assertThat(enroll.getVolumeMounts())
+                    .extracting(VolumeMount::getMountPath)
+                    .contains("/home/sotto")
+                    .doesNotContain("/data", "/base");
+            assertThat(enroll.getEnv())
+                    .filteredOn(one -> one.getName().equals("SOTTO_INVITE"))
+                    .singleElement()
+                    .satisfies(invite -> assertThat(
+                                    invite.getValueFrom().getSecretKeyRef().getOptional())
+                            .isTrue());
+        });
+        assertThat(pod.getAutomountServiceAccountToken()).isFalse();
+        assertThat(objects)
+                .extracting(HasMetadata::getKind)
+                .doesNotContain("Job", "Role", "RoleBinding", "PersistentVolumeClaim");
     }
 
     @Test

@@ -37,6 +37,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -659,7 +660,11 @@ class FederationIT {
         Topics.readAll(operator(federation)).forEach((topic, records) -> {
             for (ConsumerRecord<byte[], byte[]> record : records) {
                 byte[] value = Objects.requireNonNullElse(record.value(), new byte[0]);
-                assertThat(record.headers()).as("nobody traces").isEmpty();
+                assertThat(record.headers())
+                        .as("nobody traces")
+                        .allMatch(header -> topic.contains(".inbox.")
+                                && header.key().equals("Sotto-Protocol")
+                                && Arrays.equals(header.value(), new byte[] {'1'}));
                 assertThat(needles.find(value))
                         .as(topic + " at " + record.offset())
                         .isEmpty();
@@ -828,7 +833,7 @@ class FederationIT {
         assertThat(said)
                 .contains("round 0 attempt 1", "round 1 attempt 1", "round 2 attempt 1")
                 .anyMatch(line -> line.startsWith("ok           survivors      3 of 4, without "))
-                .contains("3 rounds: 53 checks hold, 0 failed, 0 could not be made.")
+                .contains("3 rounds: 54 checks hold, 0 failed, 0 could not be made.")
                 .noneMatch(line -> line.startsWith("FAILED") || line.startsWith("not checked"));
         byte[] coordinator = Base64.getDecoder()
                 .decode(JSON.readTree(home.resolve("federation.json").toFile())
@@ -849,7 +854,7 @@ class FederationIT {
                                 "json"))
                 .getLast());
         assertThat(outside.path("outcome").asText()).isEqualTo("passed");
-        assertThat(outside.path("checks")).hasSize(53);
+        assertThat(outside.path("checks")).hasSize(54);
 
         JsonNode status = statusOf(federation, "bank");
         assertThat(status.at("/rounds/0/outcome").asText()).isEqualTo("verified");

@@ -6,13 +6,17 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
 
-/// Of a federation whose learning does not matter: four organisations, generated data, two short steps a round.
+/// Of a federation whose learning does not matter: few organisations, generated data, two short steps a round.
 final class SmallPlan {
     private SmallPlan() {}
 
     static DemoPlan of(Path output, int rounds, String algorithm) {
+        return of(output, rounds, algorithm, 4);
+    }
+
+    static DemoPlan of(Path output, int rounds, String algorithm, int organisations) {
         return new DemoPlan(
-                DemoPlan.names(4),
+                DemoPlan.names(organisations),
                 rounds,
                 OptionalInt.empty(),
                 2,

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.sotto.crypto.bc.BouncyCastlePrimitives;
+import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
 import dev.sotto.sandbox.demo.Demo;
@@ -13,6 +15,8 @@ import dev.sotto.sandbox.demo.Federation;
 import dev.sotto.sandbox.demo.PlainSum;
 import dev.sotto.sandbox.process.Jvm;
 import dev.sotto.sandbox.process.Supervisor;
+import dev.sotto.schemas.Bytes;
+import dev.sotto.schemas.Envelope;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.common.v1.KeyValue;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
@@ -38,10 +42,16 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.crypto.Cipher;
+import javax.crypto.EncryptedPrivateKeyInfo;
+import javax.crypto.SecretKeyFactory;
+import javax.crypto.spec.PBEKeySpec;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -55,8 +65,14 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(600)
 class TelemetryIT {
     private static final ObjectMapper JSON = new ObjectMapper();
+    /// Of the CA's two keys: the whole federation is made, enrolled and run with them.
+    private static final String PASSPHRASE = "correct horse battery staple";
+
+    private static final String ROOT_PASSPHRASE = "one that lies in another safe";
     private static final Pattern PRIVATE_KEY =
             Pattern.compile("-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END", Pattern.DOTALL);
+    private static final Pattern SEALED_KEY =
+            Pattern.compile("-----BEGIN ENCRYPTED PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END", Pattern.DOTALL);
     private static final Set<String> OF_THE_COORDINATOR =
             Set.of("keys", "shares", "training", "confirmation", "reveal", "closing");
     private static final Set<String> OF_A_MEMBER = Set.of(
@@ -89,9 +105,12 @@ class TelemetryIT {
         Demo.clear(output);
         Artefacts artefacts = Artefacts.ofThisBuild();
         DemoPlan plan = LearningPlan.of(output, 2, 2, "fedavg");
+        Path recorded = Files.createDirectories(folder.resolve("recorded"));
         try (Collector collector = new Collector();
                 Supervisor supervisor = new Supervisor(
-                        Jvm.ofThisProcess(artefacts.leash()), output.resolve("logs"), environment(collector))) {
+                        new Jvm(RecordedRandomness.java(recorded), artefacts.leash()),
+                        output.resolve("logs"),
+                        environment(collector))) {
             BrokerHost kafka = Brokers.broker(supervisor, output.resolve("broker"), List.of());
             broker = kafka;
             AtomicBoolean restarted = new AtomicBoolean();
@@ -123,7 +142,9 @@ class TelemetryIT {
             for (String page : List.of("/dashboard", "/q/metrics", "/q/health")) {
                 told.put(page, viewer.get(page));
             }
-            headersAreTraceparentsOnly(federation);
+            headersAreTraceparentsAndVersionsOnly(federation);
+            List<Envelope> control = envelopes(federation, topic -> topic.endsWith(".control"));
+            List<Envelope> inboxes = envelopes(federation, topic -> topic.contains(".inbox."));
             federation.stopAgents();
             federation.coordinator().stop(Duration.ofSeconds(20));
 
@@ -132,12 +153,26 @@ class TelemetryIT {
                 told.put("spans " + i, collector.bodies().get(i));
             }
             logsAreWhatTheyShouldBe(output.resolve("logs"));
-            holdsNoSecret(plan, federation, told);
+            Phrases secrets = new Phrases();
+            secretsOfAttempts(
+                    plan,
+                    federation,
+                    RecordedRandomness.draws(recorded).stream()
+                            .map(Bytes::fromHex)
+                            .toList(),
+                    control,
+                    inboxes,
+                    secrets);
+            holdsNoSecret(plan, federation, secrets, told);
         }
     }
 
     private static Map<String, String> environment(Collector collector) {
         return Map.of(
+                "SOTTO_PASSPHRASE",
+                PASSPHRASE,
+                "SOTTO_ROOT_PASSPHRASE",
+                ROOT_PASSPHRASE,
                 "OTEL_EXPORTER_OTLP_ENDPOINT",
                 collector.url(),
                 "QUARKUS_LOG_LEVEL",
@@ -150,12 +185,18 @@ class TelemetryIT {
 
     // ---- traces ----
 
-    private static void headersAreTraceparentsOnly(Federation federation) throws Exception {
+    private static void headersAreTraceparentsAndVersionsOnly(Federation federation) throws Exception {
         Path own = federation.folder();
         Map<String, Integer> traced = new TreeMap<>();
         Topics.readAll(Topics.settings(federation.bootstrap(), own.resolve("tls.pem"), own.resolve("ca.pem")))
                 .forEach((topic, records) -> records.forEach(record -> {
                     for (Header header : record.headers()) {
+                        if (header.key().equals("Sotto-Protocol")) {
+                            assertThat(topic).contains(".inbox.");
+                            assertThat(new String(header.value(), StandardCharsets.US_ASCII))
+                                    .isEqualTo("1");
+                            continue;
+                        }
                         assertThat(header.key()).isEqualTo("traceparent");
                         assertThat(new String(header.value(), StandardCharsets.US_ASCII))
                                 .matches("00-[0-9a-f]{32}-[0-9a-f]{16}-01");
@@ -267,9 +308,9 @@ class TelemetryIT {
     }
 
     /// An agent's text is the `message` of its JSON, so looking through one of them is looking through both.
-    private static void holdsNoSecret(DemoPlan plan, Federation federation, Map<String, byte[]> told) throws Exception {
+    private static void holdsNoSecret(DemoPlan plan, Federation federation, Phrases secrets, Map<String, byte[]> told)
+            throws Exception {
         Path logs = plan.output().resolve("logs");
-        Phrases secrets = new Phrases();
         Needles numbers = new Needles();
         Map<String, Phrases> losses = new TreeMap<>();
         for (String organisation : plan.organisations()) {
@@ -304,10 +345,11 @@ class TelemetryIT {
         for (String secret : List.of("coordinator-identity.key", "round-secret.key")) {
             base64(secrets, federation.folder().resolve(secret));
         }
-        for (String pem :
-                List.of("root/ca-key.pem", "issuing.pem", "tls.pem", "admin.pem", "viewer.pem", "broker.pem")) {
+        for (String pem : List.of("tls.pem", "admin.pem", "viewer.pem", "broker.pem")) {
             pem(secrets, federation.folder().resolve(pem));
         }
+        sealed(secrets, federation.folder().resolve("issuing.pem"), PASSPHRASE);
+        sealed(secrets, federation.folder().resolve("root/ca-key.pem"), ROOT_PASSPHRASE);
         assertThat(numbers.count()).isPositive();
         assertThat(secrets.count()).isGreaterThan(100_000);
         assertThat(secrets.find(("x" + Files.readString(federation.home("bank").resolve("identity.key")))
@@ -334,8 +376,50 @@ class TelemetryIT {
         });
     }
 
+    private static List<Envelope> envelopes(Federation federation, Predicate<String> wanted) throws Exception {
+        Path own = federation.folder();
+        List<Envelope> envelopes = new ArrayList<>();
+        for (var topic : Topics.readAll(
+                        Topics.settings(federation.bootstrap(), own.resolve("tls.pem"), own.resolve("ca.pem")))
+                .entrySet()) {
+            if (wanted.test(topic.getKey())) {
+                for (ConsumerRecord<byte[], byte[]> record : topic.getValue()) {
+                    envelopes.add(Envelope.decode(Bytes.of(record.value())));
+                }
+            }
+        }
+        return envelopes;
+    }
+
+    /// What lives in the memory of agents for one attempt: masters, self masks, channel and mask keys, coins, KEM
+    /// secrets, pair seeds, mask streams' keys, every share and its salt.
+    private static void secretsOfAttempts(
+            DemoPlan plan,
+            Federation federation,
+            List<Bytes> draws,
+            List<Envelope> control,
+            List<Envelope> inboxes,
+            Phrases secrets)
+            throws Exception {
+        Map<String, Bytes> salts = new TreeMap<>();
+        for (String organisation : plan.organisations()) {
+            salts.put(
+                    organisation, Bytes.of(decoded(federation.home(organisation).resolve("draw.salt"))));
+        }
+        Bytes coordinator = new BouncyCastlePrimitives()
+                .identityKey(Secret.take(decoded(federation.folder().resolve("coordinator-identity.key"))));
+        int attempts = new AttemptSecrets(draws, salts, secrets)
+                .of(coordinator, Bytes.of(decoded(federation.folder().resolve("round-secret.key"))), control, inboxes);
+        assertThat(attempts).isGreaterThanOrEqualTo(2);
+        assertThat(secrets.count()).isGreaterThan(1_000);
+    }
+
+    private static byte[] decoded(Path file) throws IOException {
+        return Base64.getDecoder().decode(Files.readString(file).strip());
+    }
+
     private static void base64(Phrases secrets, Path file) throws IOException {
-        secrets.bytes(Base64.getDecoder().decode(Files.readString(file).strip()));
+        secrets.bytes(decoded(file));
     }
 
     /// The scalar of a P-256 key, and the lines of its PEM.
@@ -343,8 +427,28 @@ class TelemetryIT {
         Matcher key = PRIVATE_KEY.matcher(Files.readString(file));
         assertThat(key.find()).as(file.toString()).isTrue();
         key.group(1).lines().forEach(secrets::text);
-        ECPrivateKey parsed = (ECPrivateKey) KeyFactory.getInstance("EC")
-                .generatePrivate(new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(key.group(1))));
+        scalar(secrets, new PKCS8EncodedKeySpec(Base64.getMimeDecoder().decode(key.group(1))));
+    }
+
+    /// The same of a key that a passphrase opens; and the passphrase.
+    private static void sealed(Phrases secrets, Path file, String passphrase) throws Exception {
+        Matcher key = SEALED_KEY.matcher(Files.readString(file));
+        assertThat(key.find()).as(file.toString()).isTrue();
+        assertThat(Files.readString(file)).doesNotContain("BEGIN PRIVATE KEY");
+        EncryptedPrivateKeyInfo sealed =
+                new EncryptedPrivateKeyInfo(Base64.getMimeDecoder().decode(key.group(1)));
+        String algorithm = sealed.getAlgParameters().toString();
+        Cipher cipher = Cipher.getInstance(algorithm);
+        cipher.init(
+                Cipher.DECRYPT_MODE,
+                SecretKeyFactory.getInstance(algorithm).generateSecret(new PBEKeySpec(passphrase.toCharArray())),
+                sealed.getAlgParameters());
+        scalar(secrets, sealed.getKeySpec(cipher));
+        secrets.text(passphrase);
+    }
+
+    private static void scalar(Phrases secrets, PKCS8EncodedKeySpec key) throws Exception {
+        ECPrivateKey parsed = (ECPrivateKey) KeyFactory.getInstance("EC").generatePrivate(key);
         secrets.bytes(HexFormat.of()
                 .parseHex(String.format("%064x", new BigInteger(1, parsed.getS().toByteArray()))));
     }

@@ -168,7 +168,7 @@ class TroubleshootingTest {
         assertThat(entries("HTTP status"))
                 .isEqualTo(union(
                         codes(COORDINATOR, "new Refused\\(\\s*(\\d{3})\\b"),
-                        codes(COORDINATOR + "/rest", "(?:\\bof|status|setStatusCode)\\(\\s*(\\d{3})\\b")))
+                        codes(COORDINATOR + "/rest", "(?:\\bof|status|setStatusCode|Refusal)\\(\\s*(\\d{3})\\b")))
                 .hasSizeGreaterThan(4);
     }
 

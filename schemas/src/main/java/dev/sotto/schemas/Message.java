@@ -1,11 +1,14 @@
 package dev.sotto.schemas;
 
+import java.util.Optional;
+
 /// What a signed message says: the payload of an [Envelope].
 ///
 /// Every record here checks its limits when it is made; [#parse] turns a peer's bytes into one. Encoding
 /// is canonical: `parse(x).encode()` equals `x`, and any other bytes are refused.
 public sealed interface Message
         permits RoundOpened,
+                RoundOfOtherVersion,
                 KeysAdvertised,
                 RosterSealed,
                 SharesDealt,
@@ -38,7 +41,10 @@ public sealed interface Message
     ///   fault
     static Message parse(MessageType type, Bytes payload) throws MalformedMessage {
         return switch (type) {
-            case ROUND_OPENED -> RoundOpened.parse(payload);
+            case ROUND_OPENED -> {
+                Optional<RoundOfOtherVersion> other = RoundOfOtherVersion.in(payload);
+                yield other.isPresent() ? other.get() : RoundOpened.parse(payload);
+            }
             case KEYS_ADVERTISED -> KeysAdvertised.parse(payload);
             case ROSTER_SEALED -> RosterSealed.parse(payload);
             case SHARES_DEALT -> SharesDealt.parse(payload);

@@ -17,6 +17,7 @@ import java.security.interfaces.ECPublicKey;
 import java.security.spec.ECGenParameterSpec;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
@@ -70,7 +71,8 @@ public final class CertificateAuthority {
     ///
     /// @param pem    of it, of the authority and of the root
     /// @param serial hexadecimal
-    public record Issued(String pem, String serial) {}
+    /// @param ends   to a second
+    public record Issued(String pem, String serial, Instant ends) {}
 
     /// A request that cannot be granted: the organisation is at fault.
     public static final class BadRequest extends Exception {
@@ -100,7 +102,7 @@ public final class CertificateAuthority {
     /// @param rootPem    the root's certificate
     /// @param passphrase of its key, empty if there is none
     /// @throws IOException if they are not what they must be, or that root did not make this authority
-    public static CertificateAuthority load(String pem, String rootPem, char[] passphrase, SecureRandom random)
+    public static CertificateAuthority load(byte[] pem, String rootPem, char[] passphrase, SecureRandom random)
             throws IOException {
         X509CertificateHolder certificate = Pem.certificate(pem);
         X509CertificateHolder root = Pem.certificate(rootPem);
@@ -114,11 +116,11 @@ public final class CertificateAuthority {
         return new CertificateAuthority(certificate, root, Pem.key(pem, passphrase), random);
     }
 
-    /// Its key and its certificate.
+    /// Its key and its certificate, which the caller wipes.
     ///
     /// @param passphrase to encrypt the key with, empty for none
-    public String pem(char[] passphrase) {
-        return Pem.of(key, passphrase, random) + Pem.of(certificate);
+    public byte[] pem(char[] passphrase) {
+        return Pem.join(Pem.of(key, passphrase, random), Pem.of(certificate));
     }
 
     /// The root's certificate, which others trust.
@@ -146,24 +148,25 @@ public final class CertificateAuthority {
         return certificate.getNotAfter().toInstant();
     }
 
-    /// A key and its certificates in one PEM text, for a process of the consortium.
+    /// A key and its certificates in one PEM text, for a process of the consortium; the caller wipes it.
     ///
     /// @param hosts names and addresses of a server
-    public String issueWithKey(String commonName, Use use, List<String> hosts, Instant now) {
+    public byte[] issueWithKey(String commonName, Use use, List<String> hosts, Instant now) {
         try {
             KeyPair pair = newKey(random);
-            return Pem.of(pair.getPrivate(), new char[0], random)
-                    + issue(commonName, pair.getPublic(), use, hosts, now).pem();
+            return Pem.join(
+                    Pem.of(pair.getPrivate(), new char[0], random),
+                    issue(commonName, pair.getPublic(), use, hosts, now).pem());
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("every JDK has P-256", e);
         }
     }
 
-    /// As before, with a new key, for what has been issued: the same name, use and hosts.
+    /// As before, with a new key, for what has been issued: the same name, use and hosts; the caller wipes it.
     ///
     /// @param before PEM with a certificate
     /// @throws IOException if there is none in it
-    public String issueAgain(String before, Instant now) throws IOException {
+    public byte[] issueAgain(byte[] before, Instant now) throws IOException {
         X509CertificateHolder old = Pem.certificate(before);
         try {
             String name = IETFUtils.valueToString(
@@ -229,11 +232,13 @@ public final class CertificateAuthority {
     private Issued issue(String commonName, PublicKey publicKey, Use use, List<String> hosts, Instant now) {
         try {
             BigInteger serial = new BigInteger(120, random);
+            Instant leaf = now.plus(LEAF).truncatedTo(ChronoUnit.SECONDS);
+            Instant end = ends().isBefore(leaf) ? ends() : leaf;
             var builder = new JcaX509v3CertificateBuilder(
                     certificate.getSubject(),
                     serial,
                     Date.from(now.minus(SKEW)),
-                    Date.from(ends().isBefore(now.plus(LEAF)) ? ends() : now.plus(LEAF)),
+                    Date.from(end),
                     new X500Name("CN=" + commonName),
                     publicKey);
             builder.addExtension(Extension.basicConstraints, true, new BasicConstraints(false));
@@ -257,7 +262,8 @@ public final class CertificateAuthority {
             var signer = new JcaContentSignerBuilder("SHA256withECDSA")
                     .setSecureRandom(random)
                     .build(key);
-            return new Issued(Pem.of(builder.build(signer)) + Pem.of(certificate) + rootPem(), serial.toString(16));
+            return new Issued(
+                    Pem.of(builder.build(signer)) + Pem.of(certificate) + rootPem(), serial.toString(16), end);
         } catch (OperatorCreationException | IOException e) {
             throw new IllegalStateException("every JDK has ECDSA with P-256", e);
         }

@@ -56,7 +56,7 @@ public final class RootAuthority {
     ///
     /// @param passphrase of its key, empty if there is none
     /// @throws IOException if they are not its certificate and its key
-    public static RootAuthority load(String certificatePem, String keyPem, char[] passphrase, SecureRandom random)
+    public static RootAuthority load(String certificatePem, byte[] keyPem, char[] passphrase, SecureRandom random)
             throws IOException {
         return new RootAuthority(Pem.certificate(certificatePem), Pem.key(keyPem, passphrase), random);
     }
@@ -66,10 +66,10 @@ public final class RootAuthority {
         return Pem.of(certificate);
     }
 
-    /// Its key.
+    /// Its key, which the caller wipes.
     ///
     /// @param passphrase to encrypt it with, empty for none
-    public String keyPem(char[] passphrase) {
+    public byte[] keyPem(char[] passphrase) {
         return Pem.of(key, passphrase, random);
     }
 

@@ -345,6 +345,7 @@ public final class Board {
     private final Map<Bytes, RoundAttempt> heads = new HashMap<>();
     private final Map<String, Instant> enrolled = new HashMap<>();
     private final Map<String, Instant> lastSeen = new HashMap<>();
+    private final Map<String, String> protocols = new HashMap<>();
     private final Map<String, Long> refusals = new TreeMap<>();
     private @Nullable Attempt open;
     private long allUp;
@@ -449,6 +450,11 @@ public final class Board {
     /// A member has written into its inbox.
     synchronized void heard(String organisation, Instant at) {
         lastSeen.merge(organisation, at, (before, now) -> now.isAfter(before) ? now : before);
+    }
+
+    /// Which versions of the protocol a member's program speaks.
+    synchronized void speaks(String organisation, String versions) {
+        protocols.put(organisation, versions);
     }
 
     /// The machine has taken a member's message of the open attempt.
@@ -558,6 +564,11 @@ public final class Board {
     /// When a member was last heard of.
     public synchronized Optional<Instant> lastSeen(String organisation) {
         return Optional.ofNullable(lastSeen.get(organisation));
+    }
+
+    /// Which versions of the protocol a member's program speaks, as it last said.
+    public synchronized Optional<String> protocol(String organisation) {
+        return Optional.ofNullable(protocols.get(organisation));
     }
 
     /// When a member last enrolled.

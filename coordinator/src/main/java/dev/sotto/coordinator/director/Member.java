@@ -3,6 +3,7 @@ package dev.sotto.coordinator.director;
 import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.schemas.Protocol;
 import dev.sotto.schemas.RegistryEntry;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -15,9 +16,10 @@ import org.jspecify.annotations.Nullable;
 /// @param principal       its name for Kafka
 /// @param fingerprint     SHA-256 of the identity key
 /// @param certificate     serial number of its TLS certificate, hexadecimal
-/// @param certificateEnds when that ends, to a minute: reckoned from its entry in the registry
+/// @param certificateEnds when that ends; where the audit log does not say, reckoned from its entry in the registry
 /// @param lastSeen        when it last wrote anything
-/// @param reason          why it is not active
+/// @param protocol        versions of the protocol that its program speaks, as it last said
+/// @param reason          why it is not active, or in no rounds
 public record Member(
         String organisation,
         String state,
@@ -26,6 +28,7 @@ public record Member(
         @Nullable String certificate,
         @Nullable Instant certificateEnds,
         @Nullable Instant lastSeen,
+        @Nullable String protocol,
         @Nullable String reason) {
     /// All states.
     public static final List<String> STATES = List.of("active", "suspended", "revoked", "left");
@@ -49,12 +52,15 @@ public record Member(
                         null,
                         null,
                         board.lastSeen(id).orElse(null),
+                        null,
                         end.reason())));
         return members;
     }
 
     private static Member of(RegistryEntry.Enrolled member, String state, @Nullable String reason, Board board) {
         String id = member.organisation();
+        String protocol = board.protocol(id).orElse(null);
+        boolean spoken = protocol == null || Protocol.isSpoken(protocol);
         return new Member(
                 id,
                 state,
@@ -65,7 +71,16 @@ public record Member(
                         .map(at -> at.plus(CertificateAuthority.LEAF))
                         .orElse(null),
                 board.lastSeen(id).orElse(null),
-                reason);
+                protocol,
+                spoken || reason != null
+                        ? reason
+                        : "in no rounds, its program speaks " + protocol + " of the protocol, this coordinator version "
+                                + Protocol.VERSION);
+    }
+
+    /// With the end that the audit log has.
+    public Member withCertificateEnds(Instant ends) {
+        return new Member(organisation, state, principal, fingerprint, certificate, ends, lastSeen, reason);
     }
 
     /// Whether it takes part.

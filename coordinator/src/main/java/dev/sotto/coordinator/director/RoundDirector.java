@@ -39,6 +39,7 @@ import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.ModelKeys;
 import dev.sotto.schemas.PeersApproved;
+import dev.sotto.schemas.Protocol;
 import dev.sotto.schemas.RegistryEntry;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
@@ -46,6 +47,7 @@ import dev.sotto.schemas.RoundDeclined;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
 import dev.sotto.telemetry.RoundSpans;
+import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -58,7 +60,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
@@ -70,6 +74,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
 import org.jboss.logging.Logger;
 
 /// Directs the rounds of a federation. Everything it knows is a fold over Kafka: `registry`, what it
@@ -115,6 +120,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
     private final Map<Bytes, Registry> registries = new HashMap<>();
     private final Map<String, Integer> generations = new HashMap<>();
     private final Map<String, PeersApproved> approvals = new TreeMap<>();
+    private final Set<String> foreign = new TreeSet<>();
     private final Set<Bytes> said = new HashSet<>();
     private volatile Registry registry = Registry.START;
     private DirectorState state = DirectorState.START;
@@ -419,6 +425,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                 if (before != null && before != enrolled.generation()) {
                     // What the organisation approved with other keys, it has not approved with these.
                     approvals.remove(enrolled.organisation());
+                    foreign.remove(enrolled.organisation());
                 }
                 board.enrolled(enrolled.organisation(), at);
             }
@@ -667,7 +674,7 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         }
         board.heard(organisation, at);
         if (envelope.type() == MessageType.PEERS_APPROVED) {
-            approved(envelope);
+            approved(envelope, spoken(record));
         } else if (envelope.type() == MessageType.SURVIVORS_LIFTED || envelope.type() == MessageType.DISPUTED) {
             // Said between attempts too.
             step(new Input.Received(envelope), now());
@@ -769,7 +776,16 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         }
     }
 
-    private void approved(Envelope envelope) {
+    /// Which versions of the protocol the sender's program speaks, as it says itself, beside what is signed: whoever
+    /// alters it can keep a member out of rounds, as whoever withholds what the member says can.
+    private static String spoken(ConsumerRecord<byte[], byte[]> record) {
+        Header said = record.headers().lastHeader(Protocol.HEADER);
+        return said == null || said.value() == null
+                ? Protocol.UNSAID
+                : new String(said.value(), StandardCharsets.US_ASCII);
+    }
+
+    private void approved(Envelope envelope, String protocol) {
         try {
             if (!registries.containsKey(envelope.transcript())) {
                 throw new PeerMisbehaved(
@@ -779,9 +795,22 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                     registry.directory(settings.federation(), secrets.identity().key());
             if (all.verify(primitives, envelope, envelope.transcript()) instanceof PeersApproved list) {
                 approvals.put(envelope.sender(), list);
+                speaks(envelope.sender(), protocol);
             }
         } catch (PeerMisbehaved e) {
             refused(e);
+        }
+    }
+
+    private void speaks(String organisation, String protocol) {
+        String versions = Protocol.areVersions(protocol) ? protocol : "no known versions";
+        board.speaks(organisation, versions);
+        if (Protocol.isSpoken(versions)) {
+            foreign.remove(organisation);
+        } else if (foreign.add(organisation)) {
+            LOG.warnf(
+                    "%s is left out of rounds: its program speaks %s of the protocol, this one version %d",
+                    organisation, versions, Protocol.VERSION);
         }
     }
 
@@ -822,10 +851,15 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
                 || clock.instant().isBefore(notBefore)) {
             return;
         }
-        List<String> eligible = new ArrayList<>(Approvals.cohort(registry.members(), approvals));
+        SortedMap<String, RegistryEntry.Enrolled> speaking = new TreeMap<>(registry.members());
+        speaking.keySet().removeAll(foreign);
+        List<String> eligible = new ArrayList<>(Approvals.cohort(speaking, approvals));
         if (eligible.size() < settings.membersAtLeast()) {
             board.waiting(eligible.size() + " members approve each other, " + settings.membersAtLeast()
-                    + " are needed (members.atLeast)");
+                    + " are needed (members.atLeast)"
+                    + (foreign.isEmpty()
+                            ? ""
+                            : "; " + foreign + " speak other versions of the protocol than " + Protocol.VERSION));
             return;
         }
         eligible.removeAll(state.leftOut());

@@ -37,6 +37,11 @@ public record Secrets(Identity identity, Secret roundSecret) implements AutoClos
         return tag("act", federation, act);
     }
 
+    /// With which the replicas encrypt the session cookies of those who sign on: each can read the others'.
+    public Secret cookieKey(String federation) {
+        return Hkdf.expand(roundSecret, Enc.of("sotto/1", "cookie", federation), Enc.HASH);
+    }
+
     private Bytes tag(String of, String federation, Bytes content) {
         try (Secret tag = Hkdf.expand(roundSecret, Enc.of("sotto/1", of, federation, content), Enc.HASH)) {
             return Bytes.of(tag.expose(InsecureSecretAccess.get()));

@@ -16,6 +16,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// Makes an organisation a member, suspends and resumes that, and ends it. The registry's entry is written last: what
 /// failed before can be asked for again, with the same invite. Every entry is an act in [Acts].
@@ -154,7 +155,12 @@ public final class Enrolment {
         }
         Optional<RegistryEntry.Enrolled> before = writer.registry().enrolment(organisation);
         access.admit(organisation, principal);
-        append(Acts.Actor.INVITED, "enrolled", entry, "generation " + generation + ", certificate " + issued.serial());
+        append(
+                Acts.Actor.INVITED,
+                "enrolled",
+                entry,
+                "generation " + generation + ", certificate " + issued.serial(),
+                issued.ends());
         before.ifPresent(old -> access.expel(old.principal()));
         return new Enrolled(principal, issued.pem());
     }
@@ -203,7 +209,8 @@ public final class Enrolment {
                         member.deliveryKey(),
                         member.deliverySignature(),
                         issued.serial()),
-                "certificate " + issued.serial());
+                "certificate " + issued.serial(),
+                issued.ends());
         return new Enrolled(principal, issued.pem());
     }
 
@@ -290,7 +297,11 @@ public final class Enrolment {
     }
 
     private void append(Acts.Actor by, String act, RegistryEntry entry, String detail) {
-        acts.record(by, act, entry.organisation(), detail, record -> writer.append(entry, record));
+        append(by, act, entry, detail, null);
+    }
+
+    private void append(Acts.Actor by, String act, RegistryEntry entry, String detail, @Nullable Instant ends) {
+        acts.record(by, act, entry.organisation(), detail, ends, record -> writer.append(entry, record));
     }
 
     private void check(Request request) throws Refused {

@@ -14,7 +14,7 @@ import dev.sotto.coordinator.enrolment.Refused;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.schemas.Bytes;
 import io.smallrye.common.annotation.Blocking;
-import io.vertx.core.http.HttpServerRequest;
+import io.vertx.ext.web.RoutingContext;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.GET;
@@ -30,7 +30,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// `/admin/…`: what an operator of the consortium does. [Certificates] guards it.
+/// `/admin/…`: what an operator of the consortium does. [Guard] guards it.
 @Path("/admin")
 @Blocking
 @Produces(MediaType.APPLICATION_JSON)
@@ -73,13 +73,17 @@ public class AdminResource {
     @POST
     @Path("/invites")
     @Consumes(MediaType.APPLICATION_JSON)
-    public Map<String, String> invite(@Context HttpServerRequest request, JsonNode body) throws Refused {
+    public Map<String, String> invite(@Context RoutingContext request, JsonNode body) throws Refused {
         String organisation = body.path("organisation").asText();
         long hours = body.path("validHours").asLong(48);
         if (hours < 1 || hours > MOST_HOURS) {
             throw new Refused(400, "validHours is " + hours + ", must be 1 to " + MOST_HOURS);
         }
-        Bytes token = service.enrolment().invite(organisation, Duration.ofHours(hours), Certificates.actor(request));
+        Bytes token = service.enrolment()
+                .invite(
+                        organisation,
+                        Duration.ofHours(hours),
+                        Caller.of(request).actor());
         ObjectNode invite = new ObjectMapper()
                 .createObjectNode()
                 .put("u", service.settings().url().toString())
@@ -106,8 +110,8 @@ public class AdminResource {
     /// Voids an invite.
     @DELETE
     @Path("/invites/{organisation}")
-    public void revokeInvite(@Context HttpServerRequest request, String organisation) throws Refused {
-        service.enrolment().revokeInvite(organisation, Certificates.actor(request));
+    public void revokeInvite(@Context RoutingContext request, String organisation) throws Refused {
+        service.enrolment().revokeInvite(organisation, Caller.of(request).actor());
     }
 
     private Overview seen() {
@@ -140,24 +144,26 @@ public class AdminResource {
     @POST
     @Path("/members/{organisation}/suspend")
     @Consumes(MediaType.APPLICATION_JSON)
-    public void suspend(@Context HttpServerRequest request, String organisation, JsonNode body) throws Refused {
-        service.enrolment().suspend(organisation, reason(body), Certificates.actor(request));
+    public void suspend(@Context RoutingContext request, String organisation, JsonNode body) throws Refused {
+        service.enrolment()
+                .suspend(organisation, reason(body), Caller.of(request).actor());
     }
 
     /// Lets a suspended member take part again.
     @POST
     @Path("/members/{organisation}/resume")
     @Consumes(MediaType.APPLICATION_JSON)
-    public void resume(@Context HttpServerRequest request, String organisation, JsonNode body) throws Refused {
-        service.enrolment().resume(organisation, Certificates.actor(request));
+    public void resume(@Context RoutingContext request, String organisation, JsonNode body) throws Refused {
+        service.enrolment().resume(organisation, Caller.of(request).actor());
     }
 
     /// Ends a membership: `{reason}`.
     @POST
     @Path("/members/{organisation}/revoke")
     @Consumes(MediaType.APPLICATION_JSON)
-    public void revoke(@Context HttpServerRequest request, String organisation, JsonNode body) throws Refused {
-        service.enrolment().revoke(organisation, reason(body), Certificates.actor(request));
+    public void revoke(@Context RoutingContext request, String organisation, JsonNode body) throws Refused {
+        service.enrolment()
+                .revoke(organisation, reason(body), Caller.of(request).actor());
     }
 
     private static String reason(JsonNode body) throws Refused {

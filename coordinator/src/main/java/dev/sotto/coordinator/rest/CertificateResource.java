@@ -43,7 +43,7 @@ public class CertificateResource {
         try {
             Enrolment.Enrolled renewed = service.enrolment()
                     .renew(
-                            Certificates.actor(request),
+                            Guard.member(request),
                             CertificateAuthority.csr(EnrolmentResource.text(body, "csr")),
                             EnrolmentResource.bytes(body, "signature"));
             return new Renewed(renewed.certificate(), service.authority().rootPem());

@@ -41,7 +41,6 @@ public class LeaveResource {
         }
         return Map.of(
                 "left",
-                service.enrolment()
-                        .leave(Certificates.actor(request), reason, EnrolmentResource.bytes(body, "signature")));
+                service.enrolment().leave(Guard.member(request), reason, EnrolmentResource.bytes(body, "signature")));
     }
 }

@@ -11,12 +11,15 @@ import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 /// @param status of HTTP
 /// @param detail one sentence
 public record Problem(String title, int status, String detail) {
-    static Response of(int status, String detail) {
+    static Problem titled(int status, String detail) {
         Response.Status known = Response.Status.fromStatusCode(status);
-        String title = known == null ? "Error" : known.getReasonPhrase();
+        return new Problem(known == null ? "Error" : known.getReasonPhrase(), status, detail);
+    }
+
+    static Response of(int status, String detail) {
         return Response.status(status)
                 .type("application/problem+json")
-                .entity(new Problem(title, status, detail))
+                .entity(titled(status, detail))
                 .build();
     }
 

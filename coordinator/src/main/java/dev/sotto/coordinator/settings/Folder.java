@@ -45,6 +45,24 @@ public record Folder(Path path) {
         return path.resolve("root").resolve("ca-key.pem");
     }
 
+    /// That the issuing CA's key is there. A folder from before there was one has the CA's own key where nothing may
+    /// be issued below it: its certificate allows no authority under it, and members trust that certificate alone.
+    ///
+    /// @throws InvalidSettings if it is not there, with what to do
+    public void requireIssuing() throws InvalidSettings {
+        if (Files.exists(issuing())) {
+            return;
+        }
+        throw new InvalidSettings(
+                Files.exists(path.resolve("ca-key.pem"))
+                        ? path + " is of a version of sotto in which the CA's key lay in the folder (ca-key.pem) and no"
+                                + " issuing CA was below it; it cannot be made into one that has it, since every member"
+                                + " trusts the old certificate. Go on with that version, or begin anew: `sotto admin init`"
+                                + " into another folder, and everybody enrols again"
+                        : issuing()
+                                + " is not there; `sotto coordinator rotate --root …` makes it, with the root's key");
+    }
+
     /// Keys and chains of the consortium's processes and people.
     public List<Path> certificates() {
         return List.of(tls(), broker(), admin(), viewer());
@@ -110,12 +128,12 @@ public record Folder(Path path) {
         Arrays.fill(text, (byte) 0);
     }
 
-    /// Reads a secret text, under the rule of [#readSecret].
+    /// Reads a secret text, under the rule of [#readSecret]; the caller wipes it.
     ///
     /// @throws InvalidSettings if others may read the file
-    public static String readSecretText(Path file) throws IOException, InvalidSettings {
+    public static byte[] readSecretBytes(Path file) throws IOException, InvalidSettings {
         requireSecret(file);
-        return Files.readString(file);
+        return Files.readAllBytes(file);
     }
 
     private static void requireSecret(Path file) throws IOException, InvalidSettings {

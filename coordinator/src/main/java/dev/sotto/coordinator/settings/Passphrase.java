@@ -1,36 +1,82 @@
 package dev.sotto.coordinator.settings;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Passphrases of the CA's keys, from the environment: the text itself in a variable, or a file in `…_FILE`.
-public final class Passphrase {
+/// A passphrase of one of the CA's keys, from the environment: the text itself in a variable, or a file in `…_FILE`.
+/// Closing it wipes it; it does not print. What a variable holds, the JVM keeps as a text for as long as it runs: a
+/// file
+/// is better.
+public final class Passphrase implements AutoCloseable {
     /// Of the root's key.
     public static final String ROOT = "SOTTO_ROOT_PASSPHRASE";
     /// Of the issuing authority's key.
     public static final String ISSUING = "SOTTO_PASSPHRASE";
 
-    private Passphrase() {}
+    private final char[] value;
+
+    private Passphrase(char[] value) {
+        this.value = value;
+    }
 
     /// The passphrase, empty if there is none.
     ///
     /// @param name        of the variable
     /// @param environment of the process
     /// @throws InvalidSettings if it is given twice, is empty, or others may read its file
-    public static char[] read(String name, Map<String, String> environment) throws IOException, InvalidSettings {
+    public static Passphrase read(String name, Map<String, String> environment) throws IOException, InvalidSettings {
         @Nullable String text = environment.get(name);
         @Nullable String file = environment.get(name + "_FILE");
         if (text != null && file != null) {
             throw new InvalidSettings(name + " and " + name + "_FILE are both set; set one");
         }
-        if (file != null) {
-            text = Folder.readSecretText(Path.of(file)).stripTrailing();
+        char[] value;
+        if (text != null) {
+            value = text.toCharArray();
+        } else if (file != null) {
+            value = read(Path.of(file));
+        } else {
+            return new Passphrase(new char[0]);
         }
-        if (text != null && text.isEmpty()) {
+        if (value.length == 0) {
             throw new InvalidSettings((file == null ? name : file) + " is empty; a passphrase is not");
         }
-        return text == null ? new char[0] : text.toCharArray();
+        return new Passphrase(value);
+    }
+
+    /// Without the white space at its end.
+    private static char[] read(Path file) throws IOException, InvalidSettings {
+        byte[] bytes = Folder.readSecretBytes(file);
+        CharBuffer decoded = StandardCharsets.UTF_8.decode(ByteBuffer.wrap(bytes));
+        int end = decoded.length();
+        while (end > 0 && Character.isWhitespace(decoded.get(end - 1))) {
+            end--;
+        }
+        char[] value = Arrays.copyOf(decoded.array(), end);
+        Arrays.fill(bytes, (byte) 0);
+        Arrays.fill(decoded.array(), '\0');
+        return value;
+    }
+
+    /// The live characters, not a copy; empty if there is no passphrase.
+    public char[] expose() {
+        return value;
+    }
+
+    /// Never the characters.
+    @Override
+    public String toString() {
+        return "Passphrase";
+    }
+
+    @Override
+    public void close() {
+        Arrays.fill(value, '\0');
     }
 }

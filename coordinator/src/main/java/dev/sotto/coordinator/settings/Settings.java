@@ -50,6 +50,7 @@ import java.util.regex.Pattern;
 /// @param training          what members do
 /// @param publicSeed        32 bytes of which version 0 is made
 /// @param adapter           what is trained
+/// @param oidc              who besides the holders of certificates may see and administer it
 public record Settings(
         String federation,
         String bootstrapServers,
@@ -68,7 +69,8 @@ public record Settings(
         double proximalMu,
         Training training,
         Bytes publicSeed,
-        Adapter adapter) {
+        Adapter adapter,
+        Optional<Oidc> oidc) {
     private static final Pattern ANY = Pattern.compile("\\S+");
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.]{1,128}");
     private static final Duration LONGEST = Duration.ofDays(7);
@@ -155,6 +157,7 @@ public record Settings(
         Training training = training(top.section("training"));
         String seed = top.text("publicSeed", Pattern.compile("[0-9a-f]{64}"), "64 hexadecimal digits");
         Path layout = layout(file, top);
+        Optional<Oidc> oidc = top.has("oidc") ? Optional.of(Oidc.read(file, top.section("oidc"))) : Optional.empty();
         top.done();
         return new Settings(
                 federation,
@@ -174,7 +177,8 @@ public record Settings(
                 proximalMu,
                 training,
                 Bytes.fromHex(seed),
-                adapter(layout, optimizer));
+                adapter(layout, optimizer),
+                oidc);
     }
 
     /// The JSON Schema of `federation.yaml`, for editors and other programs; what [#read] refuses beyond it is a

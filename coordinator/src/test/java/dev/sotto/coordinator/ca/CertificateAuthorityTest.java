@@ -10,9 +10,11 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.KeyStore;
 import java.security.SecureRandom;
 import java.security.cert.CertPathValidator;
 import java.security.cert.CertPathValidatorException;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.PKIXParameters;
 import java.security.cert.TrustAnchor;
@@ -23,6 +25,8 @@ import java.time.Instant;
 import java.util.Date;
 import java.util.List;
 import java.util.Set;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.bouncycastle.pkcs.jcajce.JcaPKCS10CertificationRequestBuilder;
@@ -99,7 +103,7 @@ class CertificateAuthorityTest {
                 CertificateAuthority.load(authority.pem(NONE), root.pem(), NONE, new SecureRandom());
         assertThat(loaded.fingerprint()).isEqualTo(root.fingerprint());
         assertThat(loaded.ends()).isEqualTo(NOW.plus(CertificateAuthority.LIFE));
-        String pem = loaded.issueWithKey("broker", Use.SERVER, List.of("127.0.0.1", "kafka"), NOW);
+        byte[] pem = loaded.issueWithKey("broker", Use.SERVER, List.of("127.0.0.1", "kafka"), NOW);
         requireValid(pem, NOW);
         assertThat(certificates(pem).getFirst().getSubjectAlternativeNames())
                 .extracting(name -> (Object) name.get(1))
@@ -109,12 +113,12 @@ class CertificateAuthorityTest {
     /// What Kafka, Quarkus and members do: the root alone is trusted, and comes last in each chain.
     @Test
     void chain_leadsToTheRoot_whateverAuthorityIssuedIt() throws Exception {
-        String first = authority.issueWithKey("coordinator", Use.SERVER, List.of("c"), NOW);
+        byte[] first = authority.issueWithKey("coordinator", Use.SERVER, List.of("c"), NOW);
         Instant later = NOW.plus(Duration.ofDays(300));
         CertificateAuthority next = RootAuthority.load(root.pem(), root.keyPem(NONE), NONE, new SecureRandom())
                 .issuing(later);
-        String second = next.issueAgain(first, later);
-        for (String chain : List.of(first, second)) {
+        byte[] second = next.issueAgain(first, later);
+        for (byte[] chain : List.of(first, second)) {
             List<X509Certificate> certificates = certificates(chain);
             assertThat(certificates).hasSize(3);
             assertThat(certificates.getLast())
@@ -128,6 +132,28 @@ class CertificateAuthorityTest {
         assertThat(List.copyOf(after.getSubjectAlternativeNames()))
                 .isEqualTo(List.copyOf(before.getSubjectAlternativeNames()));
         assertThat(after.getExtendedKeyUsage()).isEqualTo(before.getExtendedKeyUsage());
+    }
+
+    /// How brokers are made to refuse a stolen key before its certificate ends.
+    @Test
+    void nextAuthorityAloneInATrustStore_endsWhatTheOneBeforeItIssued() throws Exception {
+        CertificateAuthority next = root.issuing(NOW);
+        X509TrustManager brokers = trusting(certificates(next.pem(NONE)).getFirst());
+        List<X509Certificate> stolen = certificates(authority.issueWithKey("coordinator", Use.SERVER, List.of(), NOW));
+        List<X509Certificate> renewed = certificates(next.issueWithKey("coordinator", Use.SERVER, List.of(), NOW));
+        brokers.checkClientTrusted(renewed.toArray(new X509Certificate[0]), "EC");
+        assertThatThrownBy(() -> brokers.checkClientTrusted(stolen.toArray(new X509Certificate[0]), "EC"))
+                .isInstanceOf(CertificateException.class);
+        trusting(certificates(root.pem()).getFirst()).checkClientTrusted(stolen.toArray(new X509Certificate[0]), "EC");
+    }
+
+    private static X509TrustManager trusting(X509Certificate certificate) throws Exception {
+        KeyStore store = KeyStore.getInstance("PKCS12");
+        store.load(null, null);
+        store.setCertificateEntry("trusted", certificate);
+        TrustManagerFactory factory = TrustManagerFactory.getInstance("PKIX");
+        factory.init(store);
+        return (X509TrustManager) factory.getTrustManagers()[0];
     }
 
     @Test
@@ -161,8 +187,10 @@ class CertificateAuthorityTest {
     @Test
     void key_withAPassphrase_opensWithItAlone() throws Exception {
         char[] passphrase = "correct horse".toCharArray();
-        String text = authority.pem(passphrase);
-        assertThat(text).contains("BEGIN ENCRYPTED PRIVATE KEY").doesNotContain("BEGIN PRIVATE KEY");
+        byte[] text = authority.pem(passphrase);
+        assertThat(new String(text, StandardCharsets.US_ASCII))
+                .contains("BEGIN ENCRYPTED PRIVATE KEY")
+                .doesNotContain("BEGIN PRIVATE KEY");
         CertificateAuthority loaded = CertificateAuthority.load(text, root.pem(), passphrase, new SecureRandom());
         requireValid(loaded.issueWithKey("admin", Use.CLIENT, List.of(), NOW), NOW);
         for (String[] wrong : new String[][] {
@@ -180,7 +208,7 @@ class CertificateAuthorityTest {
                 .hasMessage("a passphrase is given, and the CA's key is not encrypted");
     }
 
-    private void requireValid(String pem, Instant at) throws Exception {
+    private void requireValid(byte[] pem, Instant at) throws Exception {
         List<X509Certificate> chain = certificates(pem);
         PKIXParameters parameters = new PKIXParameters(
                 Set.of(new TrustAnchor(certificates(root.pem()).getFirst(), null)));
@@ -206,6 +234,10 @@ class CertificateAuthorityTest {
 
     private static X509Certificate certificate(String pem) throws Exception {
         return certificates(pem).getFirst();
+    }
+
+    private static List<X509Certificate> certificates(byte[] pem) throws Exception {
+        return certificates(new String(pem, StandardCharsets.US_ASCII));
     }
 
     private static List<X509Certificate> certificates(String pem) throws Exception {

@@ -112,10 +112,13 @@ class ViewTest {
                         "1f",
                         now.plus(Duration.ofDays(400)),
                         now.minusSeconds(70),
+                        "1",
                         null),
-                new Member("b", "active", "b-g2", "cd".repeat(32), "2f", now.plus(Duration.ofDays(29)), null, null),
-                new Member("c", "suspended", "c", "ef".repeat(32), "3f", now.minusSeconds(1), null, "under review"),
-                new Member("d", "left", null, null, null, null, now.minusSeconds(3), ""));
+                new Member(
+                        "b", "active", "b-g2", "cd".repeat(32), "2f", now.plus(Duration.ofDays(29)), null, null, null),
+                new Member(
+                        "c", "suspended", "c", "ef".repeat(32), "3f", now.minusSeconds(1), null, "1", "under review"),
+                new Member("d", "left", null, null, null, null, now.minusSeconds(3), null, ""));
         List<View.Person> people =
                 View.of("f", 20, board.rounds(), members, now).members();
         assertThat(people)

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Instant;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
 
 class ActsTest {
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
-    private static final Acts.Actor ADMIN = new Acts.Actor("admin", "1f");
+    private static final Acts.Actor ADMIN = Acts.Actor.certified("admin", "1f");
 
     private final List<Bytes> log = new ArrayList<>();
 
@@ -28,10 +29,59 @@ class ActsTest {
         Acts.Told told = read(log);
         assertThat(told.acts())
                 .containsExactly(
-                        new Acts.Act(NOW, "admin", "1f", "suspended", "acme", "under review"),
-                        new Acts.Act(NOW, "admin", "1f", "resumed", "acme", ""));
+                        new Acts.Act(NOW, "admin", "1f", "", "", "suspended", "acme", "under review", null),
+                        new Acts.Act(NOW, "admin", "1f", "", "", "resumed", "acme", "", null));
         assertThat(told.whole()).isTrue();
         assertThat(acts.told()).isEqualTo(told);
+    }
+
+    /// With the name alone somebody could be made to look like somebody else.
+    @Test
+    void actOfSomebodyWhoSignedOn_hasIssuerAndSubject_whichNobodyChangesUnseen() throws Exception {
+        Acts acts = acts("secret");
+        Acts.Actor alice =
+                Acts.Actor.signedOn(URI.create("https://login.example"), "42", "alice\n\u202e" + "x".repeat(200));
+        assertThat(alice.name()).isEqualTo("oidc:alice" + "x".repeat(123));
+        acts.record(alice, "revoked", "acme", "no", log::add);
+        acts.record(ADMIN, "revoked", "bank", "no", log::add);
+        assertThat(read(log).acts())
+                .containsExactly(
+                        new Acts.Act(
+                                NOW, alice.name(), "", "https://login.example", "42", "revoked", "acme", "no", null),
+                        new Acts.Act(NOW, "admin", "1f", "", "", "revoked", "bank", "no", null));
+        String hers = new String(log.getFirst().toArray(), StandardCharsets.UTF_8);
+        refused(Bytes.utf8(hers.replace("\"42\"", "\"43\"")));
+        refused(Bytes.utf8(hers.replace("login.example", "login.another")));
+        refused(Bytes.utf8(hers.replace("\"issuer\":\"https://login.example\",\"subject\":\"42\",", "")));
+        String admins = new String(log.get(1).toArray(), StandardCharsets.UTF_8);
+        refused(Bytes.utf8(admins.replace("\"by\"", "\"subject\":\"42\",\"by\"")));
+        // As coordinators wrote it before anybody could sign on.
+        assertThat(admins).doesNotContain("issuer", "subject");
+    }
+
+    @Test
+    void endOfACertificate_isTheLastOneIssued_andNobodyChangesItUnseen() throws Exception {
+        Instant end = Instant.parse("2027-02-02T00:00:00Z");
+        Acts acts = acts("secret");
+        acts.record(Acts.Actor.INVITED, "enrolled", "acme", "generation 1", end.minusSeconds(9), log::add);
+        acts.record(ADMIN, "renewed", "acme", "certificate 2f", end, log::add);
+        acts.record(ADMIN, "suspended", "acme", "no", log::add);
+        // As it was written before ends were recorded.
+        acts.record(Acts.Actor.INVITED, "enrolled", "bank", "generation 1", log::add);
+        for (Acts told : List.of(acts, folded(log))) {
+            assertThat(told.certificateEnds("acme")).hasValue(end);
+            assertThat(told.certificateEnds("bank")).isEmpty();
+            assertThat(told.certificateEnds("city")).isEmpty();
+        }
+        String renewed = new String(log.get(1).toArray(), StandardCharsets.UTF_8);
+        for (String[] change : new String[][] {
+            {"2027-02-02", "2029-02-02"},
+            {"\"ends\":\"2027-02-02T00:00:00Z\",", ""},
+            {"2027-02-02T00:00:00Z", "soon"}
+        }) {
+            assertThat(renewed).contains(change[0]);
+            refused(Bytes.utf8(renewed.replace(change[0], change[1])));
+        }
     }
 
     @Test
@@ -90,11 +140,15 @@ class ActsTest {
     }
 
     private static Acts.Told read(List<Bytes> records) throws MalformedMessage {
+        return folded(records).told();
+    }
+
+    private static Acts folded(List<Bytes> records) throws MalformedMessage {
         Acts acts = acts("secret");
         for (Bytes record : records) {
             acts.take(record);
         }
-        return acts.told();
+        return acts;
     }
 
     private static Acts acts(String secret) {

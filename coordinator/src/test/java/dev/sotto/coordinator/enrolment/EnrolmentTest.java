@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 /// From an invite to the end of a membership, with the registry as members read it; Kafka's rules are written down.
 class EnrolmentTest {
     private static final Instant NOW = Instant.parse("2026-01-10T12:00:00Z");
-    private static final Acts.Actor ADMIN = new Acts.Actor("admin", "ad");
+    private static final Acts.Actor ADMIN = Acts.Actor.certified("admin", "ad");
     private static final Primitives PRIMITIVES = new BouncyCastlePrimitives();
     private static final Randomness RANDOM = Randomness.secure();
     private static final Clock CLOCK = Clock.fixed(NOW, ZoneOffset.UTC);
@@ -144,7 +144,7 @@ class EnrolmentTest {
         }
 
         Acts.Actor shows() {
-            return new Acts.Actor(principal, "ce");
+            return Acts.Actor.certified(principal, "ce");
         }
 
         String fingerprint() {

@@ -19,7 +19,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class InvitesTest {
-    private static final Acts.Actor ADMIN = new Acts.Actor("admin", "1f");
+    private static final Acts.Actor ADMIN = Acts.Actor.certified("admin", "1f");
     private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
 
     private final List<Map.Entry<String, Bytes>> log = new ArrayList<>();

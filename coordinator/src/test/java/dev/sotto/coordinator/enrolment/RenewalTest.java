@@ -138,9 +138,14 @@ class RenewalTest {
                         NOW,
                         "acme-g2",
                         "1f",
+                        "",
+                        "",
                         "renewed",
                         "acme",
-                        "certificate " + certificate.getSerialNumber().toString(16)));
+                        "certificate " + certificate.getSerialNumber().toString(16),
+                        certificate.getNotAfter().toInstant()));
+        assertThat(acts.certificateEnds("acme"))
+                .hasValue(certificate.getNotAfter().toInstant());
     }
 
     /// Each renewal stays in the registry.
@@ -173,7 +178,7 @@ class RenewalTest {
     }
 
     private static Acts.Actor shows(String principal) {
-        return new Acts.Actor(principal, "1f");
+        return Acts.Actor.certified(principal, "1f");
     }
 
     private void refused(String principal, Bytes csr, Bytes signature, int status, String why) {

@@ -10,12 +10,17 @@ import com.networknt.schema.JsonSchemaFactory;
 import com.networknt.schema.SpecVersion;
 import com.networknt.schema.ValidationMessage;
 import dev.sotto.algorithms.ServerOptimizer;
+import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.crypto.secagg.Patience;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,6 +42,9 @@ class SettingsTest {
             publicSeed: "%s"
             adapter: layout.json
             """.formatted("0".repeat(64));
+
+    private static final String OIDC =
+            GOOD + "oidc: {issuer: 'https://login.example', clientId: sotto, adminRole: runs, viewerRole: looks}\n";
 
     @TempDir
     Path folder;
@@ -130,6 +138,89 @@ class SettingsTest {
         refused("learningRate: 0.001", "learningRate: 0.001, beta: 0.1", "beta is 'given'", "left out");
         refused("https://coordinator:8443", "http://coordinator", "url", "https://HOST:PORT");
         refusedOnReading("steps: 10,", "steps: [,", "federation.yaml:");
+    }
+
+    @Test
+    void oidc_isOffUnlessItIsGiven_andThenReadWithItsDefaults() throws Exception {
+        assertThat(read(GOOD).oidc()).isEmpty();
+        String least = GOOD + "oidc: {issuer: 'https://login.example/realms/x', clientId: sotto, viewerRole: looks}\n";
+        Oidc oidc = read(least).oidc().orElseThrow();
+        assertThat(oidc.audience()).isEqualTo("sotto");
+        assertThat(oidc.rolesClaim()).isEqualTo("groups");
+        assertThat(oidc.scopes()).isEmpty();
+        assertThat(oidc.adminRole()).as("nobody is an administrator by default").isEmpty();
+        assertThat(oidc.clientSecret()).isEmpty();
+        assertThat(oidc.ca()).isEmpty();
+        assertThat(bySchema(least)).isEmpty();
+
+        Folder.writeSecret(folder.resolve("secret"), "s3cret\n".getBytes(StandardCharsets.US_ASCII));
+        Files.writeString(
+                folder.resolve("ca.pem"),
+                RootAuthority.create("north", Instant.now(), new SecureRandom()).pem());
+        String most = OIDC.replace(
+                "looks}", "looks, clientSecretFile: secret, caFile: ca.pem, scopes: [groups], audience: api}");
+        oidc = read(most).oidc().orElseThrow();
+        assertThat(Oidc.readSecret(oidc.clientSecret().orElseThrow())).isEqualTo("s3cret");
+        assertThat(oidc.audience()).isEqualTo("api");
+        assertThat(oidc.ca()).hasValue(folder.resolve("ca.pem"));
+        assertThat(bySchema(most)).isEmpty();
+    }
+
+    @Test
+    void oidc_thatIsNotRight_isRefusedWithKeyAndWhatIsAllowed() throws Exception {
+        oidcRefused(
+                "https://login.example", "http://login.example", "issuer is 'http://login.example'", "https://HOST");
+        oidcRefused("https://login.example", "https://login.example/?x=1", "issuer is", "letter for letter");
+        oidcRefused("https://login.example", "https://me@login.example", "issuer is");
+        oidcRefused("issuer: ", "isuer: ", "issuer is missing");
+        oidcRefused("clientId: sotto", "clientID: sotto", "clientId is missing");
+        oidcRefused("clientId: sotto", "clientId: sotto, secret: x", "unknown key 'secret'", "clientSecretFile");
+        oidcRefused("clientId: sotto", "clientId: 'so tto'", "clientId is 'so tto'", "without a space");
+        oidcRefused("clientId: sotto", "clientId: sotto, scopes: []", "scopes is");
+        oidcRefused(
+                "adminRole: runs, viewerRole: looks", "rolesClaim: groups", "adminRole is ''", "viewerRole, or both");
+        oidcRefused("adminRole: runs", "adminRole: 'a b'", "adminRole is 'a b'");
+        String same = OIDC.replace("looks", "runs");
+        assertThatThrownBy(() -> read(same)).hasMessageContainingAll("oidc: viewerRole is 'runs'", "another one than");
+        // Java's URI takes less than the pattern.
+        String strange = OIDC.replace("login.example", "[");
+        assertThatThrownBy(() -> read(strange)).hasMessageContainingAll("oidc: issuer is 'https://['", "https://HOST");
+    }
+
+    @Test
+    void filesOfOidc_areLookedAtWhenTheSettingsAreRead() throws Exception {
+        for (String key : List.of("clientSecretFile", "caFile")) {
+            String missing = OIDC.replace("looks}", "looks, " + key + ": nowhere}");
+            assertThatThrownBy(() -> read(missing))
+                    .isInstanceOf(InvalidSettings.class)
+                    .hasMessageContainingAll("oidc: " + key + " is 'nowhere'", "is no file that may be read");
+        }
+        String secret = OIDC.replace("looks}", "looks, clientSecretFile: secret}");
+        Path file = Files.writeString(folder.resolve("secret"), "s3cret");
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r--r--"));
+        assertThatThrownBy(() -> read(secret))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContainingAll("secret has mode rw-r--r--", "chmod 600")
+                .hasMessageNotContaining("s3cret");
+        Files.delete(file);
+        Folder.writeSecret(file, new byte[] {'\n'});
+        assertThatThrownBy(() -> read(secret))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining("secret is empty");
+        Files.writeString(folder.resolve("ca.pem"), "no certificate");
+        assertThatThrownBy(() -> read(OIDC.replace("looks}", "looks, caFile: ca.pem}")))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining("ca.pem");
+    }
+
+    private void oidcRefused(String good, String bad, String... parts) throws Exception {
+        assertThat(OIDC).contains(good);
+        String text = OIDC.replace(good, bad);
+        assertThatThrownBy(() -> read(text))
+                .isInstanceOf(InvalidSettings.class)
+                .hasMessageContaining("federation.yaml: oidc")
+                .hasMessageContainingAll(parts);
+        assertThat(bySchema(text)).as(bad).isNotEmpty();
     }
 
     @Test

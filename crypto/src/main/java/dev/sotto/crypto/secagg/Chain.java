@@ -5,6 +5,7 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.RoundOfOtherVersion;
 import dev.sotto.schemas.RoundOpened;
 import java.util.Optional;
 
@@ -33,8 +34,18 @@ public record Chain(
 
     /// The chain after a verified `RoundOpened`.
     Chain next(Envelope envelope, RoundOpened opened) {
+        return opened(envelope, opened.round(), opened.attempt());
+    }
+
+    /// The chain after a verified `RoundOpened` of another version of the protocol: of what follows in its attempt
+    /// nothing is known.
+    Chain next(Envelope envelope, RoundOfOtherVersion opened) {
+        return opened(envelope, opened.round(), opened.attempt());
+    }
+
+    private Chain opened(Envelope envelope, long nextRound, long nextAttempt) {
         Bytes t = RoundContext.transcript(envelope.type().wireName(), head, envelope.payload());
-        return new Chain(t, opened.round(), opened.attempt(), closed, true, closing, Optional.of(envelope));
+        return new Chain(t, nextRound, nextAttempt, closed, true, closing, Optional.of(envelope));
     }
 
     /// The message that may come next while an attempt is open, besides `RoundAborted`.
@@ -56,15 +67,19 @@ public record Chain(
 
     /// Whether this is the next round's first attempt, or the next attempt of a round that was aborted.
     boolean isNext(RoundOpened opened) {
+        return isNext(opened.round(), opened.attempt());
+    }
+
+    private boolean isNext(long nextRound, long nextAttempt) {
         return !open
                 && (closed
-                        ? opened.round() == round + 1 && opened.attempt() == 1
-                        : opened.round() == round && opened.attempt() == attempt + 1);
+                        ? nextRound == round + 1 && nextAttempt == 1
+                        : nextRound == round && nextAttempt == attempt + 1);
     }
 
     /// Messages of `control` alternate: one opens an attempt, one ends it, the rest lie between.
     void requireOrder(Message message) throws PeerMisbehaved {
-        boolean opens = message instanceof RoundOpened;
+        boolean opens = message.type() == MessageType.ROUND_OPENED;
         if (opens == open) {
             throw Roster.coordinator(
                     Refusal.UNEXPECTED_MESSAGE,
@@ -73,11 +88,19 @@ public record Chain(
         if (message instanceof RoundOpened opened && !opened.previous().equals(head)) {
             throw Roster.coordinator(Refusal.FORKED_LOG, "C_prev is not the end of this log");
         }
-        if (message instanceof RoundOpened opened && !isNext(opened)) {
+        switch (message) {
+            case RoundOpened opened -> requireNext(opened.round(), opened.attempt());
+            case RoundOfOtherVersion other -> requireNext(other.round(), other.attempt());
+            default -> {}
+        }
+    }
+
+    private void requireNext(long nextRound, long nextAttempt) throws PeerMisbehaved {
+        if (!isNext(nextRound, nextAttempt)) {
             throw Roster.coordinator(
                     Refusal.OTHER_ROUND,
-                    "opened round " + opened.round() + " attempt " + opened.attempt() + " after round " + round
-                            + " attempt " + attempt);
+                    "opened round " + nextRound + " attempt " + nextAttempt + " after round " + round + " attempt "
+                            + attempt);
         }
     }
 

@@ -4,6 +4,7 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.RoundOfOtherVersion;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
 import java.util.ArrayList;
@@ -38,6 +39,9 @@ public record Control(Chain chain, List<Attempt> attempts) {
         }
         Message message = coordinator.verify(primitives, envelope, chain.head());
         chain.requireOrder(message);
+        if (message instanceof RoundOfOtherVersion other) {
+            throw Roster.otherProtocol(other);
+        }
         List<Attempt> next = new ArrayList<>(attempts);
         if (message instanceof RoundOpened opened) {
             Chain after = chain.next(envelope, opened);

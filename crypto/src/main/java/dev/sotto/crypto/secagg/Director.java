@@ -26,6 +26,7 @@ import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOfOtherVersion;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
 import dev.sotto.schemas.SharesRouted;
@@ -650,6 +651,10 @@ public final class Director {
             message = Message.parse(decided.type(), decided.payload());
         } catch (MalformedMessage e) {
             throw new IllegalStateException("the leader's log holds what no director writes", e);
+        }
+        if (message instanceof RoundOfOtherVersion other) {
+            throw new IllegalStateException(
+                    "the leader's log: " + Roster.otherProtocol(other).getMessage());
         }
         Envelope envelope = coordinator.sign(message, decided.transcript());
         Chain chain = message instanceof RoundOpened opened

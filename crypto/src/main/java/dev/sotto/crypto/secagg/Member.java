@@ -28,6 +28,7 @@ import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOfOtherVersion;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SharesDealt;
 import dev.sotto.schemas.SharesRevealed;
@@ -132,6 +133,9 @@ public final class Member {
         } catch (PeerMisbehaved fault) {
             return new Transition(state, List.of(new MemberOutput.Refused(fault)));
         }
+        if (message instanceof RoundOfOtherVersion other) {
+            return otherVersion(state.chain().next(envelope, other), other, inTime);
+        }
         Chain chain = message instanceof RoundOpened opened
                 ? state.chain().next(envelope, opened)
                 : state.chain().next(envelope);
@@ -157,6 +161,17 @@ public final class Member {
             outputs.addAll(dispute(chain, state.chain().last(), fault));
             return new Transition(declined.state(), outputs);
         }
+    }
+
+    /// What comes after it in its attempt this program cannot follow: the caller ends, and says so.
+    private Transition otherVersion(Chain chain, RoundOfOtherVersion opened, boolean inTime) {
+        PeerMisbehaved fault = Roster.otherProtocol(opened);
+        boolean asked = inTime && opened.cohort().contains(me);
+        return asked && journal.signed(chain.round(), chain.attempt()).isEmpty()
+                ? decline(chain, fault, false)
+                : new Transition(
+                        new MemberState.Bystander(chain, String.valueOf(fault.getMessage())),
+                        List.of(new MemberOutput.Refused(fault)));
     }
 
     /// Whether a refusal shows that the coordinator broke a rule: what a member's own policy forbids, the others may

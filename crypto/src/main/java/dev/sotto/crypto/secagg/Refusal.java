@@ -14,6 +14,8 @@ public enum Refusal {
     OTHER_TRANSCRIPT,
     /// `C_prev` is not the receiver's own.
     FORKED_LOG,
+    /// A round of a version of the protocol that the member's program does not speak.
+    OTHER_PROTOCOL,
     /// Not the next attempt or round.
     OTHER_ROUND,
     /// The parameters break an inequality of protocol §2.

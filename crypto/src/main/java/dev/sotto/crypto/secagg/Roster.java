@@ -9,7 +9,9 @@ import dev.sotto.schemas.KeysAdvertised;
 import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
+import dev.sotto.schemas.Protocol;
 import dev.sotto.schemas.RosterSealed;
+import dev.sotto.schemas.RoundOfOtherVersion;
 import dev.sotto.schemas.Topics;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -129,5 +131,12 @@ public record Roster(Opened opened, Bytes t1, List<Member> members) {
 
     static PeerMisbehaved coordinator(Refusal reason, String detail) {
         return new PeerMisbehaved(reason, Topics.COORDINATOR, detail);
+    }
+
+    static PeerMisbehaved otherProtocol(RoundOfOtherVersion opened) {
+        return coordinator(
+                Refusal.OTHER_PROTOCOL,
+                "round " + opened.round() + " is of version " + opened.protocol()
+                        + " of the protocol, this program speaks version " + Protocol.VERSION + ": update it");
     }
 }

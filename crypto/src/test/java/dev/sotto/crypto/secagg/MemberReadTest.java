@@ -3,17 +3,20 @@ package dev.sotto.crypto.secagg;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.UnknownFieldSet;
 import dev.sotto.crypto.secagg.DirectorState.Phase;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Disputed;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Limits;
+import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Message;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RosterSealed;
 import dev.sotto.schemas.RoundAborted;
 import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundDeclined;
+import dev.sotto.schemas.RoundOfOtherVersion;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SealedBox;
 import java.util.ArrayList;
@@ -137,6 +140,76 @@ class MemberReadTest {
         assertThat(node.state).isInstanceOf(MemberState.Idle.class);
         assertThat(node.state.chain().attempt()).isOne();
         assertThat(node.outputs).containsExactly(new MemberOutput.Aborted("Operator", "test"));
+    }
+
+    // another version of the protocol
+
+    /// As this program's, with a field that it does not know, and with whatever else a later version may have.
+    private RoundOfOtherVersion of(int protocol, long round, List<String> cohort) {
+        return new RoundOfOtherVersion(
+                protocol,
+                round,
+                1,
+                cohort,
+                Bytes.of(dev.sotto.schemas.proto.RoundOpened.newBuilder()
+                        .setProtocol(protocol)
+                        .setRound(round)
+                        .setAttempt(1)
+                        .addAllCohort(cohort)
+                        .setUnknownFields(UnknownFieldSet.newBuilder()
+                                .addField(
+                                        99,
+                                        UnknownFieldSet.Field.newBuilder()
+                                                .addVarint(7)
+                                                .build())
+                                .build())
+                        .build()
+                        .toByteArray()));
+    }
+
+    @Test
+    void roundOpened_ofAnotherProtocolVersion_isDeclinedByName_andDisputedByNobody() {
+        node.start();
+        read(of(2, 0, federation.ids));
+        assertRefused(Refusal.OTHER_PROTOCOL, "coordinator", "is of version 2 of the protocol, this program speaks");
+        assertThat(declined().reason()).isEqualTo("OTHER_PROTOCOL");
+        assertThat(declined().detail()).contains("update it");
+        assertThat(node.journal.signed(0, 1)).hasSize(1);
+        assertThat(node.state).isInstanceOf(MemberState.Bystander.class);
+    }
+
+    @Test
+    void roundOpened_ofAnotherProtocolVersion_againOrForOthers_isNotDeclinedAgain() {
+        node.start();
+        read(of(2, 0, federation.ids));
+        node.start();
+        read(of(2, 0, federation.ids));
+        assertThat(node.journal.signed(0, 1)).hasSize(1);
+        Federation.Node other = federation.node(2);
+        other.read(federation.coordinator.sign(
+                of(2, 0, List.of("org-a")), other.state.chain().head()));
+        assertThat(other.journal.signed(0, 1)).isEmpty();
+        assertThat(other.refused.getFirst().reason()).isEqualTo(Refusal.OTHER_PROTOCOL);
+    }
+
+    @Test
+    void roundOpened_ofAnotherProtocolVersion_outOfTurn_changesNothing() {
+        node.start();
+        MemberState before = node.state;
+        read(of(2, 1, federation.ids));
+        assertRefused(Refusal.OTHER_ROUND, "coordinator", "opened round 1 attempt 1 after round -1");
+        assertThat(node.state).isSameAs(before);
+    }
+
+    @Test
+    void roundOpened_thatNamesItsVersionWithoutNeed_isMalformed() {
+        Bytes named = Bytes.of(dev.sotto.schemas.proto.RoundOpened.newBuilder()
+                .setProtocol(1)
+                .build()
+                .toByteArray());
+        assertThatThrownBy(() -> Message.parse(MessageType.ROUND_OPENED, named))
+                .isInstanceOf(MalformedMessage.class)
+                .hasMessageContaining("protocol is 1, must be 2");
     }
 
     private RoundOpened drawn(List<String> cohort) {

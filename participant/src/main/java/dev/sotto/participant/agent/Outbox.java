@@ -1,8 +1,8 @@
 package dev.sotto.participant.agent;
 
 import dev.sotto.crypto.secagg.Sample;
-import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.schemas.Protocol;
 import dev.sotto.schemas.Topics;
 import dev.sotto.schemas.UpdateChunk;
 import dev.sotto.telemetry.RoundSpans;
@@ -39,16 +39,25 @@ final class Outbox implements AutoCloseable {
     ///
     /// @param key for people who look at the topic
     void say(String key, Envelope envelope) {
-        in(() -> send(inbox, 0, key, envelope));
+        in(() -> send(record(inbox, 0, key, envelope)));
+    }
+
+    /// Says it to all, and beside it which version of the protocol this program speaks.
+    ///
+    /// @param key for people who look at the topic
+    void introduce(String key, Envelope envelope) {
+        ProducerRecord<byte[], byte[]> record = record(inbox, 0, key, envelope);
+        record.headers().add(Protocol.HEADER, String.valueOf(Protocol.VERSION).getBytes(StandardCharsets.US_ASCII));
+        in(() -> send(record));
     }
 
     /// Sends all chunks of a spool, or none.
     void send(String key, FileSpool spool) {
-        in(() -> spool.forEach((number, chunk) -> send(
+        in(() -> spool.forEach((number, chunk) -> send(record(
                 updates,
                 Sample.partition(UpdateChunk.parse(chunk.payload()).index(), partitions),
                 key + "/" + number,
-                chunk)));
+                chunk))));
     }
 
     /// Of each `updates` topic.
@@ -67,12 +76,18 @@ final class Outbox implements AutoCloseable {
         producer.commitTransaction();
     }
 
-    private void send(String topic, int partition, String key, Envelope envelope) {
-        Bytes encoded = envelope.encode();
-        bytes += encoded.size();
-        ProducerRecord<byte[], byte[]> record =
-                new ProducerRecord<>(topic, partition, key.getBytes(StandardCharsets.US_ASCII), encoded.toArray());
+    private ProducerRecord<byte[], byte[]> record(String topic, int partition, String key, Envelope envelope) {
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(
+                topic,
+                partition,
+                key.getBytes(StandardCharsets.US_ASCII),
+                envelope.encode().toArray());
         header.get().ifPresent(value -> record.headers().add(RoundSpans.HEADER, value));
+        return record;
+    }
+
+    private void send(ProducerRecord<byte[], byte[]> record) {
+        bytes += record.value().length;
         var _ = producer.send(record);
     }
 

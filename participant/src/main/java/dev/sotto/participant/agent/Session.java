@@ -18,6 +18,7 @@ import dev.sotto.crypto.secagg.MemberRules;
 import dev.sotto.crypto.secagg.MemberState;
 import dev.sotto.crypto.secagg.PeerMisbehaved;
 import dev.sotto.crypto.secagg.Recomputation;
+import dev.sotto.crypto.secagg.Refusal;
 import dev.sotto.crypto.secagg.Registry;
 import dev.sotto.crypto.secagg.Sample;
 import dev.sotto.crypto.secagg.Unmasking;
@@ -117,6 +118,7 @@ final class Session implements AutoCloseable {
     private final Disputes disputes = new Disputes();
     private Optional<CompletableFuture<LocalUpdate>> working = Optional.empty();
     private volatile boolean cancelled;
+    private Optional<String> otherProtocol = Optional.empty();
     private Registry registry = Registry.START;
     private Standing standing = new Standing(Standing.State.ACTIVE, "");
     private @Nullable FileTime peersRead;
@@ -172,7 +174,7 @@ final class Session implements AutoCloseable {
 
     /// Takes part until the thread is interrupted, or `over` says so between two attempts.
     ///
-    /// @throws Failed if the log is not the one that it took part in
+    /// @throws Failed if the log is not the one that it took part in, or goes on in another version of the protocol
     void run(Over over) throws IOException, InvalidFile, InterruptedException, Failed {
         tellPeers();
         List<ConsumerRecord<byte[], byte[]>> history = logs.control();
@@ -182,6 +184,7 @@ final class Session implements AutoCloseable {
         for (int i = 0; i < history.size(); i++) {
             rebuild.before(history.get(i), state.chain());
             take(history.get(i), i >= open);
+            requireSpoken();
         }
         if (rebuild.restored() > 0) {
             my.events()
@@ -208,6 +211,7 @@ final class Session implements AutoCloseable {
                     enter(record);
                 } else {
                     take(record, true);
+                    requireSpoken();
                 }
             }
             if (reader.currentLag(registries).orElse(1) == 0) {
@@ -244,6 +248,15 @@ final class Session implements AutoCloseable {
             throw new Failed("control ends before round " + (own - 1) + ", in which version " + own
                     + " was made, which this organisation has: the broker has lost its disk or a part of it, or this"
                     + " is another federation's");
+        }
+    }
+
+    /// A log that goes on in another version of the protocol cannot be followed.
+    ///
+    /// @throws Failed if it does
+    private void requireSpoken() throws Failed {
+        if (otherProtocol.isPresent()) {
+            throw new Failed(otherProtocol.get());
         }
     }
 
@@ -288,7 +301,7 @@ final class Session implements AutoCloseable {
         if (!changed.equals(peersRead)) {
             peersRead = changed;
             Peers now = Peers.read(my.home());
-            outbox.say("peers", my.identity().sign(now.message(), Bytes.fromHex(now.registryHead())));
+            outbox.introduce("peers", my.identity().sign(now.message(), Bytes.fromHex(now.registryHead())));
         }
     }
 
@@ -459,11 +472,13 @@ final class Session implements AutoCloseable {
                 }
                 case MemberOutput.DeleteSpool _ -> spool().delete();
                 case MemberOutput.NotLifted notLifted -> my.events().error("not-lifted", notLifted.why());
-                case MemberOutput.Refused refused ->
-                    my.events()
-                            .error(
-                                    refused.fault().reason().name(),
-                                    String.valueOf(refused.fault().getMessage()));
+                case MemberOutput.Refused refused -> {
+                    String why = String.valueOf(refused.fault().getMessage());
+                    my.events().error(refused.fault().reason().name(), why);
+                    if (refused.fault().reason() == Refusal.OTHER_PROTOCOL) {
+                        otherProtocol = Optional.of(why);
+                    }
+                }
                 case MemberOutput.Closed closed -> closed(closed);
                 case MemberOutput.Aborted aborted -> {
                     my.spans().ended(false);

@@ -15,6 +15,7 @@ import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.ModelKeys;
+import dev.sotto.schemas.RegistryEntry;
 import dev.sotto.schemas.Topics;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -59,6 +60,7 @@ public final class Audit {
     private final Directory coordinator;
     private final Map<Bytes, Registry> registries = new HashMap<>();
     private Control control = Control.START;
+    private Registry registry = Registry.START;
 
     /// For one log.
     ///
@@ -107,10 +109,58 @@ public final class Audit {
         return found;
     }
 
+    /// The head of the registry that was audited.
+    public Bytes registryHead() {
+        return registry.head();
+    }
+
+    /// The last T of `control` that was audited.
+    public Bytes controlHead() {
+        return control.chain().head();
+    }
+
+    /// Tells whether a member vouches for the end of the log that was audited; of a bundle nothing else shows it.
+    public void end(Optional<Vouched> vouched) {
+        if (vouched.isEmpty()) {
+            tell(
+                    Check.END,
+                    Outcome.UNCHECKED,
+                    "no member has signed where its log ended: messages at the end may be missing",
+                    Optional.empty());
+            return;
+        }
+        Vouched word = vouched.get();
+        Optional<Bytes> key = registry.enrolment(word.organisation()).map(RegistryEntry.Enrolled::identityKey);
+        if (key.isEmpty() || !word.isOf(primitives, anchor.federation(), key.get())) {
+            tell(
+                    Check.END,
+                    Outcome.FAILED,
+                    "what " + word.organisation()
+                            + " is said to have signed of the log's end is not signed by a member's"
+                            + " key in this registry",
+                    Optional.empty());
+        } else if (!word.registry().equals(registryHead()) || !word.control().equals(controlHead())) {
+            tell(
+                    Check.END,
+                    Outcome.FAILED,
+                    word.organisation() + "'s log ended with registry "
+                            + word.registry().hex() + " and control "
+                            + word.control().hex() + ", this one with "
+                            + registryHead().hex() + " and " + controlHead().hex() + ": it was changed after that",
+                    Optional.empty());
+        } else {
+            tell(
+                    Check.END,
+                    Outcome.PASSED,
+                    word.organisation() + " signed that its log ended here, with control "
+                            + word.control().hex(),
+                    Optional.empty());
+        }
+    }
+
     // ---- the federation ----
 
     private boolean registry() {
-        Registry registry = Registry.START;
         registries.put(registry.head(), registry);
         Map<Signed, Envelope> folded = new LinkedHashMap<>();
         int ignored = 0;

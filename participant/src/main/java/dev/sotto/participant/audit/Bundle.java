@@ -37,9 +37,10 @@ import org.jspecify.annotations.Nullable;
 
 /// What an audit of some rounds needs, in one zip file, for someone who is no member and not connected. Whoever made
 /// it can lie in none of it unnoticed: the coordinator's key is compared by the auditor, and everything follows from
-/// signatures and digests. It can only leave out.
+/// signatures and digests. It can only leave out, and of the log's end not even that unless a member vouches for less.
 ///
-/// Entries: `bundle.json`; `registry`, `control`, `ROUND-ATTEMPT/inbox/ORG`, `ROUND-ATTEMPT/lifts/ORG`,
+/// Entries: `bundle.json`; `vouched.json`, a member's word for the end; `registry`, `control`,
+/// `ROUND-ATTEMPT/inbox/ORG`, `ROUND-ATTEMPT/lifts/ORG`,
 /// `ROUND-ATTEMPT/updates/ORG` and `models/VERSION` with the topics' records, each after its length as 4 bytes
 /// big-endian; `ROUND-ATTEMPT/seed` and `models/VERSION.key` with 32 secret bytes.
 ///
@@ -102,6 +103,9 @@ public final class Bundle implements Log, Keys, AutoCloseable {
         }
     }
 
+    /// A member's word as it stands in a bundle, hexadecimal.
+    private record Word(String organisation, String registry, String control, String signature) {}
+
     private final Path file;
     private final ZipFile zip;
     private final Description description;
@@ -110,6 +114,14 @@ public final class Bundle implements Log, Keys, AutoCloseable {
         this.file = file;
         this.zip = zip;
         this.description = description;
+    }
+
+    static byte[] json(Vouched vouched) throws IOException {
+        return Description.JSON.writeValueAsBytes(new Word(
+                vouched.organisation(),
+                vouched.registry().hex(),
+                vouched.control().hex(),
+                vouched.signature().hex()));
     }
 
     /// Opens one.
@@ -149,6 +161,31 @@ public final class Bundle implements Log, Keys, AutoCloseable {
     /// What it says of itself.
     public Description description() {
         return description;
+    }
+
+    /// Who vouches for the end of its log, if anybody does.
+    ///
+    /// @throws InvalidFile if it is no such word
+    public Optional<Vouched> vouched() throws IOException, InvalidFile {
+        ZipEntry entry = zip.getEntry(Entries.VOUCHED);
+        if (entry == null) {
+            return Optional.empty();
+        }
+        try (InputStream in = zip.getInputStream(entry)) {
+            Word word = Description.JSON.readValue(in.readNBytes(RECORD), Word.class);
+            if (word == null) {
+                throw new InvalidFile(file, Entries.VOUCHED + " holds nothing");
+            }
+            return Optional.of(new Vouched(
+                    word.organisation(),
+                    Bytes.fromHex(word.registry()),
+                    Bytes.fromHex(word.control()),
+                    Bytes.fromHex(word.signature())));
+        } catch (JsonProcessingException e) {
+            throw new InvalidFile(file, Entries.VOUCHED + ": " + e.getOriginalMessage());
+        } catch (IllegalArgumentException | ZipException | EOFException e) {
+            throw new InvalidFile(file, Entries.VOUCHED + ": " + e.getMessage());
+        }
     }
 
     @Override

@@ -61,10 +61,14 @@ public final class BundleWriter implements Log, Keys, AutoCloseable {
 
     /// Ends the bundle.
     ///
-    /// @param rounds that were audited
-    public void finish(Audit.Anchor anchor, Collection<Long> rounds) throws IOException {
+    /// @param rounds  that were audited
+    /// @param vouched the word of whoever exports for the end of its log
+    public void finish(Audit.Anchor anchor, Collection<Long> rounds, Vouched vouched) throws IOException {
         zip.putNextEntry(entry(Entries.DESCRIPTION));
         zip.write(Bundle.Description.of(anchor, rounds).json());
+        zip.closeEntry();
+        zip.putNextEntry(entry(Entries.VOUCHED));
+        zip.write(Bundle.json(vouched));
         zip.closeEntry();
         zip.close();
         Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

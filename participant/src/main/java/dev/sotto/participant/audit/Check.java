@@ -44,7 +44,9 @@ public enum Check {
     /// That version is the one that members are given.
     MODEL,
     /// An attempt was aborted, and why.
-    ABORT;
+    ABORT,
+    /// Of a bundle: a member has signed that its log ended where this one does.
+    END;
 
     /// Its name in what an audit prints.
     public String wireName() {

@@ -6,6 +6,7 @@ import dev.sotto.schemas.RoundOpened;
 /// The names of a bundle's entries.
 final class Entries {
     static final String DESCRIPTION = "bundle.json";
+    static final String VOUCHED = "vouched.json";
     static final String REGISTRY = "registry";
     static final String CONTROL = "control";
 

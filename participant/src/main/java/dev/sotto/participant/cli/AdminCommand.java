@@ -7,12 +7,16 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.participant.enrolment.CoordinatorClient;
 import dev.sotto.participant.home.Failed;
+import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Topics;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -42,7 +46,7 @@ final class AdminCommand implements Runnable {
                 spec.commandLine(), "which one: init, invite, members, status or log?");
     }
 
-    /// The folder with the administrator's certificate.
+    /// Which federation, and how the administrator is known there.
     static final class Connection {
         @Option(
                 names = "--coordinator",
@@ -51,6 +55,14 @@ final class AdminCommand implements Runnable {
                 description = "The federation's folder: admin.pem, ca.pem and federation.yaml are read.")
         private Path folder = Path.of("");
 
+        @Option(
+                names = "--token-file",
+                paramLabel = "FILE",
+                description =
+                        "Show the access token of the federation's OpenID Connect issuer in this file (mode 0600; -:"
+                                + " standard input) instead of admin.pem, which need not be there then.")
+        private @Nullable Path tokenFile;
+
         JsonNode send(String method, String path, JsonNode body)
                 throws IOException, InvalidFile, Failed, InterruptedException {
             Path settings = folder.resolve("federation.yaml");
@@ -58,11 +70,28 @@ final class AdminCommand implements Runnable {
             if (!tree.path("url").isTextual()) {
                 throw new InvalidFile(settings, "url is missing");
             }
-            return CoordinatorClient.withCertificate(
-                            URI.create(tree.path("url").asText()),
-                            folder.resolve("admin.pem"),
-                            folder.resolve("ca.pem"))
-                    .send(method, path, body);
+            URI url = URI.create(tree.path("url").asText());
+            Path ca = folder.resolve("ca.pem");
+            CoordinatorClient client = tokenFile == null
+                    ? CoordinatorClient.withCertificate(url, folder.resolve("admin.pem"), ca)
+                    : withToken(url, tokenFile, ca);
+            return client.send(method, path, body);
+        }
+
+        private static CoordinatorClient withToken(URI url, Path file, Path ca)
+                throws IOException, InvalidFile, Failed {
+            byte[] text;
+            if (file.equals(Path.of("-"))) {
+                text = System.in.readAllBytes();
+            } else {
+                Home.requireSecret(file);
+                text = Files.readAllBytes(file);
+            }
+            try {
+                return CoordinatorClient.withToken(url, new String(text, StandardCharsets.US_ASCII).strip(), ca);
+            } catch (IllegalArgumentException e) {
+                throw new InvalidFile(file, "holds no access token: " + e.getMessage());
+            }
         }
     }
 
@@ -292,7 +321,7 @@ final class AdminCommand implements Runnable {
     @Command(
             name = "log",
             description = "The audit log, as JSON lines: who invited, enrolled, renewed, suspended, resumed or revoked"
-                    + " whom, or left; when, and with which certificate.",
+                    + " whom, or left; when, and with which certificate, or as whom of which OpenID Connect issuer.",
             mixinStandardHelpOptions = true)
     static final class Log implements Callable<Integer> {
         @Mixin

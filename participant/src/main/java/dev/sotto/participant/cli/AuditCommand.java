@@ -16,6 +16,7 @@ import dev.sotto.participant.audit.Keys;
 import dev.sotto.participant.audit.Log;
 import dev.sotto.participant.audit.MemberKeys;
 import dev.sotto.participant.audit.Report;
+import dev.sotto.participant.audit.Vouched;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
 import dev.sotto.participant.home.Peers;
@@ -69,7 +70,8 @@ final class AuditCommand implements Callable<Integer> {
             names = "--export",
             paramLabel = "FILE",
             description = "Also write what was read into one file, for an auditor who is not connected. It holds the"
-                    + " keys of the sums and adapters of these rounds.")
+                    + " keys of the sums and adapters of these rounds, and this organisation's signature of where the"
+                    + " log ended.")
     private Optional<Path> export = Optional.empty();
 
     @Option(
@@ -126,10 +128,21 @@ final class AuditCommand implements Callable<Integer> {
             LongPredicate wanted = number -> all || number == round.orElseThrow();
             Set<Long> expected = round.map(Set::of).orElse(Set.of());
             if (export.isEmpty()) {
-                telling.audit(primitives, log, keys, wanted, expected);
+                var _ = telling.audit(primitives, log, keys).run(wanted, expected);
             } else {
-                try (BundleWriter bundle = new BundleWriter(export.get(), log, keys, !withoutKeys)) {
-                    bundle.finish(anchor, telling.audit(primitives, bundle, bundle, wanted, expected));
+                try (BundleWriter bundle = new BundleWriter(export.get(), log, keys, !withoutKeys);
+                        Secret identity = Home.readSecret(own.identity())) {
+                    Audit audit = telling.audit(primitives, bundle, bundle);
+                    Set<Long> rounds = audit.run(wanted, expected);
+                    Vouched word = Vouched.sign(
+                            primitives,
+                            identity,
+                            membership.federation(),
+                            membership.organisation(),
+                            audit.registryHead(),
+                            audit.controlHead());
+                    audit.end(Optional.of(word));
+                    bundle.finish(anchor, rounds, word);
                 }
             }
         } catch (KafkaException e) {
@@ -185,7 +198,9 @@ final class AuditCommand implements Callable<Integer> {
                 }
                 Telling telling = new Telling(spec, format, anchor);
                 Set<Long> rounds = Set.copyOf(bundle.description().rounds());
-                var _ = telling.audit(new BouncyCastlePrimitives(), bundle, bundle, rounds::contains, rounds);
+                Audit audit = telling.audit(new BouncyCastlePrimitives(), bundle, bundle);
+                var _ = audit.run(rounds::contains, rounds);
+                audit.end(bundle.vouched());
                 Path beside = file.resolveSibling(file.getFileName() + ".evidence.json");
                 return telling.end(evidence.orElse(beside), Optional.empty());
             }
@@ -207,13 +222,13 @@ final class AuditCommand implements Callable<Integer> {
             this.out = spec.commandLine().getOut();
         }
 
-        Set<Long> audit(Primitives primitives, Log log, Keys keys, LongPredicate wanted, Set<Long> expected) {
+        Audit audit(Primitives primitives, Log log, Keys keys) {
             if (!format.json()) {
                 out.println("federation " + anchor.federation() + ", coordinator "
                         + Fingerprints.grouped(Enc.sha256(anchor.coordinatorKey())));
             }
             int threads = Runtime.getRuntime().availableProcessors();
-            return new Audit(primitives, anchor, log, keys, this::tell, threads).run(wanted, expected);
+            return new Audit(primitives, anchor, log, keys, this::tell, threads);
         }
 
         private void tell(Finding finding) {

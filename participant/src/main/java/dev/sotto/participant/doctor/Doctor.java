@@ -402,14 +402,8 @@ public final class Doctor {
         String name = settings.device().orElse("auto");
         try {
             Device device = Device.parse(name);
-            boolean missing = device instanceof Device.Cuda && Device.parse("auto") instanceof Device.Cpu;
-            add(
-                    missing
-                            ? Finding.failed(
-                                    "device",
-                                    name + " is asked for, and PyTorch sees no graphics card",
-                                    "docs/gpu.md tells how to set one up; device: cpu needs none")
-                            : Finding.ok("device", name + " is " + device));
+            device.require();
+            add(Finding.ok("device", name + " is " + device));
         } catch (NativeLibraryUnavailable | IllegalArgumentException e) {
             add(Finding.failed("device", text(e), "docs/gpu.md; device: cpu needs no card"));
         }

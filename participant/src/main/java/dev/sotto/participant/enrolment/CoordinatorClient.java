@@ -32,6 +32,7 @@ import java.time.Instant;
 import java.time.format.DateTimeFormatter;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.regex.Pattern;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -45,6 +46,7 @@ import javax.net.ssl.X509TrustManager;
 public final class CoordinatorClient {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Duration PATIENCE = Duration.ofSeconds(15);
+    private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9._~+/-]+=*");
     private static final int STANDBY = 503;
     private static final Duration BETWEEN_TRIES = Duration.ofSeconds(1);
     /// Longer than it takes another replica to begin to direct.
@@ -52,10 +54,13 @@ public final class CoordinatorClient {
 
     private final URI url;
     private final SSLContext context;
+    /// A header that every request has; empty if none.
+    private final String authorization;
 
-    private CoordinatorClient(URI url, SSLContext context) {
+    private CoordinatorClient(URI url, SSLContext context, String authorization) {
         this.url = url;
         this.context = context;
+        this.authorization = authorization;
     }
 
     /// For an organisation that has nothing but an invite: the server's chain must end in the CA with
@@ -64,7 +69,7 @@ public final class CoordinatorClient {
         try {
             SSLContext context = SSLContext.getInstance("TLSv1.3");
             context.init(new KeyManager[0], new TrustManager[] {new Pinned(caFingerprint)}, new SecureRandom());
-            return new CoordinatorClient(url, context);
+            return new CoordinatorClient(url, context, "");
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("every JDK has TLS 1.3", e);
         }
@@ -85,9 +90,26 @@ public final class CoordinatorClient {
             SSLContext context = SSLContext.getInstance("TLSv1.3");
             context.init(
                     keys.getKeyManagers(), trust(certificates(factory, ca)).getTrustManagers(), new SecureRandom());
-            return new CoordinatorClient(url, context);
+            return new CoordinatorClient(url, context, "");
         } catch (GeneralSecurityException | IllegalArgumentException e) {
             throw new Failed(pem + " or " + ca + " is not PEM with a key and certificates: " + e.getMessage(), e);
+        }
+    }
+
+    /// For the administrator, with an access token of the federation's OpenID Connect issuer.
+    ///
+    /// @param token as RFC 6750 wants a bearer token: letters, digits and `-._~+/=`
+    public static CoordinatorClient withToken(URI url, String token, Path ca) throws IOException, Failed {
+        if (!TOKEN.matcher(token).matches()) {
+            throw new IllegalArgumentException("a token is letters, digits and -._~+/= in one line");
+        }
+        try {
+            CertificateFactory factory = CertificateFactory.getInstance("X.509");
+            SSLContext context = SSLContext.getInstance("TLSv1.3");
+            context.init(new KeyManager[0], trust(certificates(factory, ca)).getTrustManagers(), new SecureRandom());
+            return new CoordinatorClient(url, context, "Bearer " + token);
+        } catch (GeneralSecurityException | IllegalArgumentException e) {
+            throw new Failed(ca + " is not PEM with certificates: " + e.getMessage(), e);
         }
     }
 
@@ -98,8 +120,11 @@ public final class CoordinatorClient {
     /// @return the answer, or a missing node if it is empty
     /// @throws Failed with the coordinator's reason if it refuses, or why it cannot be reached
     public JsonNode send(String method, String path, JsonNode body) throws Failed, InterruptedException {
-        HttpRequest request = HttpRequest.newBuilder(url.resolve(path))
-                .timeout(PATIENCE.multipliedBy(2))
+        HttpRequest.Builder builder = HttpRequest.newBuilder(url.resolve(path));
+        if (!authorization.isEmpty()) {
+            builder.header("Authorization", authorization);
+        }
+        HttpRequest request = builder.timeout(PATIENCE.multipliedBy(2))
                 .header("Content-Type", "application/json")
                 .header(Protocol.HEADER, String.valueOf(Protocol.VERSION))
                 .method(

@@ -17,7 +17,6 @@ import dev.sotto.participant.home.Settings;
 import dev.sotto.schemas.Bytes;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -45,8 +44,8 @@ public final class Enroller {
             throw new Failed(home.path() + " belongs to a member already; enrol into another --home");
         }
         Files.createDirectories(home.path());
-        CertificateRequest tls = CertificateRequest.create(invite.organisation(), new SecureRandom());
-        try (Secret identity = randomness.secret(32);
+        try (CertificateRequest tls = CertificateRequest.create(invite.organisation(), new SecureRandom());
+                Secret identity = randomness.secret(32);
                 Secret delivery = randomness.secret(32);
                 Secret drawSalt = randomness.secret(32)) {
             Bytes identityKey = primitives.identityKey(identity);
@@ -62,9 +61,7 @@ public final class Enroller {
             Home.writeSecret(home.identity(), identity);
             Home.writeSecret(home.delivery(), delivery);
             Home.writeSecret(home.drawSalt(), drawSalt);
-            Home.writeSecret(
-                    home.tls(),
-                    (tls.keyPem() + granted.path("certificate").asText()).getBytes(StandardCharsets.US_ASCII));
+            tls.write(home.tls(), granted.path("certificate").asText());
             Files.writeString(home.ca(), granted.path("ca").asText());
             writeForPeople(home.policy(), Policy.TEMPLATE, Policy.schema());
             writeForPeople(home.settings(), Settings.TEMPLATE, Settings.schema());

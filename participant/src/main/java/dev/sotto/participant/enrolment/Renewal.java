@@ -12,7 +12,6 @@ import dev.sotto.participant.home.Membership;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.util.Base64;
 
@@ -31,30 +30,33 @@ public final class Renewal {
     /// @throws Failed if the coordinator refuses or cannot be reached
     public void renew(Home home) throws IOException, InvalidFile, Failed, InterruptedException {
         Membership membership = Home.readJson(home.federation(), Membership.class);
-        CertificateRequest tls = CertificateRequest.create(membership.principal(), new SecureRandom());
-        String signature;
-        try (Secret identity = Home.readSecret(home.identity())) {
-            signature = Base64.getEncoder()
-                    .encodeToString(primitives
-                            .sign(
-                                    identity,
-                                    Registry.renewalSigned(
-                                            membership.federation(), membership.organisation(), Enc.sha256(tls.csr())))
-                            .toArray());
+        try (CertificateRequest tls = CertificateRequest.create(membership.principal(), new SecureRandom())) {
+            String signature;
+            try (Secret identity = Home.readSecret(home.identity())) {
+                signature = Base64.getEncoder()
+                        .encodeToString(primitives
+                                .sign(
+                                        identity,
+                                        Registry.renewalSigned(
+                                                membership.federation(),
+                                                membership.organisation(),
+                                                Enc.sha256(tls.csr())))
+                                .toArray());
+            }
+            JsonNode renewed = CoordinatorClient.withCertificate(
+                            URI.create(membership.coordinatorUrl()), home.tls(), home.ca())
+                    .send(
+                            "POST",
+                            "/certificate",
+                            new ObjectMapper()
+                                    .createObjectNode()
+                                    .put("csr", tls.csrPem())
+                                    .put("signature", signature));
+            String certificate = renewed.path("certificate").asText();
+            if (!certificate.startsWith("-----BEGIN CERTIFICATE-----")) {
+                throw new Failed("the coordinator's answer holds no certificate");
+            }
+            tls.write(home.tls(), certificate);
         }
-        JsonNode renewed = CoordinatorClient.withCertificate(
-                        URI.create(membership.coordinatorUrl()), home.tls(), home.ca())
-                .send(
-                        "POST",
-                        "/certificate",
-                        new ObjectMapper()
-                                .createObjectNode()
-                                .put("csr", tls.csrPem())
-                                .put("signature", signature));
-        String certificate = renewed.path("certificate").asText();
-        if (!certificate.startsWith("-----BEGIN CERTIFICATE-----")) {
-            throw new Failed("the coordinator's answer holds no certificate");
-        }
-        Home.writeSecret(home.tls(), (tls.keyPem() + certificate).getBytes(StandardCharsets.US_ASCII));
     }
 }

@@ -250,10 +250,8 @@ public record Home(Path path) {
         Arrays.fill(text, (byte) 0);
     }
 
-    /// Reads 32 secret bytes.
-    ///
-    /// @throws InvalidFile if others may read the file, or it holds something else
-    public static Secret readSecret(Path file) throws IOException, InvalidFile {
+    /// Refuses a file with a secret that others may read.
+    public static void requireSecret(Path file) throws IOException, InvalidFile {
         Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
         if (!OWNER.containsAll(permissions)) {
             throw new InvalidFile(
@@ -261,6 +259,13 @@ public record Home(Path path) {
                     "has mode " + PosixFilePermissions.toString(permissions)
                             + "; a secret must have rw------- (chmod 600)");
         }
+    }
+
+    /// Reads 32 secret bytes.
+    ///
+    /// @throws InvalidFile if others may read the file, or it holds something else
+    public static Secret readSecret(Path file) throws IOException, InvalidFile {
+        requireSecret(file);
         byte[] text = Files.readAllBytes(file);
         try {
             byte[] decoded = Base64.getDecoder().decode(text);

@@ -28,7 +28,8 @@ public final class BundleFuzz {
             try (BundleWriter bundle = new BundleWriter(file, federation, federation.keys("bank"), true)) {
                 Audit audit =
                         new Audit(RecordedFederation.PRIMITIVES, federation.anchor(), bundle, bundle, finding -> {}, 1);
-                bundle.finish(federation.anchor(), audit.run(round -> true, Set.of()));
+                Set<Long> rounds = audit.run(round -> true, Set.of());
+                bundle.finish(federation.anchor(), rounds, federation.vouches("bank", audit));
             }
             ByteArrayOutputStream stored = new ByteArrayOutputStream();
             try (ZipFile from = new ZipFile(file.toFile());
@@ -54,8 +55,9 @@ public final class BundleFuzz {
         try (Bundle bundle = Bundle.open(file)) {
             Audit.Anchor anchor = bundle.description().anchor();
             report[0] = new Report(anchor);
-            var _ = new Audit(RecordedFederation.PRIMITIVES, anchor, bundle, bundle, report[0]::add, 1)
-                    .run(round -> true, Set.copyOf(bundle.description().rounds()));
+            Audit audit = new Audit(RecordedFederation.PRIMITIVES, anchor, bundle, bundle, report[0]::add, 1);
+            var _ = audit.run(round -> true, Set.copyOf(bundle.description().rounds()));
+            audit.end(bundle.vouched());
             return report[0].outcome() == Finding.Outcome.PASSED;
         } catch (InvalidFile | UncheckedIOException refused) {
             assertThat(refused).hasMessageContaining("any.sotto");

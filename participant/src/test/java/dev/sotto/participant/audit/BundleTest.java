@@ -25,6 +25,8 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -54,7 +56,10 @@ class BundleTest {
         try (BundleWriter bundle = new BundleWriter(file, federation, federation.keys("bank"), withKeys)) {
             Audit audit =
                     new Audit(RecordedFederation.PRIMITIVES, federation.anchor(), bundle, bundle, findings::add, 1);
-            bundle.finish(federation.anchor(), audit.run(round -> true, Set.of()));
+            Set<Long> rounds = audit.run(round -> true, Set.of());
+            Vouched word = federation.vouches("bank", audit);
+            audit.end(Optional.of(word));
+            bundle.finish(federation.anchor(), rounds, word);
         }
         return findings;
     }
@@ -62,8 +67,10 @@ class BundleTest {
     private static List<Finding> audit(Path file) throws IOException, InvalidFile {
         List<Finding> findings = new ArrayList<>();
         try (Bundle bundle = Bundle.open(file)) {
-            new Audit(RecordedFederation.PRIMITIVES, bundle.description().anchor(), bundle, bundle, findings::add, 1)
-                    .run(round -> true, Set.copyOf(bundle.description().rounds()));
+            Audit audit = new Audit(
+                    RecordedFederation.PRIMITIVES, bundle.description().anchor(), bundle, bundle, findings::add, 1);
+            var _ = audit.run(round -> true, Set.copyOf(bundle.description().rounds()));
+            audit.end(bundle.vouched());
         }
         return findings;
     }
@@ -123,6 +130,54 @@ class BundleTest {
         }
     }
 
+    private static Finding end(List<Finding> findings) {
+        assertThat(findings.getLast().check()).isEqualTo(Check.END);
+        return findings.getLast();
+    }
+
+    @Test
+    void logThatWasCutAfterAMemberSawMore_isFound_andOnlyByItsWord() throws Exception {
+        export(true);
+        byte[] word = entries().get("vouched.json");
+        Map<String, byte[]> rounds = entries();
+        federation.attempt();
+        List<Finding> longer = export(true);
+        assertThat(end(longer).outcome()).isEqualTo(Outcome.PASSED);
+        assertThat(end(longer).detail()).startsWith("bank signed that its log ended here");
+        Map<String, byte[]> all = entries();
+
+        // The second round is cut off; what is left is signed and chained as before.
+        Map<String, byte[]> cut = new TreeMap<>(rounds);
+        cut.put("vouched.json", Objects.requireNonNull(all.get("vouched.json")));
+        write(file, cut);
+        List<Finding> findings = audit(file);
+        assertThat(end(findings).outcome()).isEqualTo(Outcome.FAILED);
+        assertThat(end(findings).detail())
+                .contains("bank's log ended with registry")
+                .contains("it was changed after");
+        assertThat(findings.subList(0, findings.size() - 1)).allMatch(one -> one.outcome() == Outcome.PASSED);
+        assertThat(sotto("audit", "bundle", file.toString(), "--coordinator", fingerprint()).code)
+                .isEqualTo(1);
+
+        // Nobody's word, and another's.
+        cut.remove("vouched.json");
+        write(file, cut);
+        assertThat(end(audit(file)).outcome()).isEqualTo(Outcome.UNCHECKED);
+        assertThat(sotto("audit", "bundle", file.toString(), "--coordinator", fingerprint()).code)
+                .isEqualTo(3);
+        cut.put(
+                "vouched.json",
+                new String(word, StandardCharsets.US_ASCII)
+                        .replace("\"bank\"", "\"clinic\"")
+                        .getBytes(StandardCharsets.US_ASCII));
+        write(file, cut);
+        assertThat(end(audit(file)).outcome()).isEqualTo(Outcome.FAILED);
+        assertThat(end(audit(file)).detail()).contains("what clinic is said to have signed");
+        cut.put("vouched.json", "{}".getBytes(StandardCharsets.US_ASCII));
+        write(file, cut);
+        assertThatThrownBy(() -> audit(file)).isInstanceOf(InvalidFile.class).hasMessageContaining("vouched.json");
+    }
+
     @Test
     void command_onABundle_saysEachCheckAndItsExitCode() throws Exception {
         export(true);
@@ -136,7 +191,7 @@ class BundleTest {
         assertThat(all.out)
                 .contains("ok           sum            digest ")
                 .contains("compare them with the organisations: bank ")
-                .contains("1 rounds: 19 checks hold, 0 failed, 0 could not be made.");
+                .contains("1 rounds: 20 checks hold, 0 failed, 0 could not be made.");
         Run other = sotto("audit", "bundle", file.toString(), "--coordinator", "0".repeat(64));
         assertThat(other.code).isEqualTo(2);
         assertThat(other.err).contains("is of a coordinator with fingerprint");

@@ -102,6 +102,7 @@ final class RecordedFederation implements Log {
     /// Whom the coordinator says that it drew the cohort from.
     List<String> candidates = List.of();
     /// What the coordinator opens instead.
+    private final Map<String, Secret> seeds = new TreeMap<>();
     UnaryOperator<RoundOpened> terms = UnaryOperator.identity();
     /// The phase in which the coordinator aborts.
     Class<? extends DirectorState.Phase> abortsIn = DirectorState.Phase.Judging.class;
@@ -180,6 +181,7 @@ final class RecordedFederation implements Log {
                 Envelope entry = coordinator.sign(enrolled, registry.head());
                 registry = registry.next(PRIMITIVES, new Directory(NAME, coordinator.key(), Map.of(), Map.of()), entry);
                 registryLog.add(entry);
+                seeds.put(id, identitySeed.copy());
                 identities.put(id, new Identity(PRIMITIVES, NAME, id, identitySeed));
                 deliveries.put(id, delivery);
                 inboxes.put(id, new ArrayList<>());
@@ -217,6 +219,12 @@ final class RecordedFederation implements Log {
         Map<String, Bytes> pinned = new TreeMap<>();
         nodes.forEach((id, node) -> pinned.put(id, node.identity.key()));
         return new Audit.Anchor(NAME, coordinator.key(), PUBLIC_SEED, Optional.of(pinned), Optional.empty());
+    }
+
+    /// Its word for the end of what was audited.
+    Vouched vouches(String id, Audit audit) {
+        return Vouched.sign(
+                PRIMITIVES, Objects.requireNonNull(seeds.get(id)), NAME, id, audit.registryHead(), audit.controlHead());
     }
 
     Keys keys(String id) {

@@ -7,13 +7,20 @@ import com.fasterxml.jackson.databind.node.MissingNode;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import dev.sotto.crypto.primitive.Enc;
+import dev.sotto.participant.cli.Sotto;
 import dev.sotto.participant.home.Failed;
+import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.security.KeyStore;
@@ -21,7 +28,9 @@ import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.Date;
+import java.util.List;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
@@ -34,6 +43,8 @@ import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
 import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
 
 /// A participant at coordinators that are not the one it was built for.
 class CoordinatorClientTest {
@@ -41,6 +52,8 @@ class CoordinatorClientTest {
     private final Bytes fingerprint;
     private String speaks = "1";
     private String heard = "";
+    private String shown = "";
+    private final X509Certificate certificate;
 
     CoordinatorClientTest() throws Exception {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
@@ -58,7 +71,7 @@ class CoordinatorClientTest {
                 Extension.subjectAlternativeName,
                 false,
                 new GeneralNames(new GeneralName(GeneralName.iPAddress, "127.0.0.1")));
-        X509Certificate certificate = new JcaX509CertificateConverter()
+        certificate = new JcaX509CertificateConverter()
                 .getCertificate(builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(keys.getPrivate())));
         fingerprint = Enc.sha256(Bytes.of(certificate.getEncoded()));
         KeyStore store = KeyStore.getInstance("PKCS12");
@@ -72,6 +85,7 @@ class CoordinatorClientTest {
         server.setHttpsConfigurator(new HttpsConfigurator(context));
         server.createContext("/", exchange -> {
             heard = String.valueOf(exchange.getRequestHeaders().getFirst("Sotto-Protocol"));
+            shown = String.valueOf(exchange.getRequestHeaders().getFirst("Authorization"));
             if (!speaks.isEmpty()) {
                 exchange.getResponseHeaders().add("Sotto-Protocol", speaks);
             }
@@ -86,6 +100,46 @@ class CoordinatorClientTest {
     @AfterEach
     void stop() {
         server.stop(0);
+    }
+
+    /// `sotto admin` with a token: the folder needs no certificate then.
+    @Test
+    void admin_showsTheTokenOfAFile_thatOnlyItsOwnerMayRead(@TempDir Path folder) throws Exception {
+        Files.writeString(
+                folder.resolve("federation.yaml"),
+                "url: https://127.0.0.1:" + server.getAddress().getPort());
+        Files.writeString(
+                folder.resolve("ca.pem"),
+                "-----BEGIN CERTIFICATE-----\n"
+                        + Base64.getMimeEncoder().encodeToString(certificate.getEncoded())
+                        + "\n-----END CERTIFICATE-----\n");
+        Path token = folder.resolve("token");
+        Home.writeSecret(token, "eyJ0.eyJz.c2ln\n".getBytes(StandardCharsets.US_ASCII));
+        assertThat(adminStatus(folder, token)).isEqualTo("0: ");
+        assertThat(shown).isEqualTo("Bearer eyJ0.eyJz.c2ln");
+        assertThat(heard).isEqualTo("1");
+
+        shown = "";
+        Files.setPosixFilePermissions(token, PosixFilePermissions.fromString("rw-r--r--"));
+        assertThat(adminStatus(folder, token)).startsWith("2: ").contains(token + ": has mode rw-r--r--");
+        Files.setPosixFilePermissions(token, PosixFilePermissions.fromString("rw-------"));
+        for (String bad : List.of("", "two words", "two\nlines", "b\u00e4d")) {
+            Files.writeString(token, bad);
+            assertThat(adminStatus(folder, token)).startsWith("2: ").contains(token + ": holds no access token");
+        }
+        assertThat(adminStatus(folder, folder.resolve("nowhere")))
+                .startsWith("2: ")
+                .contains("there is no such file");
+        assertThat(shown).isEmpty();
+    }
+
+    private static String adminStatus(Path folder, Path token) {
+        StringWriter err = new StringWriter();
+        CommandLine line = Sotto.commandLine();
+        line.setOut(new PrintWriter(new StringWriter(), true));
+        line.setErr(new PrintWriter(err, true));
+        return line.execute("admin", "status", "--coordinator", folder.toString(), "--token-file", token.toString())
+                + ": " + err;
     }
 
     private CoordinatorClient pinned(Bytes ca) {

@@ -41,4 +41,11 @@ public sealed interface Device {
                 throw new IllegalArgumentException("device is '" + text + "', must be auto, cpu, cuda or cuda:<index>");
         };
     }
+
+    /// Makes sure that PyTorch computes on it here.
+    ///
+    /// @throws NativeLibraryUnavailable if not, with what there is instead
+    default void require() throws NativeLibraryUnavailable {
+        Loader.require(this);
+    }
 }

@@ -103,7 +103,40 @@ final class Loader {
         try {
             return new Loader(execution, engine, ai.djl.Device.gpu(index));
         } catch (EngineException e) {
-            throw new NativeLibraryUnavailable(execution.device(), String.valueOf(e.getMessage()));
+            int cards = cards(engine);
+            throw new NativeLibraryUnavailable(
+                    execution.device(),
+                    index < cards
+                            ? String.valueOf(e.getMessage())
+                            : "PyTorch sees " + cards + (cards == 1 ? " graphics card" : " graphics cards")
+                                    + " here, counted from cuda:0");
+        }
+    }
+
+    /// Makes sure that PyTorch computes on a device.
+    ///
+    /// @throws NativeLibraryUnavailable if it, or the device, is not there
+    static void require(Device device) throws NativeLibraryUnavailable {
+        start(new Execution(device, Execution.Compute.FP32, Execution.Base.PLAIN, false))
+                .root
+                .close();
+    }
+
+    /// How many cards can be computed on. PyTorch does not say that to DJL, so each is tried.
+    private static int cards(Engine engine) {
+        int count = 0;
+        while (count <= Byte.MAX_VALUE && holds(engine, ai.djl.Device.gpu(count))) {
+            count++;
+        }
+        return count;
+    }
+
+    private static boolean holds(Engine engine, ai.djl.Device card) {
+        try (NDManager manager = engine.newBaseManager(card)) {
+            manager.zeros(new Shape(1));
+            return true;
+        } catch (EngineException e) {
+            return false;
         }
     }
 

@@ -39,6 +39,14 @@ public final class Tokenizer implements TextEncoder, AutoCloseable {
                     HuggingFaceTokenizer.newInstance(file, Map.of("truncation", "false", "padding", "false")));
         } catch (RuntimeException e) {
             throw new InvalidFile(file, "is no tokenizer: " + e.getMessage());
+        } catch (UnsatisfiedLinkError e) {
+            // DJL unpacks it below a folder of its own where it sees a card; where it sees none, it takes that folder
+            // for what it looks for.
+            throw new IOException(
+                    "the tokenizers' native library does not load: " + e.getMessage()
+                            + "; remove the folder tokenizers in the one that DJL_CACHE_DIR names (default ~/.djl.ai),"
+                            + " it is unpacked anew",
+                    e);
         }
     }
 

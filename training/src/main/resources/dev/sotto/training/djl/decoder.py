@@ -116,8 +116,8 @@ class Decoder(Module):
 
   def step(self: __torch__.Decoder, x: Tensor, rope: Tensor, mask: Tensor, keys: Tensor, values: Tensor, w: Dict[str, Tensor]) -> List[Tensor]:
     q, k, v = self.project(x, rope, w)
-    k = torch.cat([keys, k], 2)
-    v = torch.cat([values, v], 2)
+    k = torch.cat([keys.to(k.dtype), k], 2)
+    v = torch.cat([values.to(v.dtype), v], 2)
     groups = q.size(1) // k.size(1)
     o = torch.scaled_dot_product_attention(q, self.repeat(k, groups), self.repeat(v, groups), mask, 0., False)
     return [self.close(x, o, w), k, v]

@@ -64,6 +64,28 @@ class GenerationTest {
     }
 
     @Test
+    void greedy_inBf16_choosesTheBestTokensButForRounding() throws Exception {
+        try (Model rounded = Model.load(
+                llama.folder.resolve("base"),
+                References.execution(Execution.Compute.BF16, Execution.Base.PLAIN, false))) {
+            List<int[]> made = rounded.generate(prompts(), Decoding.greedy(8), lora, adapter);
+            int vocabulary = model.config().vocabulary();
+            for (int row = 0; row < made.size(); row++) {
+                int[] prompt = prompts().get(row);
+                int[] all = Arrays.copyOf(prompt, prompt.length + made.get(row).length);
+                System.arraycopy(made.get(row), 0, all, prompt.length, made.get(row).length);
+                float[] logits = model.logits(new int[][] {all}, lora, adapter);
+                for (int at = prompt.length; at < all.length; at++) {
+                    float[] next = Arrays.copyOfRange(logits, (at - 1) * vocabulary, at * vocabulary);
+                    float chosen = next[all[at]];
+                    Arrays.sort(next);
+                    assertThat(chosen).isCloseTo(next[vocabulary - 1], within(0.05f));
+                }
+            }
+        }
+    }
+
+    @Test
     void generate_sampling_isDecidedBySeedAndRow() {
         Decoding decoding = new Decoding(12, 1.5, 50, 0.95, 7);
         List<int[]> one = model.generate(prompts(), decoding, lora, adapter);

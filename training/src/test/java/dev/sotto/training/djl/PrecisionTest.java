@@ -259,4 +259,13 @@ class PrecisionTest {
                 .isInstanceOf(NativeLibraryUnavailable.class)
                 .hasMessageContaining("cuda:4000 is not available");
     }
+
+    @Test
+    void device_thatIsNotThere_isNamedWithWhatThereIs() throws Exception {
+        new Device.Cpu().require();
+        assertThatThrownBy(() -> new Device.Cuda(100).require())
+                .isInstanceOf(NativeLibraryUnavailable.class)
+                .hasMessageContaining("cuda:100 is not available: PyTorch ")
+                .hasMessageContaining(Device.parse("auto") instanceof Device.Cpu ? "no graphics card here" : "cuda:0");
+    }
 }
