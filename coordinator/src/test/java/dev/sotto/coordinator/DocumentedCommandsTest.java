@@ -137,7 +137,15 @@ class DocumentedCommandsTest {
         for (String line : lines) {
             String asked = line.replace("HOST:PORT", service.settings().url().getAuthority());
             assertThat(asked).isNotEqualTo(line);
-            assertThat(run(asked + " --silent --show-error --fail")).contains("<title>north · Sotto</title>");
+            if (line.contains("$(cat token)")) {
+                // Single sign-on: nobody has issued this one.
+                Files.writeString(here.resolve("token"), "nobody's");
+                assertThat(run(asked + " --silent --show-error --output /dev/null --write-out '%{http_code}'"))
+                        .as(line)
+                        .isIn("401", "403");
+            } else {
+                assertThat(run(asked + " --silent --show-error --fail")).contains("<title>north · Sotto</title>");
+            }
         }
     }
 }

@@ -309,17 +309,16 @@ class ChartsTest {
         values.withObject("oidc").put("secretName", "north-oidc");
         Path file = folder.resolve("values.yaml");
         new ObjectMapper(new YAMLFactory()).writeValue(file.toFile(), values);
-        String mounted = """
-                - secret:
-                 name: north-oidc
-                 items:
-                 - key: oidc-secret
-                 path: oidc-secret
-                 - key: issuer-ca.pem
-                 path: issuer-ca.pem
-                """;
-        assertThat(Chart.COORDINATOR.template().withValuesFile(file).call().replaceAll(" +", " "))
-                .contains(mounted.indent(1));
+        assertThat(Chart.COORDINATOR.template().withValuesFile(file).call().replaceAll("(?m)^ +", ""))
+                .contains("""
+                        - secret:
+                        name: north-oidc
+                        items:
+                        - key: oidc-secret
+                        path: oidc-secret
+                        - key: issuer-ca.pem
+                        path: issuer-ca.pem
+                        """);
         InstallCommand install = new Helm(Chart.COORDINATOR.folder())
                 .install()
                 .withName(Chart.COORDINATOR.release())

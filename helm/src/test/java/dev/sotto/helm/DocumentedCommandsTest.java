@@ -23,6 +23,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// Each line of `helm` and of `kubectl` in the documents. What installs is rendered, with the values that it names;
 /// what
@@ -39,6 +40,9 @@ class DocumentedCommandsTest {
             "acme.yaml", Chart.example("three-organisations/acme.yaml"),
             "north/federation.yaml", Chart.resource("federation.yaml"),
             "north/adapter-layout.json", Chart.resource("adapter-layout.json"));
+
+    @TempDir
+    private Path folder = Path.of("");
 
     private record Command(String place, List<String> words) {
         /// What follows an option, of all that are like it.
@@ -131,7 +135,8 @@ class DocumentedCommandsTest {
         int installed = 0;
         for (Command command : commands()) {
             List<String> words = command.words();
-            if (!words.getFirst().equals("helm")) {
+            // A word of it alone says nothing that could be wrong.
+            if (!words.getFirst().equals("helm") || words.size() < 3) {
                 continue;
             }
             switch (words.get(1)) {
@@ -160,33 +165,49 @@ class DocumentedCommandsTest {
 
     @Test
     void settings_thatASentenceNames_areOnesThatTheCoordinatorsChartTakes() throws Exception {
-        int found = 0;
+        List<String> rendered = withSettings();
+        assertThat(rendered).isNotEmpty();
+        for (String text : rendered) {
+            assertThat(Chart.parse(text)).isNotEmpty();
+        }
+    }
+
+    /// What the coordinator's chart makes with each of the settings that a sentence names.
+    private List<String> withSettings() throws IOException {
+        List<String> rendered = new ArrayList<>();
         for (Matcher named = SETTINGS.matcher(Files.readString(ROOT.resolve("helm/README.md"))); named.find(); ) {
             TemplateCommand template = Chart.COORDINATOR
                     .template()
                     .withValuesFile(Chart.COORDINATOR.least())
-                    .setFile("settings.federation", Chart.resource("federation.yaml"))
+                    .setFile("settings.federation", federation(named.group(1)))
                     .setFile("settings.layout", Chart.resource("adapter-layout.json"));
             for (String pair : named.group(1).replace("--set ", "").strip().split(" ")) {
                 String[] parts = pair.split("=", 2);
                 template.set(parts[0], parts[1]);
             }
-            assertThat(Chart.parse(template.call())).as(named.group()).isNotEmpty();
-            found++;
+            rendered.add(template.call());
         }
-        assertThat(found).isPositive();
+        return rendered;
+    }
+
+    /// With what the settings are about, where they are about something that the federation's file must name, too.
+    private Path federation(String settings) throws IOException {
+        return settings.contains("oidc.")
+                ? Files.writeString(
+                        folder.resolve("federation.yaml"),
+                        Files.readString(Chart.resource("federation.yaml"))
+                                + "\noidc:\n  clientSecretFile: oidc-secret\n")
+                : Chart.resource("federation.yaml");
     }
 
     // ---- kubectl ----
 
     /// What the charts make with the documents' names, each with everything that a line may speak of.
-    private static List<String> rendered() {
-        return List.of(
-                Chart.COORDINATOR.text(
-                        Chart.COORDINATOR.least(),
-                        Map.of("monitoring.enabled", true, "monitoring.secretName", "north-viewer")),
-                Chart.COORDINATOR.text(Chart.example("strimzi/coordinator.yaml"), Map.of()),
-                Chart.PARTICIPANT.text(Chart.example("three-organisations/acme.yaml"), Map.of()));
+    private List<String> rendered() throws IOException {
+        List<String> rendered = withSettings();
+        rendered.add(Chart.COORDINATOR.text(Chart.example("strimzi/coordinator.yaml"), Map.of()));
+        rendered.add(Chart.PARTICIPANT.text(Chart.example("three-organisations/acme.yaml"), Map.of()));
+        return rendered;
     }
 
     @Test
@@ -234,7 +255,7 @@ class DocumentedCommandsTest {
     }
 
     /// By one of what the charts make: the Secret, and each of its keys.
-    private static void isUsed(Command command, String secret, List<String> keys) {
+    private void isUsed(Command command, String secret, List<String> keys) throws IOException {
         assertThat(keys).as(command.toString()).isNotEmpty();
         Pattern name = Pattern.compile("(?m)(?:secretName|name): \"?" + Pattern.quote(secret) + "\"?$");
         assertThat(rendered())

@@ -80,7 +80,7 @@ public record Member(
 
     /// With the end that the audit log has.
     public Member withCertificateEnds(Instant ends) {
-        return new Member(organisation, state, principal, fingerprint, certificate, ends, lastSeen, reason);
+        return new Member(organisation, state, principal, fingerprint, certificate, ends, lastSeen, protocol, reason);
     }
 
     /// Whether it takes part.

@@ -4,6 +4,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -74,11 +75,11 @@ public record Oidc(
         return oidc;
     }
 
-    /// Reads a client's secret, under the rule of [Folder#readSecretText].
+    /// Reads a client's secret, under the rule of [Folder#readSecret]. Quarkus takes it as a text.
     ///
     /// @throws InvalidSettings if others may read it, or it is empty
     public static String readSecret(Path file) throws IOException, InvalidSettings {
-        String secret = Folder.readSecretText(file).strip();
+        String secret = new String(Folder.readSecretBytes(file), StandardCharsets.UTF_8).strip();
         if (secret.isEmpty()) {
             throw new InvalidSettings(file + " is empty; a client's secret is not");
         }
