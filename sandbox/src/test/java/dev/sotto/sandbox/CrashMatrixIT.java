@@ -283,11 +283,14 @@ class CrashMatrixIT {
         for (int missed = 0; ; missed++) {
             awaitBothReplicas();
             int from = following().size();
-            Seen opened = await(from, seen -> seen.type() == MessageType.ROUND_OPENED, "a round is opened");
-            round = opened.round();
+            Optional<Seen> running = running().filter(_ -> cell.at() != MessageType.ROUND_OPENED);
+            round = running.isPresent()
+                    ? running.get().round()
+                    : await(from, seen -> seen.type() == MessageType.ROUND_OPENED, "a round is opened")
+                            .round();
             long this_ = round;
             hit = await(
-                    opened.at(),
+                    from,
                     seen -> seen.round() == this_ && (seen.type() == MessageType.ROUND_CLOSED || isTrigger(cell, seen)),
                     cell + ": the message or the round's end");
             if (isTrigger(cell, hit)) {
@@ -326,6 +329,15 @@ class CrashMatrixIT {
                 aborts.isEmpty() ? "" : ", aborted " + aborts,
                 revived.size() == before ? "" : ", revived " + revived.subList(before, revived.size())));
         return round;
+    }
+
+    /// The opening of the round that is open.
+    private Optional<Seen> running() {
+        return following()
+                .all(seen -> seen.type() == MessageType.ROUND_OPENED || seen.type() == MessageType.ROUND_CLOSED)
+                .stream()
+                .reduce((_, later) -> later)
+                .filter(seen -> seen.type() == MessageType.ROUND_OPENED);
     }
 
     private boolean isTrigger(Cell cell, Seen seen) {
