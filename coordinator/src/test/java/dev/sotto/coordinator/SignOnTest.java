@@ -30,9 +30,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.logging.Formatter;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jboss.logmanager.formatters.PatternFormatter;
 import org.jose4j.jwa.AlgorithmConstraints;
 import org.jose4j.jws.AlgorithmIdentifiers;
 import org.jose4j.jws.JsonWebSignature;
@@ -244,13 +251,42 @@ class SignOnTest {
             Map<String, Object> claims = new HashMap<>(VIEWER);
             claims.putAll(wrong);
             issuer().person(claims);
-            HttpClient victim = browser();
-            HttpResponse<String> answer = victim.send(
-                    HttpRequest.newBuilder(URI.create(atIssuer(get(victim, "/dashboard"))))
-                            .build(),
-                    HttpResponse.BodyHandlers.ofString());
+            List<String> log = new CopyOnWriteArrayList<>();
+            HttpResponse<String> answer = logged(log, () -> {
+                HttpClient victim = browser();
+                return victim.send(
+                        HttpRequest.newBuilder(URI.create(atIssuer(get(victim, "/dashboard"))))
+                                .build(),
+                        HttpResponse.BodyHandlers.ofString());
+            });
             assertThat(answer.statusCode()).as(wrong.toString()).isEqualTo(401);
             assertThat(detail(answer)).isEqualTo("signing on has failed; load /dashboard to begin again");
+            // The operator reads why, and nothing about the person.
+            assertThat(log).anyMatch(line -> line.startsWith("signing on has failed: "));
+            assertThat(log).noneMatch(line -> line.contains("victor"));
+        }
+    }
+
+    private static <T> T logged(List<String> log, Callable<T> work) throws Exception {
+        Formatter formatter = new PatternFormatter("%m%e");
+        Handler handler = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                log.add(formatter.format(entry));
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger root = Logger.getLogger("");
+        root.addHandler(handler);
+        try {
+            return work.call();
+        } finally {
+            root.removeHandler(handler);
         }
     }
 

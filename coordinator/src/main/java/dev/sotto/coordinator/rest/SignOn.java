@@ -149,21 +149,24 @@ class SignOn {
                 Uni.createFrom().item(new Answer.Redirect(redirect.getCode(), redirect.getRedirectUri()));
             // A browser that came back with something else than it was sent for: a new start is the person's to ask.
             case AuthenticationCompletionException completion ->
-                Uni.createFrom()
-                        .item(
-                                isUnanswered(completion)
-                                        ? unanswered(completion)
-                                        : new Answer.Refusal(
-                                                401,
-                                                "signing on has failed; load " + Guard.DASHBOARD + " to begin again"));
+                Uni.createFrom().item(isUnanswered(completion) ? unanswered(completion) : notCompleted(completion));
             case AuthenticationFailedException wrong ->
                 OidcTenants.isBrowser(context)
                         ? challenge(context)
-                        : Uni.createFrom().item(new Answer.Refusal(401, "the token is refused" + reason(wrong)));
+                        : Uni.createFrom()
+                                .item(new Answer.Refusal(
+                                        401,
+                                        "the token is refused"
+                                                + reason(wrong, ": it is no token of the issuer's, signed by it")));
             case IllegalArgumentException malformed ->
                 Uni.createFrom().item(new Answer.Refusal(401, "the token or the cookies are not of here"));
             default -> Uni.createFrom().failure(failure);
         };
+    }
+
+    private static Answer notCompleted(Throwable failure) {
+        LOG.warnf("signing on has failed%s", reason(failure, ": what came back is no answer to what was asked"));
+        return new Answer.Refusal(401, "signing on has failed; load " + Guard.DASHBOARD + " to begin again");
     }
 
     /// The page leads to the issuer; a script of it, and a program, are told.
@@ -183,15 +186,15 @@ class SignOn {
                 .orElseGet(() -> new Answer.Refusal(401, detail));
     }
 
-    /// What a person who has the token may know of it: what is wrong with it.
-    private static String reason(Throwable failure) {
+    /// What is wrong with a token, without what else it says: that is about a person.
+    private static String reason(Throwable failure, String other) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             if (cause instanceof InvalidJwtException invalid
                     && !invalid.getErrorDetails().isEmpty()) {
                 return ": " + invalid.getErrorDetails().getFirst().getErrorMessage();
             }
         }
-        return ": it is no token of the issuer's, signed by it";
+        return other;
     }
 
     /// Of a request that failed without a cause, as where a connection is closed, Quarkus leaves a
