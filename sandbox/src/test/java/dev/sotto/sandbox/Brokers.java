@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.testcontainers.DockerClientFactory;
+import org.testcontainers.containers.ContainerFetchException;
 import org.testcontainers.utility.DockerImageName;
 
 /// Where the tests' brokers run: in containers of `apache/kafka` or of what `SOTTO_KAFKA_IMAGE` names; where
@@ -78,8 +79,14 @@ final class Brokers {
 
     /// What containers lack, or nothing.
     private static Optional<String> missing(String image) {
-        if (!DockerClientFactory.instance().isDockerAvailable()) {
-            return Optional.of("no container engine answers");
+        try {
+            if (!DockerClientFactory.instance().isDockerAvailable()) {
+                return Optional.of("no container engine answers");
+            }
+        } catch (ContainerFetchException e) {
+            // Testcontainers starts one of its own first, which removes others at the end.
+            return Optional.of("the engine cannot fetch Testcontainers' own image (" + e.getMessage()
+                    + "); TESTCONTAINERS_RYUK_DISABLED=true does without");
         }
         DockerClient engine = DockerClientFactory.instance().client();
         try {
