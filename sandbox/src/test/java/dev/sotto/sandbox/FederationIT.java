@@ -931,10 +931,15 @@ class FederationIT {
             Files.copy(federation.folder().resolve(file), impostor.resolve(file));
         }
         Files.copy(federation.home("bank").resolve("tls.pem"), impostor.resolve("admin.pem"));
-        assertThatThrownBy(() ->
-                        federation.run("impostor", List.of("admin", "status", "--coordinator", impostor.toString())))
-                .isInstanceOf(Failure.class)
-                .hasMessageContaining("needs the certificate CN=admin");
+        Map.of(
+                        List.of("admin", "status"), "needs the certificate CN=viewer or CN=admin",
+                        List.of("admin", "log"), "needs the certificate CN=admin")
+                .forEach((command, needed) -> assertThatThrownBy(() -> federation.run(
+                                "impostor",
+                                Stream.concat(command.stream(), Stream.of("--coordinator", impostor.toString()))
+                                        .toList()))
+                        .isInstanceOf(Failure.class)
+                        .hasMessageContaining(needed));
     }
 
     private void enroll(Federation federation, String invite, String name) throws Exception {
