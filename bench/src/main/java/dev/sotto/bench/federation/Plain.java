@@ -81,7 +81,7 @@ final class Plain implements AutoCloseable {
     long await() throws InterruptedException {
         long last = 0;
         for (int i = 0; i < shape.members(); i++) {
-            Long one = arrived.poll(PATIENCE.toSeconds(), java.util.concurrent.TimeUnit.SECONDS);
+            Long one = arrived.poll(PATIENCE.plus(shape.training()).toSeconds(), java.util.concurrent.TimeUnit.SECONDS);
             if (one == null) {
                 throw new IllegalStateException("a plain round does not end: " + failures);
             }
