@@ -25,9 +25,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Each line of `openssl` and of `curl` in the documents is run, on the files that `sotto admin init` makes and against
-/// a
-/// coordinator with them; what comes out is what the document says.
+/// Each line of `openssl` and of `curl` in the documents is run, on the files that `sotto admin init` makes and
+/// against a coordinator with them; what comes out is what the document says.
 @QuarkusTest
 @QuarkusTestResource(Https.class)
 @Timeout(60)

@@ -25,9 +25,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Each line of `helm` and of `kubectl` in the documents. What installs is rendered, with the values that it names;
-/// what
-/// a `kubectl` names must be in what is rendered. No cluster is asked.
+/// Each line of `helm` and of `kubectl` in the documents. What installs is rendered, with the values that it
+/// names; what a `kubectl` names must be in what is rendered. No cluster is asked.
 class DocumentedCommandsTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Pattern LINE = Pattern.compile("^ +((?:helm|kubectl) .*)$");

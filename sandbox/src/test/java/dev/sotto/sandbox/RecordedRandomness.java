@@ -19,10 +19,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// The operating system's randomness, of which every draw of 32 bytes is written down: so that a test knows what a
-/// program that runs as it is keeps to itself. The JVM's own options put it before Java's generators, and no program
-/// has
-/// to know of it.
+/// The operating system's randomness, of which every draw of 32 bytes is written down: so that a test knows
+/// what a program that runs as it is keeps to itself. The JVM's own options put it before Java's generators,
+/// and no program has to know of it.
 public final class RecordedRandomness extends Provider {
     private static final long serialVersionUID = 1;
     private static final String FOLDER = "sotto.recorded";

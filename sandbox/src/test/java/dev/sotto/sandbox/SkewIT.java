@@ -30,9 +30,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Members whose clocks are ten minutes early and ten minutes late: whole processes under `faketime`, from enrolment
-/// on,
-/// so that TLS and certificates see the same clock.
+/// Members whose clocks are ten minutes early and ten minutes late: whole processes under `faketime`, from
+/// enrolment on, so that TLS and certificates see the same clock.
 @Timeout(900)
 class SkewIT {
     private static final Duration STUCK = Duration.ofMinutes(6);

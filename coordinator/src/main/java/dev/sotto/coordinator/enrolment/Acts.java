@@ -21,11 +21,10 @@ import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/// Who did what about whom, when, and with which certificate or as whom an issuer knows: the consortium's audit log,
-/// which coordinators alone
-/// read.
-/// Each record names the hash of the one before and carries a tag of the coordinator's secret: whoever can write the
-/// log besides the coordinator can make none, and one that is taken out is missed.
+/// Who did what about whom, when, and with which certificate or as whom an issuer knows: the consortium's audit
+/// log, which coordinators alone read. Each record names the hash of the one before and carries a tag of the
+/// coordinator's secret: whoever can write the log besides the coordinator can make none, and one that is taken
+/// out is missed.
 ///
 /// Thread-safe.
 public final class Acts {

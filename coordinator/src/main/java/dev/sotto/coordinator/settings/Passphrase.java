@@ -9,10 +9,9 @@ import java.util.Arrays;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// A passphrase of one of the CA's keys, from the environment: the text itself in a variable, or a file in `…_FILE`.
-/// Closing it wipes it; it does not print. What a variable holds, the JVM keeps as a text for as long as it runs: a
-/// file
-/// is better.
+/// A passphrase of one of the CA's keys, from the environment: the text itself in a variable, or a file in
+/// `…_FILE`. Closing it wipes it; it does not print. What a variable holds, the JVM keeps as a text for as long
+/// as it runs: a file is better.
 public final class Passphrase implements AutoCloseable {
     /// Of the root's key.
     public static final String ROOT = "SOTTO_ROOT_PASSPHRASE";

@@ -5,9 +5,9 @@ import java.time.Instant;
 import java.util.Optional;
 
 /// How long the director waits in a phase for those who have not answered: until the phase's deadline; but once
-/// enough
-/// have answered, the others get only as long again as these took, and at least a grace. So one that is dead or slow
-/// costs a round about what the round takes anyway, and not a deadline that is made for the worst day.
+/// enough have answered, the others get only as long again as these took, and at least a grace. So one that is
+/// dead or slow costs a round about what the round takes anyway, and not a deadline that is made for the worst
+/// day.
 ///
 /// @param since    when they were asked
 /// @param deadline after which nobody is waited for

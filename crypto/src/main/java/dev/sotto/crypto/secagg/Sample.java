@@ -93,13 +93,12 @@ public sealed interface Sample {
                 .toList();
     }
 
-    /// All chunks of some partitions: as few as hold 1/n of the places, and at least [#FEWEST] (protocol §5), drawn
-    /// by
-    /// the member itself so that nobody knows which. With n members about every chunk is looked at.
+    /// All chunks of some partitions: as few as hold 1/n of the places, and at least [#FEWEST] (protocol §5),
+    /// drawn by the member itself so that nobody knows which. With n members about every chunk is looked at.
     ///
     /// The protocol says random chunks. Of a partition a member reads everything anyway, so it checks what it
-    /// reads, and
-    /// reads few (ADR 20). A single chunk is in the sample as likely as in one of that many random chunks.
+    /// reads, and reads few (ADR 20). A single chunk is in the sample as likely as in one of that many random
+    /// chunks.
     ///
     /// @param count P
     static Sample random(RoundOpened opened, int count, Randomness randomness) {

@@ -107,9 +107,8 @@ class SampleTest {
         }
     }
 
-    /// No place is looked at less often than others: each of 31 chunks lies in one of four partitions, of which two
-    /// are
-    /// drawn; in 400 draws each 200 times, give or take five standard deviations of ten.
+    /// No place is looked at less often than others: each of 31 chunks lies in one of four partitions, of which
+    /// two are drawn; in 400 draws each 200 times, give or take five standard deviations of ten.
     @Test
     void random_manyTimes_reachesEveryPlaceAsOften() {
         RoundOpened opened = opened(3, 31);

@@ -7,9 +7,9 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.Topics;
 
-/// A member's word for where its log ended when it exported a bundle: chains show that nothing is missing in between,
-/// and
-/// nothing but this that nothing is missing at the end. Who is shown it by one member can ask another for its own.
+/// A member's word for where its log ended when it exported a bundle: chains show that nothing is missing in
+/// between, and nothing but this that nothing is missing at the end. Who is shown it by one member can ask
+/// another for its own.
 ///
 /// Signed by the identity key over enc("sotto/1", "LogVouched", federation, organisation, key fingerprint, registry,
 /// control), which no message of the protocol is.

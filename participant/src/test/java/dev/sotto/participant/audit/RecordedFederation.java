@@ -73,9 +73,8 @@ import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 
-/// A federation of the real state machines that writes its topics into lists, which a test then doctors: the log of
-/// an
-/// audit. Seeded, so every run is the same.
+/// A federation of the real state machines that writes its topics into lists, which a test then doctors: the
+/// log of an audit. Seeded, so every run is the same.
 final class RecordedFederation implements Log {
     static final String NAME = "north";
     static final Primitives PRIMITIVES = new BouncyCastlePrimitives();
