@@ -261,6 +261,11 @@ public class Service {
                         .orElse(member);
     }
 
+    /// What this replica adds up, whether it directs or not.
+    public Slots slots() {
+        return slots;
+    }
+
     /// Where its settings and secrets are.
     public Path folder() {
         return folder;

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import dev.sotto.coordinator.director.BoardScript;
 import dev.sotto.coordinator.settings.Folder;
+import io.quarkus.arc.ClientProxy;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
@@ -95,6 +96,7 @@ class MetricsTest {
                 .contains(
                         "sotto_mean_loss 1.25\n", "sotto_survivors 3.0\n", "sotto_cohort 3.0\n", "sotto_attempt 0.0\n")
                 .contains("sotto_clipped_ratio 0.001\n")
+                .contains("sotto_range{tensor=\"narrowest\"} 2.0\n", "sotto_range{tensor=\"widest\"} 8.0\n")
                 .contains("sotto_attempts_aborted_total{reason=\"TOO_FEW\"} 1.0\n")
                 .contains("sotto_attempts_aborted_total{reason=\"OTHER\"} 1.0\n")
                 .contains("sotto_attempts_aborted_total{reason=\"NeedsLift\"} 0.0\n")
@@ -107,6 +109,29 @@ class MetricsTest {
                 .doesNotContain("acme");
         script.opened(8, 3, "acme", "bank", "city");
         assertThat(scrape()).contains("sotto_attempt 3.0\n");
+    }
+
+    @Test
+    void whatAReplicaHasByItself_isShown_whetherItDirectsOrNot() throws Exception {
+        ((ShownService) ClientProxy.unwrap(service)).standBy(true);
+        try {
+            String shown = scrape();
+            assertThat(shown)
+                    .contains("sotto_director_ready 0.0\n", "sotto_slots 0.0\n", "sotto_chunk_lag 0.0\n")
+                    .contains("sotto_survivors NaN\n", "sotto_range{tensor=\"widest\"} NaN\n");
+            Matcher resident = Pattern.compile("(?m)^process_resident_memory_bytes (\\S+)$")
+                    .matcher(shown);
+            assertThat(resident.find()).isTrue();
+            // The heap in use is in it; Linux alone says it.
+            if (Files.exists(Path.of("/proc/self/status"))) {
+                Runtime java = Runtime.getRuntime();
+                assertThat(Double.parseDouble(resident.group(1)))
+                        .isGreaterThan((java.totalMemory() - java.freeMemory()) / 2.0)
+                        .isLessThan(64e9);
+            }
+        } finally {
+            ((ShownService) ClientProxy.unwrap(service)).standBy(false);
+        }
     }
 
     @Test

@@ -31,6 +31,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -76,6 +77,11 @@ record Chart(String name, Path rendered) {
             Map.entry("gateway.networking.k8s.io/v1alpha2/TLSRoute", TLSRoute.class),
             Map.entry("kafka.strimzi.io/v1beta2/Kafka", Kafka.class),
             Map.entry("kafka.strimzi.io/v1beta2/KafkaNodePool", KafkaNodePool.class));
+
+    /// That the charts make.
+    static Collection<Class<? extends HasMetadata>> kinds() {
+        return KINDS.values();
+    }
 
     private static Chart chart(String name) {
         try {

@@ -84,8 +84,8 @@ class AgeingIT {
         for (Relay relay : relays.values()) {
             relay.close();
         }
-        if (broker instanceof AutoCloseable container) {
-            container.close();
+        if (broker != null) {
+            broker.close();
         }
     }
 

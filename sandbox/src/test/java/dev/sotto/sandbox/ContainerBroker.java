@@ -26,7 +26,7 @@ import org.testcontainers.utility.MountableFile;
 /// The broker in a container, with the settings that [BrokerSettings] writes for every broker of the
 /// sandbox: mutual TLS, access rules. Its ports are the same inside and outside, so that the broker, which
 /// is a client of itself, and everybody else find it at one address.
-final class ContainerBroker implements BrokerHost, AutoCloseable {
+final class ContainerBroker implements BrokerHost {
     private static final String FOLDER = "/tmp/sotto-kafka";
     private static final Path KEYS = Path.of("/mnt/shared/keys");
     private static final int READABLE = 0644;

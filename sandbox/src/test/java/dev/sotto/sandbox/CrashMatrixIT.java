@@ -163,8 +163,8 @@ class CrashMatrixIT {
         for (Relay relay : relays.values()) {
             relay.close();
         }
-        if (broker instanceof AutoCloseable container) {
-            container.close();
+        if (broker != null) {
+            broker.close();
         }
     }
 

@@ -78,8 +78,8 @@ class DashboardIT {
         try (Supervisor supervisor = new Supervisor(
                         Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()),
                         plan.output().resolve("logs"));
+                BrokerHost broker = Brokers.broker(supervisor, plan.output().resolve("broker"), List.of());
                 ExecutorService thread = Executors.newSingleThreadExecutor()) {
-            BrokerHost broker = Brokers.broker(supervisor, plan.output().resolve("broker"), List.of());
             Demo demo = new Demo(
                     plan,
                     Artefacts.ofThisBuild(),
@@ -136,9 +136,6 @@ class DashboardIT {
                         .isTrue();
             } finally {
                 federated.cancel(true);
-                if (broker instanceof AutoCloseable container) {
-                    container.close();
-                }
             }
         }
         assertThat(complaints).as("what the browser complained of").isEmpty();

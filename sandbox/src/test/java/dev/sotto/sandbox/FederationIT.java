@@ -101,8 +101,8 @@ class FederationIT {
         if (relay != null) {
             relay.close();
         }
-        if (broker instanceof AutoCloseable container) {
-            container.close();
+        if (broker != null) {
+            broker.close();
         }
     }
 

@@ -166,17 +166,12 @@ class ImagesIT {
         Jvm images = new Jvm(java(plan), artefacts.leash());
         try (Supervisor processes = new Supervisor(Jvm.ofThisProcess(artefacts.leash()), output.resolve("logs"));
                 Supervisor containers = new Supervisor(images, output.resolve("logs"))) {
-            BrokerHost broker = Brokers.broker(processes, output.resolve("broker"), List.of());
-            try {
+            try (BrokerHost broker = Brokers.broker(processes, output.resolve("broker"), List.of())) {
                 Path data = output.resolve("data");
                 Map<String, Path> files = plan.organisations().stream()
                         .collect(Collectors.toMap(id -> id, id -> data.resolve(id + ".jsonl")));
                 DataSets sets = new DataSets(files, Map.of(), data, 0);
                 federate(plan, data, new Federation(plan, artefacts, containers, broker, new Watch(), sets));
-            } finally {
-                if (broker instanceof AutoCloseable container) {
-                    container.close();
-                }
             }
         }
     }

@@ -76,9 +76,9 @@ class MixedVersionsIT {
         String silent = plan.organisations().get(0);
         String later = plan.organisations().get(1);
         String alien = plan.organisations().get(2);
-        try (Supervisor supervisor =
-                new Supervisor(Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"))) {
-            BrokerHost broker = Brokers.broker(supervisor, output.resolve("broker"), List.of());
+        try (Supervisor supervisor = new Supervisor(
+                        Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"));
+                BrokerHost broker = Brokers.broker(supervisor, output.resolve("broker"), List.of())) {
             Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
             Federation federation = new Demo(plan, Artefacts.ofThisBuild(), supervisor, broker, display)
                     .begin(MixedVersionsIT::fourAreEnough, enrolled -> {})
@@ -147,10 +147,6 @@ class MixedVersionsIT {
                     assertThat(RoundDeclined.parse(declined.envelope().payload())
                                     .reason())
                             .isEqualTo("OTHER_PROTOCOL");
-                }
-            } finally {
-                if (broker instanceof AutoCloseable container) {
-                    container.close();
                 }
             }
         }

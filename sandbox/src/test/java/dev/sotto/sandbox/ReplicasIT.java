@@ -56,8 +56,8 @@ class ReplicasIT {
         if (tail != null) {
             tail.close();
         }
-        if (broker instanceof AutoCloseable container) {
-            container.close();
+        if (broker != null) {
+            broker.close();
         }
     }
 

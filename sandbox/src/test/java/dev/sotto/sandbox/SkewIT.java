@@ -58,13 +58,8 @@ class SkewIT {
                 Supervisor early = new Supervisor(new Jvm(java("+10m"), artefacts.leash()), logs);
                 Supervisor late = new Supervisor(new Jvm(java("-10m"), artefacts.leash()), logs)) {
             Function<String, Supervisor> of = id -> id.equals(EARLY) ? early : id.equals(LATE) ? late : supervisor;
-            BrokerHost broker = Brokers.broker(supervisor, output.resolve("broker"), List.of());
-            try {
+            try (BrokerHost broker = Brokers.broker(supervisor, output.resolve("broker"), List.of())) {
                 federate(plan, artefacts, supervisor, broker, of);
-            } finally {
-                if (broker instanceof AutoCloseable container) {
-                    container.close();
-                }
             }
         }
     }

@@ -15,11 +15,13 @@ import dev.sotto.schemas.RoundClosed;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.SharesRouted;
 import dev.sotto.schemas.SurvivorsSealed;
+import dev.sotto.schemas.TensorLayout;
 import dev.sotto.schemas.UnmaskRequested;
 import dev.sotto.schemas.VectorLayout;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -83,6 +85,8 @@ public final class Board {
     /// A closed attempt.
     ///
     /// @param coordinates  of an update
+    /// @param narrowest    the smallest range of a tensor: its coordinates are cut off at plus and minus that
+    /// @param widest       the largest
     /// @param confirmed    survivors that signed that they were told the same
     /// @param phases       seconds by phase
     /// @param meanLoss     weighted mean over the survivors
@@ -93,6 +97,8 @@ public final class Board {
             long attempt,
             Instant closedAt,
             long coordinates,
+            double narrowest,
+            double widest,
             List<String> survivors,
             List<Dropped> dropped,
             int confirmed,
@@ -111,6 +117,8 @@ public final class Board {
                     attempt,
                     closedAt,
                     coordinates,
+                    narrowest,
+                    widest,
                     survivors,
                     dropped,
                     confirmed,
@@ -306,15 +314,20 @@ public final class Board {
         }
 
         Round closed(RoundClosed closed, Instant at) {
-            long all = opened.layout().stream()
+            List<VectorLayout> vectors = opened.layout().stream()
                     .filter(vector -> !vector.name().equals(Scalars.NAME))
-                    .mapToLong(VectorLayout::size)
-                    .sum();
+                    .toList();
+            DoubleSummaryStatistics ranges = vectors.stream()
+                    .flatMap(vector -> vector.tensors().stream())
+                    .mapToDouble(TensorLayout::range)
+                    .summaryStatistics();
             Round made = new Round(
                     opened.round(),
                     opened.attempt(),
                     at,
-                    all,
+                    vectors.stream().mapToLong(VectorLayout::size).sum(),
+                    ranges.getMin(),
+                    ranges.getMax(),
                     members,
                     List.copyOf(dropped),
                     confirmed,

@@ -157,4 +157,12 @@ public record KafkaClients(String bootstrap, Path tls, Path ca) {
             reader.seek(partition, offset == null ? Objects.requireNonNull(ends.get(partition)) : offset.offset());
         }
     }
+
+    /// How many records lie in the log behind what a reader has read, as it last heard; of partitions of which it has
+    /// heard nothing yet, none. Sends nothing. On the reader's thread.
+    public static long lag(Consumer<byte[], byte[]> reader) {
+        return reader.assignment().stream()
+                .mapToLong(partition -> reader.currentLag(partition).orElse(0))
+                .sum();
+    }
 }

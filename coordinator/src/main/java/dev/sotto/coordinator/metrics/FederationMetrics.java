@@ -49,6 +49,7 @@ public final class FederationMetrics implements MeterBinder {
     public void bindTo(MeterRegistry registry) {
         counters(registry);
         gauges(registry);
+        ofThisProcess(registry);
     }
 
     private void counters(MeterRegistry registry) {
@@ -83,9 +84,6 @@ public final class FederationMetrics implements MeterBinder {
     private void gauges(MeterRegistry registry) {
         Gauge.builder("sotto.rounds", service, of -> of.settings().rounds())
                 .description("rounds after which the federation is finished")
-                .register(registry);
-        Gauge.builder("sotto.director.ready", this, self -> self.directs() ? 1 : 0)
-                .description("1 if this process directs")
                 .register(registry);
         gauge(registry, "sotto.attempt", "number of the open attempt in its round, 0 if none is open", seen -> {
             Board.Current current = seen.board().rounds().current();
@@ -122,6 +120,8 @@ public final class FederationMetrics implements MeterBinder {
                 "sotto.clipped.ratio",
                 "coordinates cut off in the last closed round, of all",
                 seen -> last(seen.board().rounds(), round -> orNaN(round.clippedShare())));
+        range(registry, "narrowest", Board.Round::narrowest);
+        range(registry, "widest", Board.Round::widest);
         for (String state : Member.STATES) {
             Gauge.builder("sotto.members", this, overview(seen -> members(seen, state)))
                     .description("organisations in the registry")
@@ -139,6 +139,30 @@ public final class FederationMetrics implements MeterBinder {
                         .mapToDouble(FederationMetrics::seconds)
                         .min()
                         .orElse(Double.NaN));
+    }
+
+    private void range(MeterRegistry registry, String tensor, ToDoubleFunction<Board.Round> value) {
+        Gauge.builder("sotto.range", this, overview(seen -> last(seen.board().rounds(), value)))
+                .description("at which a tensor's coordinates were cut off in the last closed round")
+                .tag("tensor", tensor)
+                .register(registry);
+    }
+
+    /// What a replica that stands by has too.
+    private void ofThisProcess(MeterRegistry registry) {
+        Gauge.builder("sotto.director.ready", this, self -> self.directs() ? 1 : 0)
+                .description("1 if this process directs")
+                .register(registry);
+        Gauge.builder("sotto.slots", service, of -> of.slots().count())
+                .description("partitions whose chunks this process adds")
+                .register(registry);
+        Gauge.builder("sotto.chunk.lag", service, of -> of.slots().behind())
+                .description("records of members' chunks that lie in this process' slots and are not read yet")
+                .register(registry);
+        Gauge.builder("process.resident.memory", ResidentMemory::bytes)
+                .description("physical memory that this process takes, the JVM's and native")
+                .baseUnit("bytes")
+                .register(registry);
     }
 
     private FunctionCounter.Builder<FederationMetrics> counter(

@@ -73,6 +73,7 @@ final class Slot implements AutoCloseable {
     private final Topics topics;
     private final Thread thread;
     private volatile boolean closed;
+    private volatile long behind;
 
     // On the thread only; done is the T4 of the last attempt in which there is nothing left to do:
     private Optional<Work> work = Optional.empty();
@@ -121,6 +122,11 @@ final class Slot implements AutoCloseable {
         }
     }
 
+    /// Records of the attempt that lie in the log and are not read yet.
+    long behind() {
+        return behind;
+    }
+
     private void run() {
         // First: only then does the log of this slot end.
         try (Writer writer = new Writer(setup.kafka().writer(topics.slotTransactionalId(slot)));
@@ -128,6 +134,7 @@ final class Slot implements AutoCloseable {
             findDone();
             while (!closed) {
                 look(setup.view().get(), reader, writer);
+                behind = KafkaClients.lag(reader);
             }
         } catch (MalformedMessage e) {
             fail(new IllegalStateException("a log holds what no coordinator of this version wrote", e));

@@ -7,12 +7,14 @@ import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Identity;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jboss.logging.Logger;
 
 /// The slots of one replica: those of the topic `slots` that its group gives it. More replicas have fewer each.
+///
+/// Thread-safe.
 public final class Slots implements Lease.Holder, AutoCloseable {
     private static final Logger LOG = Logger.getLogger(Slots.class);
 
@@ -20,7 +22,7 @@ public final class Slots implements Lease.Holder, AutoCloseable {
     private final Slot.Setup setup;
     private final Lease lease;
     private final Consumer<Throwable> fatal;
-    private final Map<Integer, Slot> held = new HashMap<>();
+    private final Map<Integer, Slot> held = new ConcurrentHashMap<>();
 
     /// Owns nothing yet.
     ///
@@ -54,6 +56,16 @@ public final class Slots implements Lease.Holder, AutoCloseable {
     /// Whether the group knows this replica.
     public boolean isJoined() {
         return lease.isJoined();
+    }
+
+    /// How many slots are this replica's.
+    public int count() {
+        return held.size();
+    }
+
+    /// Records of the open attempt that lie in this replica's slots and are not read yet.
+    public long behind() {
+        return held.values().stream().mapToLong(Slot::behind).sum();
     }
 
     @Override

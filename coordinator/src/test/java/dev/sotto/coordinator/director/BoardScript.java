@@ -67,7 +67,12 @@ public final class BoardScript {
                 3,
                 24,
                 List.of(
-                        new VectorLayout("adapter", true, List.of(new TensorLayout("w", List.of(COORDINATES), 1))),
+                        new VectorLayout(
+                                "adapter",
+                                true,
+                                List.of(
+                                        new TensorLayout("a", List.of(COORDINATES - 1), 1),
+                                        new TensorLayout("b", List.of(1), 3))),
                         Scalars.layout(Weighting.CLASSES)),
                 1024,
                 "classes",

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 /// Where a federation's Kafka broker runs: a child process of the sandbox, or, in tests, a container.
 ///
 /// One broker on one folder, which outlives what happens to its process. Used by one thread at a time.
-public interface BrokerHost {
+public interface BrokerHost extends AutoCloseable {
     /// HOST:PORT at which everybody finds it.
     String bootstrap();
 
@@ -25,4 +25,8 @@ public interface BrokerHost {
 
     /// Lets it go on (SIGCONT).
     void resume() throws IOException, InterruptedException;
+
+    /// Ends it, if it runs, for good.
+    @Override
+    void close();
 }

@@ -79,6 +79,10 @@ public final class ChildBroker implements BrokerHost {
         running().resume();
     }
 
+    /// Does nothing: the process ends with its supervisor, after those that need a broker to end.
+    @Override
+    public void close() {}
+
     private Child running() {
         return Objects.requireNonNull(child, "the broker has not been started");
     }
