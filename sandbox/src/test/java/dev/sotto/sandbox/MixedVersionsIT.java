@@ -76,8 +76,8 @@ class MixedVersionsIT {
         String silent = plan.organisations().get(0);
         String later = plan.organisations().get(1);
         String alien = plan.organisations().get(2);
-        try (Supervisor supervisor = new Supervisor(
-                        Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"));
+        try (Supervisor supervisor =
+                        new Supervisor(Jvm.ofThisProcess(Artefacts.ofThisBuild().leash()), output.resolve("logs"));
                 BrokerHost broker = Brokers.broker(supervisor, output.resolve("broker"), List.of())) {
             Display display = new Display(new PrintWriter(Writer.nullWriter()), false, Instant::now);
             Federation federation = new Demo(plan, Artefacts.ofThisBuild(), supervisor, broker, display)

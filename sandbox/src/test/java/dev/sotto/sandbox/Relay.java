@@ -77,6 +77,11 @@ final class Relay implements AutoCloseable {
             public void resume() throws IOException, InterruptedException {
                 broker.resume();
             }
+
+            @Override
+            public void close() {
+                broker.close();
+            }
         };
     }
 
