@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 
 import com.marcnuri.helm.Helm;
+import com.marcnuri.helm.InstallCommand;
+import com.marcnuri.helm.Release;
 import com.marcnuri.helm.TemplateCommand;
 import dev.sotto.participant.cli.Sotto;
 import io.fabric8.kubernetes.api.model.Container;
@@ -17,7 +19,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -25,8 +29,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Each line of `helm` and of `kubectl` in the documents. What installs is rendered, with the values that it
-/// names; what a `kubectl` names must be in what is rendered. No cluster is asked.
+/// Each line of `helm` and of `kubectl` in the documents. Helm's are run, with the values that they name, at an
+/// [ApiServer]; what a `kubectl` names must be in what is rendered.
 class DocumentedCommandsTest {
     private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
     private static final Pattern LINE = Pattern.compile("^ +((?:helm|kubectl) .*)$");
@@ -108,58 +112,76 @@ class DocumentedCommandsTest {
         return release.equals(Chart.COORDINATOR.release()) ? Chart.COORDINATOR : Chart.PARTICIPANT;
     }
 
-    private static String installed(Command command) {
+    /// A release that a line has made.
+    private record Installed(String name, String namespace) {}
+
+    private static Installed install(Command command, ApiServer server) {
         List<String> words = command.words();
         Chart chart = chart(words.get(2));
         assertThat(ROOT.resolve(words.get(3)).normalize())
                 .as(command.toString())
                 .isEqualTo(chart.folder());
-        TemplateCommand template =
-                new Helm(chart.rendered()).template().withName(words.get(2)).withKubeVersion(Chart.KUBERNETES);
-        command.after("-n").forEach(template::withNamespace);
+        InstallCommand install =
+                new Helm(chart.folder()).install().withName(words.get(2)).withKubeConfigContents(server.kubeconfig());
+        command.after("-n").forEach(install::withNamespace);
         for (String file : command.after("-f")) {
             assertThat(MADE).as(command.toString()).containsKey(file);
-            template.withValuesFile(MADE.get(file));
+            install.withValuesFile(MADE.get(file));
         }
         for (String pair : command.after("--set-file")) {
             String[] parts = pair.split("=", 2);
             assertThat(MADE).as(command.toString()).containsKey(parts[1]);
-            template.setFile(parts[0], MADE.get(parts[1]));
+            install.setFile(parts[0], MADE.get(parts[1]));
         }
-        return template.call();
+        Release release = install.call();
+        assertThat(release.getStatus()).as(command.toString()).isEqualTo("deployed");
+        return new Installed(release.getName(), release.getNamespace());
     }
 
     @Test
-    void whatIsInstalled_isRendered_withTheValuesThatTheLineNames() throws Exception {
-        int installed = 0;
-        for (Command command : commands()) {
-            List<String> words = command.words();
-            // A word of it alone says nothing that could be wrong.
-            if (!words.getFirst().equals("helm") || words.size() < 3) {
-                continue;
+    void releases_thatHelmsLinesName_areInstalledTestedAndUninstalled() throws Exception {
+        List<Command> lines = commands().stream()
+                .filter(command -> command.words().getFirst().equals("helm"))
+                // A word of it alone says nothing that could be wrong.
+                .filter(command -> command.words().size() > 2)
+                .filter(command -> !command.words().get(1).equals("install")
+                        || !command.after("-f").isEmpty())
+                .toList();
+        assertThat(lines).extracting(command -> command.words().get(1)).containsOnly("install", "test", "uninstall");
+        try (ApiServer server = new ApiServer(Chart.KUBERNETES)) {
+            Map<String, Installed> installed = new TreeMap<>();
+            for (Command command : lines) {
+                if (command.words().get(1).equals("install")) {
+                    Installed release = install(command, server);
+                    installed.put(release.name(), release);
+                }
             }
-            switch (words.get(1)) {
-                case "install" -> {
-                    if (command.after("-f").isEmpty()) {
-                        continue;
-                    }
-                    installed++;
-                    assertThat(Chart.parse(installed(command)))
-                            .as(command.toString())
-                            .isNotEmpty();
+            assertThat(installed).hasSize(2);
+            for (Command command : lines) {
+                if (command.words().get(1).equals("test")) {
+                    Installed release = named(installed, command);
+                    var _ = Helm.test(release.name())
+                            .withNamespace(release.namespace())
+                            .withKubeConfigContents(server.kubeconfig())
+                            .call();
                 }
-                case "test" -> {
-                    try (Stream<Path> tests =
-                            Files.list(chart(words.get(2)).folder().resolve("templates/tests"))) {
-                        assertThat(tests).as(command.toString()).isNotEmpty();
-                    }
+            }
+            for (Command command : lines) {
+                if (command.words().get(1).equals("uninstall")) {
+                    Installed release = named(installed, command);
+                    assertThat(Helm.uninstall(release.name())
+                                    .withNamespace(release.namespace())
+                                    .withKubeConfigContents(server.kubeconfig())
+                                    .call())
+                            .contains("release \"" + release.name() + "\" uninstalled");
                 }
-                case "upgrade", "uninstall" ->
-                    assertThat(words).as(command.toString()).hasSizeLessThan(4);
-                default -> throw new AssertionError(command + ": nothing here checks that");
             }
         }
-        assertThat(installed).isEqualTo(2);
+    }
+
+    private static Installed named(Map<String, Installed> installed, Command command) {
+        assertThat(command.words()).as(command.toString()).hasSize(3);
+        return Objects.requireNonNull(installed.get(command.words().get(2)), command.toString());
     }
 
     @Test
