@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Thread-safe.
 public final class Enrolment {
-    /// How long a member waits between two renewals of its certificate.
+    /// How long a member waits for its next certificate, from its second on.
     public static final Duration BETWEEN_RENEWALS = Duration.ofMinutes(10);
 
     /// Where entries of the registry go, one after the other.
@@ -124,11 +124,17 @@ public final class Enrolment {
     }
 
     /// Enrols. An organisation that is a member already gets a new generation: new keys, which its peers
-    /// must approve anew, and a principal that its old certificate does not have.
+    /// must approve anew, and a principal that its old certificate does not have. Who enrolled by this invite and
+    /// asks again with the same keys, because the answer was lost, gets another certificate, as by [#renew].
     ///
     /// @throws Refused if the invite or a key is not as it must be
     public synchronized Enrolled enrol(Request request) throws Refused, IOException {
         String organisation = request.organisation();
+        Optional<RegistryEntry.Enrolled> enrolled = enrolledBy(request);
+        if (enrolled.isPresent()) {
+            check(request);
+            return certify(Acts.Actor.INVITED, "enrolled", enrolled.get(), request.csr());
+        }
         var wrong = invites.check(organisation, request.token());
         if (wrong.isPresent()) {
             throw new Refused(403, wrong.get() + identity(organisation, request.token()));
@@ -178,40 +184,44 @@ public final class Enrolment {
         if (writer.registry().suspended().containsKey(member.organisation())) {
             throw new Refused(403, member.organisation() + " is suspended: it renews when it is resumed");
         }
-        String principal = member.principal();
         Bytes signed = Registry.renewalSigned(federation, member.organisation(), Enc.sha256(csr));
         if (!primitives.verify(member.identityKey(), signed, signature)) {
             throw new Refused(400, "signature is not the identity key's over this request");
         }
+        return certify(by, "renewed", member, csr);
+    }
+
+    /// Writes a member's entry again, with the serial of a new certificate.
+    private Enrolled certify(Acts.Actor by, String act, RegistryEntry.Enrolled member, Bytes csr) throws Refused {
         Instant now = clock.instant();
         Instant before = renewed.getOrDefault(member.organisation(), Instant.MIN);
         if (now.minus(BETWEEN_RENEWALS).isBefore(before)) {
             throw new Refused(
                     429,
-                    member.organisation() + " renewed its certificate at " + before + "; again after "
+                    member.organisation() + " got its last certificate at " + before + "; the next one after "
                             + before.plus(BETWEEN_RENEWALS));
         }
         CertificateAuthority.Issued issued;
         try {
-            issued = authority.issue(principal, csr, now);
+            issued = authority.issue(member.principal(), csr, now);
         } catch (CertificateAuthority.BadRequest e) {
             throw new Refused(400, String.valueOf(e.getMessage()));
         }
         renewed.put(member.organisation(), now);
         append(
                 by,
-                "renewed",
+                act,
                 new RegistryEntry.Enrolled(
                         member.organisation(),
                         member.generation(),
-                        principal,
+                        member.principal(),
                         member.identityKey(),
                         member.deliveryKey(),
                         member.deliverySignature(),
                         issued.serial()),
                 "certificate " + issued.serial(),
                 issued.ends());
-        return new Enrolled(principal, issued.pem());
+        return new Enrolled(member.principal(), issued.pem());
     }
 
     /// Takes a member out of rounds, and lets it write nothing, until it is resumed. It reads on.
@@ -283,6 +293,15 @@ public final class Enrolment {
                 .filter(one -> one.principal().equals(principal))
                 .findFirst()
                 .orElseThrow(() -> new Refused(403, "the certificate CN=" + principal + " is no member's"));
+    }
+
+    /// What the registry has of the request's keys, if it is by this invite.
+    private Optional<RegistryEntry.Enrolled> enrolledBy(Request request) {
+        return invites.wasUsedInTime(request.organisation(), request.token())
+                ? Optional.ofNullable(writer.registry().members().get(request.organisation()))
+                        .filter(member -> member.identityKey().equals(request.identityKey())
+                                && member.deliveryKey().equals(request.deliveryKey()))
+                : Optional.empty();
     }
 
     /// Whose keys the registry has of that organisation, for whoever shows an invite that somebody has used.

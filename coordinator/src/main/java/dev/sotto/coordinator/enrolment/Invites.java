@@ -164,6 +164,12 @@ public final class Invites {
                 && invite.tokenHash().equals(Enc.sha256(token));
     }
 
+    /// The same, and it would still be open.
+    synchronized boolean wasUsedInTime(String organisation, Bytes token) {
+        Kept invite = kept.get(organisation);
+        return invite != null && wasUsed(organisation, token) && clock.instant().isBefore(invite.expires());
+    }
+
     private void refuse(String organisation, Kept invite, String why) {
         keep(organisation, invite.wrong(), Acts.Actor.INVITED, "invite-refused", why);
     }

@@ -22,6 +22,7 @@ import java.security.spec.ECGenParameterSpec;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -40,14 +41,31 @@ class EnrolmentTest {
     private static final Acts.Actor ADMIN = Acts.Actor.certified("admin", "ad");
     private static final Primitives PRIMITIVES = new BouncyCastlePrimitives();
     private static final Randomness RANDOM = Randomness.secure();
-    private static final Clock CLOCK = Clock.fixed(NOW, ZoneOffset.UTC);
 
     private final Identity coordinator = new Identity(PRIMITIVES, "north", "coordinator", RANDOM.secret(32));
     private final List<String> rules = new ArrayList<>();
     private final Map<String, Integer> generations = new HashMap<>();
     private Registry registry = Registry.START;
+    private Instant now = NOW;
 
-    private final Acts acts = new Acts(act -> Enc.hash("secret", act), CLOCK);
+    private final Clock clock = new Clock() {
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            return this;
+        }
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+    };
+
+    private final Acts acts = new Acts(act -> Enc.hash("secret", act), clock);
     private final Invites invites = new Invites(
             (organisation, invite, act) -> {},
             acts,
@@ -62,7 +80,7 @@ class EnrolmentTest {
                     return generations.getOrDefault(organisation, 0);
                 }
             },
-            CLOCK,
+            clock,
             RANDOM);
     private final Enrolment enrolment = new Enrolment(
             "north",
@@ -110,12 +128,13 @@ class EnrolmentTest {
                 }
             },
             acts,
-            CLOCK);
+            clock);
 
     /// An organisation with keys of its own, or a thief with its invite.
     private final class Applicant {
         private final String organisation;
         private final Secret identity = RANDOM.secret(32);
+        private final Bytes delivery = PRIMITIVES.kemKey(RANDOM.secret(32));
         private String principal = "";
 
         Applicant(String organisation) {
@@ -124,7 +143,6 @@ class EnrolmentTest {
 
         Enrolment.Request request(Bytes token) throws Exception {
             Bytes csr = csr();
-            Bytes delivery = PRIMITIVES.kemKey(RANDOM.secret(32));
             return new Enrolment.Request(
                     token,
                     organisation,
@@ -249,6 +267,56 @@ class EnrolmentTest {
             refused(403, "there is no invite", () -> enrolment.enrol(thief.request(token)));
         }
         assertThat(acts.told().acts()).hasSize(before);
+    }
+
+    /// An answer that was lost is given again to whoever has the keys, for as long as the invite is good.
+    @Test
+    void enrolmentThatIsAskedForAgain_givesAnotherCertificateOfTheSameMembership() throws Exception {
+        Bytes token = invite("acme");
+        Applicant acme = new Applicant("acme").enrol(token);
+        String first = enrolled("acme").certificateSerial();
+
+        Enrolment.Enrolled again = enrolment.enrol(acme.request(token));
+
+        assertThat(again.principal()).isEqualTo("acme");
+        assertThat(enrolled("acme").generation()).isEqualTo(1);
+        assertThat(enrolled("acme").certificateSerial()).isNotEqualTo(first);
+        assertThat(Enc.sha256(enrolled("acme").identityKey()).hex()).isEqualTo(acme.fingerprint());
+        assertThat(rules).containsExactly("admit acme");
+        assertThat(told())
+                .last()
+                .isEqualTo(
+                        "invite  enrolled acme: certificate " + enrolled("acme").certificateSerial());
+        // Each is an entry of the registry, for ever.
+        refused(
+                429,
+                "acme got its last certificate at 2026-01-10T12:00:00Z",
+                () -> enrolment.enrol(acme.request(token)));
+        refused(403, "was used already", () -> enrolment.enrol(new Applicant("acme").request(token)));
+
+        enrolment.suspend("acme", "under review", ADMIN);
+        refused(403, "was used already", () -> enrolment.enrol(acme.request(token)));
+    }
+
+    @Test
+    void enrolment_isNotAnsweredAgain_withoutTheIdentitysSignature_orAfterTheInvitesTime() throws Exception {
+        Bytes token = invite("acme");
+        Applicant acme = new Applicant("acme").enrol(token);
+        Enrolment.Request its = acme.request(token);
+        Bytes other = csr();
+        refused(
+                400,
+                "signature is not the identity key's",
+                () -> enrolment.enrol(new Enrolment.Request(
+                        token,
+                        "acme",
+                        other,
+                        its.identityKey(),
+                        its.deliveryKey(),
+                        its.deliverySignature(),
+                        its.signature())));
+        now = NOW.plus(Duration.ofHours(2));
+        refused(403, "was used already", () -> enrolment.enrol(acme.request(token)));
     }
 
     /// Enrolling anew is the only way to another identity. It needs an invite, ends the certificate of the first, and

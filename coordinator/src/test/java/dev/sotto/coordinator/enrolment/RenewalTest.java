@@ -159,7 +159,7 @@ class RenewalTest {
                 next,
                 signed(next),
                 429,
-                "acme renewed its certificate at 2026-01-10T12:00:00Z; again after");
+                "acme got its last certificate at 2026-01-10T12:00:00Z; the next one after");
         assertThat(written).hasSize(1);
     }
 

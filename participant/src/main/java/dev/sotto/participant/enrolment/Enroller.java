@@ -8,6 +8,7 @@ import dev.sotto.crypto.primitive.Primitives;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.crypto.secagg.Registry;
+import dev.sotto.participant.home.Enrolling;
 import dev.sotto.participant.home.Failed;
 import dev.sotto.participant.home.Home;
 import dev.sotto.participant.home.Membership;
@@ -15,14 +16,17 @@ import dev.sotto.participant.home.Peers;
 import dev.sotto.participant.home.Policy;
 import dev.sotto.participant.home.Settings;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// Makes an organisation's keys here and has the coordinator enrol them. No secret leaves this folder.
 public final class Enroller {
@@ -35,19 +39,52 @@ public final class Enroller {
         this.randomness = randomness;
     }
 
-    /// Enrols, and fills the home.
+    /// Enrols, and fills the home. The keys are kept before the coordinator hears of them: an enrolment that was
+    /// broken off, at any point, is ended by calling this again with the same invite.
     ///
     /// @return the fingerprint of the identity key, which peers are told by telephone
-    /// @throws Failed if the home is in use, or the coordinator refuses or is not the invite's
-    public Bytes enrol(Invite invite, Home home) throws IOException, Failed, InterruptedException {
+    /// @throws Failed      if the home is in use, or the coordinator refuses or is not the invite's
+    /// @throws InvalidFile if what an enrolment left that was broken off is damaged
+    public Bytes enrol(Invite invite, Home home) throws IOException, InvalidFile, Failed, InterruptedException {
         if (Files.exists(home.federation())) {
             throw new Failed(home.path() + " belongs to a member already; enrol into another --home");
         }
         Files.createDirectories(home.path());
-        try (CertificateRequest tls = CertificateRequest.create(invite.organisation(), new SecureRandom());
-                Secret identity = randomness.secret(32);
+        try (FileLock _ = home.lock()) {
+            Enrolling now = new Enrolling(
+                    invite.federation(),
+                    invite.organisation(),
+                    Enc.sha256(invite.token()).hex());
+            if (!now.equals(begun(home))) {
+                begin(now, home);
+            }
+            Bytes identityKey = enrolKept(invite, home);
+            Files.delete(home.enrolling());
+            return Enc.sha256(identityKey);
+        }
+    }
+
+    private static @Nullable Enrolling begun(Home home) throws IOException, InvalidFile {
+        return Files.exists(home.enrolling()) ? Home.readJson(home.enrolling(), Enrolling.class) : null;
+    }
+
+    /// What is there is of another invite, which these keys are not for.
+    private void begin(Enrolling now, Home home) throws IOException {
+        Files.deleteIfExists(home.enrolling());
+        try (Secret identity = randomness.secret(32);
                 Secret delivery = randomness.secret(32);
                 Secret drawSalt = randomness.secret(32)) {
+            Home.writeSecret(home.identity(), identity);
+            Home.writeSecret(home.delivery(), delivery);
+            Home.writeSecret(home.drawSalt(), drawSalt);
+        }
+        Home.writeSecretJson(home.enrolling(), now);
+    }
+
+    private Bytes enrolKept(Invite invite, Home home) throws IOException, InvalidFile, Failed, InterruptedException {
+        try (CertificateRequest tls = CertificateRequest.create(invite.organisation(), new SecureRandom());
+                Secret identity = Home.readSecret(home.identity());
+                Secret delivery = Home.readSecret(home.delivery())) {
             Bytes identityKey = primitives.identityKey(identity);
             Bytes deliveryKey = primitives.kemKey(delivery);
             JsonNode granted = CoordinatorClient.pinned(invite.url(), invite.caFingerprint())
@@ -58,9 +95,6 @@ public final class Enroller {
                         "the coordinator's identity key is not the one in the invite; it was not enrolled with");
             }
             Membership membership = membership(invite, granted);
-            Home.writeSecret(home.identity(), identity);
-            Home.writeSecret(home.delivery(), delivery);
-            Home.writeSecret(home.drawSalt(), drawSalt);
             tls.write(home.tls(), granted.path("certificate").asText());
             Files.writeString(home.ca(), granted.path("ca").asText());
             writeForPeople(home.policy(), Policy.TEMPLATE, Policy.schema());
@@ -71,7 +105,7 @@ public final class Enroller {
                             new TreeMap<>(Map.of(invite.organisation(), Peers.Pin.of(identityKey, deliveryKey))),
                             Bytes.zeros(Enc.HASH).hex()));
             Home.writeJson(home.federation(), membership);
-            return Enc.sha256(identityKey);
+            return identityKey;
         }
     }
 

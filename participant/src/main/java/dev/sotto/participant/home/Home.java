@@ -82,6 +82,11 @@ public record Home(Path path) {
         return path.resolve("federation.json");
     }
 
+    /// By which invite the keys are to be enrolled, until they are.
+    public Path enrolling() {
+        return path.resolve("enrolling.json");
+    }
+
     /// The pinned keys of other organisations.
     public Path peers() {
         return path.resolve("peers.json");

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.MissingNode;
-import com.sun.net.httpserver.HttpsConfigurator;
-import com.sun.net.httpserver.HttpsServer;
 import dev.sotto.crypto.primitive.Enc;
 import dev.sotto.participant.cli.Sotto;
 import dev.sotto.participant.home.Failed;
@@ -13,34 +11,11 @@ import dev.sotto.participant.home.Home;
 import dev.sotto.schemas.Bytes;
 import java.io.PrintWriter;
 import java.io.StringWriter;
-import java.math.BigInteger;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.KeyPair;
-import java.security.KeyPairGenerator;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.X509Certificate;
-import java.time.Duration;
-import java.time.Instant;
-import java.util.Base64;
-import java.util.Date;
 import java.util.List;
-import javax.net.ssl.KeyManagerFactory;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManager;
-import org.bouncycastle.asn1.x500.X500Name;
-import org.bouncycastle.asn1.x509.Extension;
-import org.bouncycastle.asn1.x509.GeneralName;
-import org.bouncycastle.asn1.x509.GeneralNames;
-import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
-import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
-import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,42 +23,13 @@ import picocli.CommandLine;
 
 /// A participant at coordinators that are not the one it was built for.
 class CoordinatorClientTest {
-    private final HttpsServer server;
-    private final Bytes fingerprint;
+    private final TlsServer server;
     private String speaks = "1";
     private String heard = "";
     private String shown = "";
-    private final X509Certificate certificate;
 
     CoordinatorClientTest() throws Exception {
-        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
-        generator.initialize(256);
-        KeyPair keys = generator.generateKeyPair();
-        X500Name name = new X500Name("CN=coordinator");
-        var builder = new JcaX509v3CertificateBuilder(
-                name,
-                BigInteger.ONE,
-                Date.from(Instant.now().minus(Duration.ofMinutes(5))),
-                Date.from(Instant.now().plus(Duration.ofHours(1))),
-                name,
-                keys.getPublic());
-        builder.addExtension(
-                Extension.subjectAlternativeName,
-                false,
-                new GeneralNames(new GeneralName(GeneralName.iPAddress, "127.0.0.1")));
-        certificate = new JcaX509CertificateConverter()
-                .getCertificate(builder.build(new JcaContentSignerBuilder("SHA256withECDSA").build(keys.getPrivate())));
-        fingerprint = Enc.sha256(Bytes.of(certificate.getEncoded()));
-        KeyStore store = KeyStore.getInstance("PKCS12");
-        store.load(null, null);
-        store.setKeyEntry("own", keys.getPrivate(), new char[0], new Certificate[] {certificate});
-        KeyManagerFactory factory = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        factory.init(store, new char[0]);
-        SSLContext context = SSLContext.getInstance("TLSv1.3");
-        context.init(factory.getKeyManagers(), new TrustManager[0], null);
-        server = HttpsServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.setHttpsConfigurator(new HttpsConfigurator(context));
-        server.createContext("/", exchange -> {
+        server = new TlsServer(exchange -> {
             heard = String.valueOf(exchange.getRequestHeaders().getFirst("Sotto-Protocol"));
             shown = String.valueOf(exchange.getRequestHeaders().getFirst("Authorization"));
             if (!speaks.isEmpty()) {
@@ -94,25 +40,18 @@ class CoordinatorClientTest {
             exchange.getResponseBody().write(body);
             exchange.close();
         });
-        server.start();
     }
 
     @AfterEach
     void stop() {
-        server.stop(0);
+        server.close();
     }
 
     /// `sotto admin` with a token: the folder needs no certificate then.
     @Test
     void admin_showsTheTokenOfAFile_thatOnlyItsOwnerMayRead(@TempDir Path folder) throws Exception {
-        Files.writeString(
-                folder.resolve("federation.yaml"),
-                "url: https://127.0.0.1:" + server.getAddress().getPort());
-        Files.writeString(
-                folder.resolve("ca.pem"),
-                "-----BEGIN CERTIFICATE-----\n"
-                        + Base64.getMimeEncoder().encodeToString(certificate.getEncoded())
-                        + "\n-----END CERTIFICATE-----\n");
+        Files.writeString(folder.resolve("federation.yaml"), "url: " + server.url());
+        Files.writeString(folder.resolve("ca.pem"), server.pem());
         Path token = folder.resolve("token");
         Home.writeSecret(token, "eyJ0.eyJz.c2ln\n".getBytes(StandardCharsets.US_ASCII));
         assertThat(adminStatus(folder, token)).isEqualTo("0: ");
@@ -143,12 +82,11 @@ class CoordinatorClientTest {
     }
 
     private CoordinatorClient pinned(Bytes ca) {
-        return CoordinatorClient.pinned(
-                URI.create("https://127.0.0.1:" + server.getAddress().getPort()), ca);
+        return CoordinatorClient.pinned(server.url(), ca);
     }
 
     private boolean ask() throws Exception {
-        return pinned(fingerprint)
+        return pinned(server.fingerprint())
                 .send("GET", "/", MissingNode.getInstance())
                 .path("ok")
                 .asBoolean();
@@ -170,7 +108,7 @@ class CoordinatorClientTest {
                 .isInstanceOf(Failed.class)
                 .hasMessageStartingWith("PROTOCOL: the coordinator at https://127.0.0.1:")
                 .hasMessageContaining("speaks version 2 of the protocol, this program version 1");
-        assertThatThrownBy(() -> pinned(fingerprint).time())
+        assertThatThrownBy(() -> pinned(server.fingerprint()).time())
                 .isInstanceOf(Failed.class)
                 .hasMessageStartingWith("PROTOCOL:");
     }
