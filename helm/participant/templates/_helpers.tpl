@@ -45,3 +45,19 @@ readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end }}
+
+{{- /* By which the programs find the passphrase of the keys in the home, if there is one. */}}
+{{- define "sotto.passphraseEnv" -}}
+{{- if .Values.home.passphraseSecretName -}}
+- name: SOTTO_PASSPHRASE_FILE
+  value: /etc/sotto/passphrase
+{{- end }}
+{{- end }}
+
+{{- define "sotto.passphraseMount" -}}
+{{- if .Values.home.passphraseSecretName -}}
+- name: passphrase
+  mountPath: /etc/sotto
+  readOnly: true
+{{- end }}
+{{- end }}

@@ -16,7 +16,13 @@ import picocli.CommandLine.Command;
         description = "The consortium's side of a federation.",
         mixinStandardHelpOptions = true,
         version = "sotto 0.1.0-SNAPSHOT",
-        subcommands = {InitCommand.class, RunCommand.class, RotateCommand.class, RehearseCommand.class})
+        subcommands = {
+            InitCommand.class,
+            RunCommand.class,
+            RotateCommand.class,
+            SealCommand.class,
+            RehearseCommand.class
+        })
 public final class Coordinator {
     /// The configuration property with the federation's folder.
     static final String FOLDER = "sotto.folder";

@@ -5,11 +5,12 @@ import dev.sotto.coordinator.ca.CertificateAuthority.Use;
 import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
-import dev.sotto.coordinator.settings.Passphrase;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Topics;
+import dev.sotto.secrets.Passphrase;
+import dev.sotto.secrets.SecretFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -82,10 +83,12 @@ final class InitCommand implements Callable<Integer> {
             Files.delete(folder.settings());
             throw e;
         }
-        certificates(folder, host);
-        for (Path secret : List.of(folder.identity(), folder.roundSecret())) {
-            try (Secret fresh = Randomness.secure().secret(32)) {
-                Folder.writeSecret(secret, fresh);
+        try (Passphrase passphrase = Folder.passphrase(Passphrase.OWN)) {
+            certificates(folder, host, passphrase);
+            for (Path secret : List.of(folder.identity(), folder.roundSecret())) {
+                try (Secret fresh = Randomness.secure().secret(SecretFile.SIZE)) {
+                    Folder.writeSecret(secret, fresh, passphrase);
+                }
             }
         }
         spec.commandLine()
@@ -98,18 +101,16 @@ final class InitCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void certificates(Folder folder, String host) throws IOException, InvalidSettings {
+    private void certificates(Folder folder, String host, Passphrase passphrase) throws IOException, InvalidSettings {
         Instant now = Instant.now();
         RootAuthority root = RootAuthority.create(federation, now, new SecureRandom());
         CertificateAuthority authority = root.issuing(now);
         Files.writeString(folder.ca(), root.pem());
         Files.createDirectories(folder.path().resolve("root"));
-        try (Passphrase passphrase = Passphrase.read(Passphrase.ROOT, System.getenv())) {
-            secret(folder.rootKey(), root.keyPem(passphrase.expose()));
+        try (Passphrase ofRoot = Folder.passphrase(Passphrase.ROOT)) {
+            secret(folder.rootKey(), root.keyPem(ofRoot.expose()));
         }
-        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
-            secret(folder.issuing(), authority.pem(passphrase.expose()));
-        }
+        secret(folder.issuing(), authority.pem(passphrase.expose()));
         secret(folder.tls(), authority.issueWithKey(Topics.COORDINATOR, Use.SERVER, List.of(host), now));
         List<String> hosts = new ArrayList<>(List.of("127.0.0.1", "localhost"));
         hosts.addAll(brokerHosts);

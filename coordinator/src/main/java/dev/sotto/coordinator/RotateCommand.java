@@ -4,7 +4,7 @@ import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.coordinator.ca.RootAuthority;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
-import dev.sotto.coordinator.settings.Passphrase;
+import dev.sotto.secrets.Passphrase;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,7 +49,7 @@ final class RotateCommand implements Callable<Integer> {
         Instant now = Clock.systemUTC().instant();
         Map<Path, byte[]> files = new TreeMap<>();
         CertificateAuthority authority;
-        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
+        try (Passphrase passphrase = Folder.passphrase(Passphrase.OWN)) {
             authority = next(folder, key, passphrase, now, files);
             for (Map.Entry<Path, byte[]> file : files.entrySet()) {
                 Folder.replaceSecret(file.getKey(), file.getValue());
@@ -78,7 +78,7 @@ final class RotateCommand implements Callable<Integer> {
         SecureRandom random = new SecureRandom();
         String rootPem = Files.readString(folder.ca());
         byte[] rootKey = Folder.readSecretBytes(key);
-        try (Passphrase ofRoot = Passphrase.read(Passphrase.ROOT, System.getenv())) {
+        try (Passphrase ofRoot = Folder.passphrase(Passphrase.ROOT)) {
             files.put(
                     folder.issuing(),
                     RootAuthority.load(rootPem, rootKey, ofRoot.expose(), random)

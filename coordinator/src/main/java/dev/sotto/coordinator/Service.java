@@ -18,7 +18,6 @@ import dev.sotto.coordinator.kafka.SameTopics;
 import dev.sotto.coordinator.kafka.Writer;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
-import dev.sotto.coordinator.settings.Passphrase;
 import dev.sotto.coordinator.settings.Settings;
 import dev.sotto.coordinator.slots.Slots;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
@@ -30,6 +29,7 @@ import dev.sotto.crypto.secagg.Identity;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.Topics;
+import dev.sotto.secrets.Passphrase;
 import dev.sotto.telemetry.RoundSpans;
 import io.quarkus.runtime.Quarkus;
 import jakarta.annotation.PreDestroy;
@@ -88,17 +88,22 @@ public class Service {
         this.folder = Path.of(folder);
         Folder files = new Folder(this.folder);
         this.settings = Settings.read(files.settings());
-        this.authority = authority(files);
+        try (Passphrase passphrase = Folder.passphrase(Passphrase.OWN)) {
+            this.authority = authority(files, passphrase);
+            this.secrets = new Secrets(
+                    new Identity(
+                            primitives,
+                            settings.federation(),
+                            Topics.COORDINATOR,
+                            Folder.readSecret(files.identity(), passphrase)),
+                    Folder.readSecret(files.roundSecret(), passphrase));
+        }
         if (authority.ends().isBefore(clock.instant().plus(CertificateAuthority.LEAF))) {
             LOG.warnf(
                     "the issuing CA ends at %s, and every certificate that it issues now, too; `sotto coordinator rotate`"
                             + " makes the next one",
                     authority.ends());
         }
-        this.secrets = new Secrets(
-                new Identity(
-                        primitives, settings.federation(), Topics.COORDINATOR, Folder.readSecret(files.identity())),
-                Folder.readSecret(files.roundSecret()));
         this.spans = RoundSpans.configured("sotto-coordinator", System.getenv());
         this.kafka = new KafkaClients(settings.bootstrapServers(), files.tls(), files.ca());
         this.admin = kafka.admin();
@@ -121,9 +126,10 @@ public class Service {
         });
     }
 
-    private static CertificateAuthority authority(Folder files) throws IOException, InvalidSettings {
+    private static CertificateAuthority authority(Folder files, Passphrase passphrase)
+            throws IOException, InvalidSettings {
         byte[] issuing = Folder.readSecretBytes(files.issuing());
-        try (Passphrase passphrase = Passphrase.read(Passphrase.ISSUING, System.getenv())) {
+        try {
             return CertificateAuthority.load(
                     issuing, Files.readString(files.ca()), passphrase.expose(), new SecureRandom());
         } finally {

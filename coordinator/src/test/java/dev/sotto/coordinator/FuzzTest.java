@@ -16,6 +16,7 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.fuzz.FuzzTarget;
 import dev.sotto.schemas.fuzz.FuzzTargets;
 import dev.sotto.schemas.fuzz.Program;
+import dev.sotto.secrets.Passphrase;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -148,7 +149,8 @@ public final class FuzzTest extends FuzzTargets {
         if (program.below(2) == 0) {
             Path file = scratch("k.secret", program.rest());
             Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-            try (Secret secret = Folder.readSecret(file)) {
+            try (Passphrase none = Folder.passphrase("NONE");
+                    Secret secret = Folder.readSecret(file, none)) {
                 assertThat(secret.size()).isEqualTo(32);
                 return true;
             } catch (InvalidSettings refused) {

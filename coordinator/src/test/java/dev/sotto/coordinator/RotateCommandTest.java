@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sotto.coordinator.ca.CertificateAuthority;
 import dev.sotto.coordinator.settings.Folder;
 import dev.sotto.coordinator.settings.InvalidSettings;
-import dev.sotto.coordinator.settings.Passphrase;
+import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.secrets.Passphrase;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -162,28 +164,45 @@ class RotateCommandTest {
     }
 
     @Test
-    void passphrase_isInAVariableOrInAFileThatOthersMayNotRead() throws Exception {
-        assertThat(Passphrase.read("P", Map.of()).expose()).isEmpty();
-        assertThat(Passphrase.read("P", Map.of("P", "a b")).expose()).containsExactly('a', ' ', 'b');
-        Path file = home.resolve("passphrase");
-        Folder.writeSecret(file, "a b\n".getBytes(java.nio.charset.StandardCharsets.UTF_8));
-        Passphrase read = Passphrase.read("P", Map.of("P_FILE", file.toString()));
-        assertThat(read.expose()).containsExactly('a', ' ', 'b');
-        assertThat(read.toString()).doesNotContain("a b");
-        read.close();
-        assertThat(read.expose()).containsOnly('\0');
-        refused(Map.of("P", "x", "P_FILE", file.toString()), "P and P_FILE are both set");
-        refused(Map.of("P", ""), "P is empty");
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-rw-rw-"));
-        refused(Map.of("P_FILE", file.toString()), "has mode rw-rw-rw-");
+    void seal_sealsWhatTheCoordinatorStartsWith_andOpensItAgain() throws Exception {
+        Folder folder = init("north");
+        try (Passphrase none = passphrase("");
+                Passphrase first = passphrase("first");
+                Passphrase second = passphrase("second");
+                Secret identity = Folder.readSecret(folder.identity(), none);
+                Secret round = Folder.readSecret(folder.roundSecret(), none)) {
+            SealCommand.reseal(folder, none, first);
+            assertThatThrownBy(() -> Folder.readSecret(folder.identity(), none))
+                    .isInstanceOf(InvalidSettings.class)
+                    .hasMessageContaining("is sealed by a passphrase");
+            assertThatThrownBy(() -> authority(folder)).hasMessageContaining("no passphrase is given");
+            assertThatThrownBy(() -> SealCommand.reseal(folder, second, none))
+                    .hasMessageContaining("does not open with this passphrase");
+
+            // As if it had broken off after the first file.
+            Folder.reseal(folder.identity(), first, second);
+            SealCommand.reseal(folder, first, second);
+            for (Path file : List.of(folder.identity(), folder.roundSecret(), folder.issuing())) {
+                isSecret(file);
+            }
+            try (Secret opened = Folder.readSecret(folder.identity(), second);
+                    Secret openedRound = Folder.readSecret(folder.roundSecret(), second)) {
+                assertThat(opened.sameAs(identity)).isTrue();
+                assertThat(openedRound.sameAs(round)).isTrue();
+            }
+
+            SealCommand.reseal(folder, second, none);
+            assertThat(authority(folder).fingerprint()).isNotNull();
+            Folder.readSecret(folder.roundSecret(), none).close();
+        }
+        assertThat(coordinator("seal", "--dir", folder.path().toString()))
+                .as(err.toString())
+                .isZero();
+        assertThat(out.toString()).contains("are not sealed");
     }
 
-    private static void refused(Map<String, String> environment, String why) {
-        assertThatThrownBy(() -> {
-                    var _ = Passphrase.read("P", environment);
-                })
-                .isInstanceOf(InvalidSettings.class)
-                .hasMessageContaining(why);
+    private static Passphrase passphrase(String text) throws Exception {
+        return Passphrase.read("P", text.isEmpty() ? Map.of() : Map.of("P", text));
     }
 
     private static void isSecret(Path file) {

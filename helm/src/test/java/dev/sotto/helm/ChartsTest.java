@@ -107,6 +107,7 @@ class ChartsTest {
                 Arguments.of(Chart.COORDINATOR, Chart.example("air-gapped/coordinator.yaml"), NONE),
                 Arguments.of(Chart.PARTICIPANT, participant, NONE),
                 Arguments.of(Chart.PARTICIPANT, participant, Map.of("suspend", true)),
+                Arguments.of(Chart.PARTICIPANT, participant, Map.of("home.passphraseSecretName", "acme-passphrase")),
                 Arguments.of(Chart.PARTICIPANT, participant, Map.of("podDisruptionBudget.enabled", true)),
                 Arguments.of(Chart.PARTICIPANT, participant, Map.of("networkPolicy.enabled", false)),
                 Arguments.of(
@@ -622,6 +623,36 @@ class ChartsTest {
     }
 
     /// Why it is no Job: ADR 19.
+    /// Both make or read the keys; the Secret is readable by root and the pod's group, as the programs want it.
+    @Test
+    void passphrase_isGivenToEnrolmentAndAgent_asAFile() throws Exception {
+        PodSpec pod = Chart.only(
+                        Chart.PARTICIPANT.objects(
+                                Chart.PARTICIPANT.least(), Map.of("home.passphraseSecretName", "acme-passphrase")),
+                        StatefulSet.class)
+                .getSpec()
+                .getTemplate()
+                .getSpec();
+        assertThat(Stream.of(pod.getInitContainers(), pod.getContainers()).flatMap(List::stream))
+                .hasSize(2)
+                .allSatisfy(container -> {
+                    assertThat(container.getEnv())
+                            .filteredOn(one -> one.getName().equals("SOTTO_PASSPHRASE_FILE"))
+                            .singleElement()
+                            .satisfies(one -> assertThat(one.getValue()).isEqualTo("/etc/sotto/passphrase"));
+                    assertThat(container.getVolumeMounts())
+                            .extracting(VolumeMount::getMountPath)
+                            .contains("/etc/sotto");
+                });
+        assertThat(pod.getVolumes())
+                .filteredOn(volume -> volume.getName().equals("passphrase"))
+                .singleElement()
+                .satisfies(volume -> {
+                    assertThat(volume.getSecret().getSecretName()).isEqualTo("acme-passphrase");
+                    assertThat(volume.getSecret().getDefaultMode()).isEqualTo(0400);
+                });
+    }
+
     @Test
     void participant_enrolsInTheAgentsOwnPod_andNothingElseDoes() throws Exception {
         List<HasMetadata> objects = Chart.PARTICIPANT.objects(Chart.PARTICIPANT.least(), NONE);

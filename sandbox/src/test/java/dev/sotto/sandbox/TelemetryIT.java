@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.sotto.crypto.bc.BouncyCastlePrimitives;
+import dev.sotto.crypto.primitive.InsecureSecretAccess;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.sandbox.broker.BrokerHost;
 import dev.sotto.sandbox.demo.Artefacts;
@@ -17,6 +18,8 @@ import dev.sotto.sandbox.process.Jvm;
 import dev.sotto.sandbox.process.Supervisor;
 import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
+import dev.sotto.secrets.Passphrase;
+import dev.sotto.secrets.SecretFile;
 import io.opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest;
 import io.opentelemetry.proto.common.v1.KeyValue;
 import io.opentelemetry.proto.trace.v1.ResourceSpans;
@@ -316,7 +319,7 @@ class TelemetryIT {
         for (String organisation : plan.organisations()) {
             Path home = federation.home(organisation);
             for (String secret : List.of("identity.key", "delivery.key", "draw.salt")) {
-                base64(secrets, home.resolve(secret));
+                secrets.bytes(opened(home.resolve(secret)));
             }
             pem(secrets, home.resolve("tls.pem"));
             invite(secrets, logs.resolve("invite-" + organisation + ".log"));
@@ -343,7 +346,7 @@ class TelemetryIT {
             }
         }
         for (String secret : List.of("coordinator-identity.key", "round-secret.key")) {
-            base64(secrets, federation.folder().resolve(secret));
+            secrets.bytes(opened(federation.folder().resolve(secret)));
         }
         for (String pem : List.of("tls.pem", "admin.pem", "viewer.pem", "broker.pem")) {
             pem(secrets, federation.folder().resolve(pem));
@@ -352,7 +355,10 @@ class TelemetryIT {
         sealed(secrets, federation.folder().resolve("root/ca-key.pem"), ROOT_PASSPHRASE);
         assertThat(numbers.count()).isPositive();
         assertThat(secrets.count()).isGreaterThan(100_000);
-        assertThat(secrets.find(("x" + Files.readString(federation.home("bank").resolve("identity.key")))
+        assertThat(secrets.find(("x"
+                                + Base64.getEncoder()
+                                        .encodeToString(
+                                                opened(federation.home("bank").resolve("identity.key"))))
                         .getBytes(StandardCharsets.US_ASCII)))
                 .as("the search finds what is there")
                 .isPresent();
@@ -404,22 +410,22 @@ class TelemetryIT {
         Map<String, Bytes> salts = new TreeMap<>();
         for (String organisation : plan.organisations()) {
             salts.put(
-                    organisation, Bytes.of(decoded(federation.home(organisation).resolve("draw.salt"))));
+                    organisation, Bytes.of(opened(federation.home(organisation).resolve("draw.salt"))));
         }
         Bytes coordinator = new BouncyCastlePrimitives()
-                .identityKey(Secret.take(decoded(federation.folder().resolve("coordinator-identity.key"))));
+                .identityKey(Secret.take(opened(federation.folder().resolve("coordinator-identity.key"))));
         int attempts = new AttemptSecrets(draws, salts, secrets)
-                .of(coordinator, Bytes.of(decoded(federation.folder().resolve("round-secret.key"))), control, inboxes);
+                .of(coordinator, Bytes.of(opened(federation.folder().resolve("round-secret.key"))), control, inboxes);
         assertThat(attempts).isGreaterThanOrEqualTo(2);
         assertThat(secrets.count()).isGreaterThan(1_000);
     }
 
-    private static byte[] decoded(Path file) throws IOException {
-        return Base64.getDecoder().decode(Files.readString(file).strip());
-    }
-
-    private static void base64(Phrases secrets, Path file) throws IOException {
-        secrets.bytes(decoded(file));
+    private static byte[] opened(Path file) throws Exception {
+        assertThat(SecretFile.isSealed(file)).as(file.toString()).isTrue();
+        try (Passphrase passphrase = Passphrase.read("P", Map.of("P", PASSPHRASE));
+                Secret secret = SecretFile.read(file, passphrase)) {
+            return secret.expose(InsecureSecretAccess.get()).clone();
+        }
     }
 
     /// The scalar of a P-256 key, and the lines of its PEM.

@@ -1,30 +1,21 @@
 package dev.sotto.coordinator.settings;
 
-import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
+import dev.sotto.secrets.InvalidSecret;
+import dev.sotto.secrets.Passphrase;
+import dev.sotto.secrets.SecretFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.SeekableByteChannel;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.List;
-import java.util.Set;
 
-/// Where a federation's settings and the coordinator's secrets lie. Every file with a secret has mode
-/// 0600, or 0640 if root owns it.
+/// Where a federation's settings and the coordinator's secrets lie, the latter as [SecretFile] has them.
 ///
 /// @param path the folder
 public record Folder(Path path) {
-    private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
-    private static final Set<PosixFilePermission> MOUNTED = PosixFilePermissions.fromString("rw-r-----");
-
     /// The operator's settings.
     public Path settings() {
         return path.resolve("federation.yaml");
@@ -102,72 +93,65 @@ public record Folder(Path path) {
     ///
     /// @throws FileAlreadyExistsException if it is there
     public static void writeSecret(Path file, byte[] content) throws IOException {
-        try (SeekableByteChannel channel = Files.newByteChannel(
-                file,
-                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                PosixFilePermissions.asFileAttribute(OWNER))) {
-            ByteBuffer left = ByteBuffer.wrap(content);
-            while (left.hasRemaining()) {
-                int _ = channel.write(left);
-            }
-        }
+        SecretFile.create(file, content);
     }
 
     /// Writes a file that only its owner may read, in place of the one that is there.
     public static void replaceSecret(Path file, byte[] content) throws IOException {
-        Path fresh = file.resolveSibling(file.getFileName() + ".new");
-        Files.deleteIfExists(fresh);
-        writeSecret(fresh, content);
-        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        SecretFile.replace(file, content);
     }
 
-    /// Writes a secret as one line of base64.
-    public static void writeSecret(Path file, Secret secret) throws IOException {
-        byte[] text = Base64.getEncoder().encode(secret.expose(InsecureSecretAccess.get()));
-        writeSecret(file, text);
+    /// Writes a new file with a secret, sealed if a passphrase is given.
+    ///
+    /// @throws FileAlreadyExistsException if it is there
+    public static void writeSecret(Path file, Secret secret, Passphrase passphrase) throws IOException {
+        byte[] text = SecretFile.text(secret, passphrase, Randomness.secure());
+        SecretFile.create(file, text);
         Arrays.fill(text, (byte) 0);
     }
 
-    /// Reads a secret text, under the rule of [#readSecret]; the caller wipes it.
+    /// Reads a secret text, under the rule of [SecretFile]; the caller wipes it.
     ///
     /// @throws InvalidSettings if others may read the file
     public static byte[] readSecretBytes(Path file) throws IOException, InvalidSettings {
-        requireSecret(file);
-        return Files.readAllBytes(file);
-    }
-
-    private static void requireSecret(Path file) throws IOException, InvalidSettings {
-        Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
-        boolean ofRoot = Integer.valueOf(0).equals(Files.getAttribute(file, "unix:uid"));
-        if (!(ofRoot ? MOUNTED : OWNER).containsAll(permissions)) {
-            throw new InvalidSettings(file + " has mode " + PosixFilePermissions.toString(permissions)
-                    + "; a secret must have rw------- (chmod 600)");
-        }
-    }
-
-    /// Reads a secret of 32 bytes. One that belongs to root may be readable by its group: so Kubernetes mounts
-    /// secrets for a process that is not root (PostgreSQL has the same rule for its server key).
-    ///
-    /// @throws InvalidSettings if others may read the file, or it holds something else
-    public static Secret readSecret(Path file) throws IOException, InvalidSettings {
-        requireSecret(file);
-        byte[] text = Files.readAllBytes(file);
-        int end = text.length;
-        while (end > 0 && text[end - 1] <= ' ') {
-            end--;
-        }
-        byte[] trimmed = Arrays.copyOf(text, end);
         try {
-            byte[] decoded = Base64.getDecoder().decode(trimmed);
-            if (decoded.length != 32) {
-                throw new InvalidSettings(file + " must hold 32 bytes in base64");
-            }
-            return Secret.take(decoded);
-        } catch (IllegalArgumentException e) {
-            throw new InvalidSettings(file + " must hold 32 bytes in base64");
-        } finally {
-            Arrays.fill(text, (byte) 0);
-            Arrays.fill(trimmed, (byte) 0);
+            return SecretFile.read(file);
+        } catch (InvalidSecret e) {
+            throw new InvalidSettings(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /// Reads a secret of 32 bytes, likewise.
+    ///
+    /// @throws InvalidSettings if others may read the file, it holds something else, or does not open
+    public static Secret readSecret(Path file, Passphrase passphrase) throws IOException, InvalidSettings {
+        try {
+            return SecretFile.read(file, passphrase);
+        } catch (InvalidSecret e) {
+            throw new InvalidSettings(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /// Seals a secret under another passphrase, or none, as [SecretFile#reseal].
+    ///
+    /// @throws InvalidSettings as [#readSecret]
+    public static void reseal(Path file, Passphrase old, Passphrase fresh) throws IOException, InvalidSettings {
+        try {
+            SecretFile.reseal(file, old, fresh, Randomness.secure());
+        } catch (InvalidSecret e) {
+            throw new InvalidSettings(String.valueOf(e.getMessage()));
+        }
+    }
+
+    /// A passphrase that the environment of this process gives, if it does.
+    ///
+    /// @param name [Passphrase#OWN], or another of its constants
+    /// @throws InvalidSettings if it is not as it must be
+    public static Passphrase passphrase(String name) throws IOException, InvalidSettings {
+        try {
+            return Passphrase.read(name, System.getenv());
+        } catch (InvalidSecret e) {
+            throw new InvalidSettings(String.valueOf(e.getMessage()));
         }
     }
 }

@@ -8,6 +8,7 @@ import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.SurvivorsLifted;
 import dev.sotto.schemas.Topics;
+import dev.sotto.secrets.SecretFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -153,7 +154,7 @@ public final class FileJournal implements Journal {
             }
             channel.force(true);
             if (fresh) {
-                Home.forceEntry(file);
+                SecretFile.forceEntry(file);
             }
         } catch (IOException e) {
             throw new UncheckedIOException(Home.at(file, e));

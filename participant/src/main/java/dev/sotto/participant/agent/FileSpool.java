@@ -6,6 +6,7 @@ import dev.sotto.schemas.Bytes;
 import dev.sotto.schemas.Envelope;
 import dev.sotto.schemas.Limits;
 import dev.sotto.schemas.MalformedMessage;
+import dev.sotto.secrets.SecretFile;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -64,7 +65,7 @@ final class FileSpool implements Spool {
                 channel.force(true);
             }
             Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
-            Home.forceEntry(file);
+            SecretFile.forceEntry(file);
             deleteOthers();
         } catch (IOException e) {
             throw new UncheckedIOException(Home.at(file, e));

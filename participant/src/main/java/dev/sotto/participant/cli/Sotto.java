@@ -27,6 +27,7 @@ import picocli.CommandLine.Command;
         subcommands = {
             EnrollCommand.class,
             CertCommand.class,
+            SealCommand.class,
             DoctorCommand.class,
             PeersCommand.class,
             PolicyCommand.class,

@@ -21,6 +21,7 @@ import dev.sotto.schemas.MalformedMessage;
 import dev.sotto.schemas.MessageType;
 import dev.sotto.schemas.RoundOpened;
 import dev.sotto.schemas.Topics;
+import dev.sotto.secrets.SecretFile;
 import dev.sotto.training.checkpoint.InvalidFile;
 import dev.sotto.training.data.Datasets;
 import dev.sotto.training.data.Loaded;
@@ -111,9 +112,10 @@ public final class Doctor {
     }
 
     private void secrets() {
-        for (Path file : List.of(home.identity(), home.delivery(), home.drawSalt())) {
+        boolean sealed = true;
+        for (Path file : home.secrets()) {
             try (Secret _ = Home.readSecret(file)) {
-                // It can be read.
+                sealed &= SecretFile.isSealed(file);
             } catch (IOException | InvalidFile e) {
                 add(Finding.failed(
                         "secrets",
@@ -122,7 +124,10 @@ public final class Doctor {
                 return;
             }
         }
-        add(Finding.ok("secrets", "identity, delivery key and salt are there, for this user alone"));
+        add(Finding.ok(
+                "secrets",
+                "identity, delivery key and salt are there, for this user alone, "
+                        + (sealed ? "sealed by a passphrase" : "not sealed by a passphrase")));
     }
 
     private Optional<Policy> policy() {

@@ -69,7 +69,7 @@ public final class Enroller {
     }
 
     /// What is there is of another invite, which these keys are not for.
-    private void begin(Enrolling now, Home home) throws IOException {
+    private void begin(Enrolling now, Home home) throws IOException, InvalidFile {
         Files.deleteIfExists(home.enrolling());
         try (Secret identity = randomness.secret(32);
                 Secret delivery = randomness.secret(32);

@@ -4,13 +4,15 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import dev.sotto.crypto.primitive.InsecureSecretAccess;
+import dev.sotto.crypto.primitive.Randomness;
 import dev.sotto.crypto.primitive.Secret;
 import dev.sotto.schemas.Bytes;
+import dev.sotto.secrets.InvalidSecret;
+import dev.sotto.secrets.Passphrase;
+import dev.sotto.secrets.SecretFile;
 import dev.sotto.training.checkpoint.InvalidFile;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -21,8 +23,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
@@ -30,21 +30,17 @@ import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// An organisation's folder. Files with a secret have mode 0600, and are refused with another one.
+/// An organisation's folder; files with a secret are as [SecretFile] has them.
 ///
 /// @param path the folder
 public record Home(Path path) {
-    private static final Set<PosixFilePermission> OWNER = PosixFilePermissions.fromString("rw-------");
     private static final Duration INSTANT = Duration.ofMillis(20);
     private static final ObjectMapper JSON = new ObjectMapper()
             .enable(SerializationFeature.INDENT_OUTPUT)
@@ -65,6 +61,11 @@ public record Home(Path path) {
     /// The salt of protocol §3's draws.
     public Path drawSalt() {
         return path.resolve("draw.salt");
+    }
+
+    /// What [#readSecret] reads.
+    public List<Path> secrets() {
+        return List.of(identity(), delivery(), drawSalt());
     }
 
     /// TLS key and certificate chain.
@@ -219,28 +220,7 @@ public record Home(Path path) {
 
     /// Writes a file that only its owner may read, replacing any.
     public static void writeSecret(Path file, byte[] content) throws IOException {
-        Path fresh = file.resolveSibling(file.getFileName() + ".new");
-        Files.deleteIfExists(fresh);
-        try (FileChannel channel = FileChannel.open(
-                fresh,
-                Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-                PosixFilePermissions.asFileAttribute(OWNER))) {
-            ByteBuffer left = ByteBuffer.wrap(content);
-            while (left.hasRemaining()) {
-                int _ = channel.write(left);
-            }
-            channel.force(true);
-        }
-        Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        forceEntry(file);
-    }
-
-    /// That a file was made or renamed holds after a power cut, too.
-    public static void forceEntry(Path file) throws IOException {
-        Path folder = Objects.requireNonNull(file.toAbsolutePath().getParent(), "a file is in a folder");
-        try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
+        SecretFile.replace(file, content);
     }
 
     /// Writes a record as JSON that only its owner may read.
@@ -248,41 +228,55 @@ public record Home(Path path) {
         writeSecret(file, JSON.writeValueAsBytes(value));
     }
 
-    /// Writes a secret as base64.
-    public static void writeSecret(Path file, Secret secret) throws IOException {
-        byte[] text = Base64.getEncoder().encode(secret.expose(InsecureSecretAccess.get()));
-        writeSecret(file, text);
-        Arrays.fill(text, (byte) 0);
+    /// Writes a secret, sealed if the environment has a passphrase for it.
+    ///
+    /// @throws InvalidFile if the passphrase is not as it must be
+    public static void writeSecret(Path file, Secret secret) throws IOException, InvalidFile {
+        try (Passphrase passphrase = Passphrase.read(Passphrase.OWN, System.getenv())) {
+            byte[] text = SecretFile.text(secret, passphrase, Randomness.secure());
+            writeSecret(file, text);
+            Arrays.fill(text, (byte) 0);
+        } catch (InvalidSecret e) {
+            throw invalid(e);
+        }
     }
 
     /// Refuses a file with a secret that others may read.
     public static void requireSecret(Path file) throws IOException, InvalidFile {
-        Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
-        if (!OWNER.containsAll(permissions)) {
-            throw new InvalidFile(
-                    file,
-                    "has mode " + PosixFilePermissions.toString(permissions)
-                            + "; a secret must have rw------- (chmod 600)");
+        try {
+            SecretFile.require(file);
+        } catch (InvalidSecret e) {
+            throw invalid(e);
         }
     }
 
-    /// Reads 32 secret bytes.
+    /// Reads 32 secret bytes, opened with the passphrase of the environment if they are sealed.
     ///
-    /// @throws InvalidFile if others may read the file, or it holds something else
+    /// @throws InvalidFile if others may read the file, it holds something else, or does not open
     public static Secret readSecret(Path file) throws IOException, InvalidFile {
-        requireSecret(file);
-        byte[] text = Files.readAllBytes(file);
-        try {
-            byte[] decoded = Base64.getDecoder().decode(text);
-            if (decoded.length != 32) {
-                throw new InvalidFile(file, "must hold 32 bytes in base64");
-            }
-            return Secret.take(decoded);
-        } catch (IllegalArgumentException e) {
-            throw new InvalidFile(file, "must hold 32 bytes in base64");
-        } finally {
-            Arrays.fill(text, (byte) 0);
+        try (Passphrase passphrase = Passphrase.read(Passphrase.OWN, System.getenv())) {
+            return SecretFile.read(file, passphrase);
+        } catch (InvalidSecret e) {
+            throw invalid(e);
         }
+    }
+
+    /// Seals the secrets of [#secrets] under another passphrase: the one of [Passphrase#NEW], or none.
+    ///
+    /// @throws InvalidFile if one is not as it must be, or does not open with the passphrase of [Passphrase#OWN]
+    public void reseal() throws IOException, InvalidFile {
+        try (Passphrase old = Passphrase.read(Passphrase.OWN, System.getenv());
+                Passphrase fresh = Passphrase.read(Passphrase.NEW, System.getenv())) {
+            for (Path file : secrets()) {
+                SecretFile.reseal(file, old, fresh, Randomness.secure());
+            }
+        } catch (InvalidSecret e) {
+            throw invalid(e);
+        }
+    }
+
+    private static InvalidFile invalid(InvalidSecret e) {
+        return new InvalidFile(Path.of(e.place()), e.problem());
     }
 
     /// Writes a record as JSON, whole or not at all.

@@ -1,0 +1,5 @@
+/// Secrets on disk.
+@NullMarked
+package dev.sotto.secrets;
+
+import org.jspecify.annotations.NullMarked;
