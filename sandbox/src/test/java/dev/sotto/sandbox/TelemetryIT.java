@@ -72,6 +72,7 @@ class TelemetryIT {
     private static final String PASSPHRASE = "correct horse battery staple";
 
     private static final String ROOT_PASSPHRASE = "one that lies in another safe";
+    private static final Pattern TIME = Pattern.compile("\\d\\d:\\d\\d:\\d\\d[.,]\\d{3,9}");
     private static final Pattern PRIVATE_KEY =
             Pattern.compile("-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END", Pattern.DOTALL);
     private static final Pattern SEALED_KEY =
@@ -369,7 +370,8 @@ class TelemetryIT {
                 told.put(log.getFileName().toString(), Files.readAllBytes(log));
             }
         }
-        told.forEach((what, bytes) -> {
+        told.forEach((what, all) -> {
+            byte[] bytes = withoutTimes(all);
             assertThat(secrets.find(bytes)).as(what).isEmpty();
             assertThat(numbers.find(bytes)).as(what).isEmpty();
             losses.forEach((organisation, own) -> {
@@ -380,6 +382,12 @@ class TelemetryIT {
                 }
             });
         });
+    }
+
+    /// The nanoseconds of a line's time are, once in a few runs, the digits of one of all those numbers.
+    private static byte[] withoutTimes(byte[] told) {
+        String text = new String(told, StandardCharsets.ISO_8859_1);
+        return TIME.matcher(text).replaceAll("TIME").getBytes(StandardCharsets.ISO_8859_1);
     }
 
     private static List<Envelope> envelopes(Federation federation, Predicate<String> wanted) throws Exception {
