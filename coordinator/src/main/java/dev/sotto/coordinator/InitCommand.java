@@ -61,7 +61,7 @@ final class InitCommand implements Callable<Integer> {
         if (!Topics.isId(federation)) {
             throw new InvalidSettings("--federation is '" + federation + "', must match [a-z0-9-]{1,63}");
         }
-        Folder folder = new Folder(dir.toAbsolutePath());
+        Folder folder = new Folder(dir.toAbsolutePath().normalize());
         if (Files.exists(folder.ca()) || Files.exists(folder.settings())) {
             throw new FileAlreadyExistsException(folder.path().toString());
         }

@@ -40,7 +40,7 @@ final class RotateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InvalidSettings {
-        Folder folder = new Folder(dir.toAbsolutePath());
+        Folder folder = new Folder(dir.toAbsolutePath().normalize());
         Path key = root.map(path -> path.resolve("ca-key.pem")).orElse(folder.rootKey());
         if (!Files.exists(key)) {
             // An old folder says so; else reading the key says what is missing.

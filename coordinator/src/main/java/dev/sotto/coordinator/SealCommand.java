@@ -32,7 +32,7 @@ final class SealCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InvalidSettings {
-        Folder folder = new Folder(dir.toAbsolutePath());
+        Folder folder = new Folder(dir.toAbsolutePath().normalize());
         try (Passphrase old = Folder.passphrase(Passphrase.OWN);
                 Passphrase fresh = Folder.passphrase(Passphrase.NEW)) {
             reseal(folder, old, fresh);

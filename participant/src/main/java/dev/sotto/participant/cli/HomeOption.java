@@ -20,6 +20,7 @@ final class HomeOption {
                             ? Path.of(System.getProperty("user.home"), ".sotto")
                             : Path.of(environment);
                 })
-                .toAbsolutePath());
+                .toAbsolutePath()
+                .normalize());
     }
 }
