@@ -92,7 +92,8 @@ final class ApiServer implements AutoCloseable {
         return client;
     }
 
-    /// What was asked of it that changes anything, as `PATCH /apis/apps/v1/…`, but for Helm's own notes of releases.
+    /// What was asked of it that changes anything, as `PATCH /apis/apps/v1/…`, but for Secrets, in which Helm has
+    /// its notes.
     List<String> changes() {
         return List.copyOf(changes);
     }
@@ -112,8 +113,7 @@ final class ApiServer implements AutoCloseable {
 
     private void tellVersion(String version) {
         String[] numbers = version.split("\\.");
-        Map<String, String> answer = Map.of("major", numbers[0], "minor", numbers[1], "gitVersion", "v" + version);
-        tell("/version", answer);
+        tell("/version", Map.of("major", numbers[0], "minor", numbers[1], "gitVersion", "v" + version));
     }
 
     /// What Helm asks before it makes anything.
@@ -127,6 +127,7 @@ final class ApiServer implements AutoCloseable {
                             .withNamespaced(Namespaced.class.isAssignableFrom(kind))
                             .withVerbs("create", "delete", "get", "list", "patch", "update", "watch")
                             .build());
+            // The mock has Kubernetes' own kinds.
             if (HasMetadata.getGroup(kind).contains(".")) {
                 server.expectCustomResource(new CustomResourceDefinitionContext.Builder()
                         .withGroup(HasMetadata.getGroup(kind))
@@ -204,11 +205,11 @@ final class ApiServer implements AutoCloseable {
             try {
                 RecordedRequest plain =
                         PROTOBUF.equals(request.getHeader("Content-Type")) ? with(request, json(request)) : request;
-                boolean ofHelm = plain.getPath().contains("/secrets");
-                if (!plain.getMethod().equals("GET") && !ofHelm) {
-                    changes.add(plain.getMethod() + " " + plain.getPath().replaceFirst("\\?.*", ""));
+                String path = path(plain);
+                if (!plain.getMethod().equals("GET") && !path.contains("/secrets")) {
+                    changes.add(plain.getMethod() + " " + path);
                 }
-                if (plain.getMethod().equals("POST") && plain.getPath().matches(".*/pods(\\?.*)?")) {
+                if (plain.getMethod().equals("POST") && path.endsWith("/pods")) {
                     Pod pod = Serialization.unmarshal(plain.getUtf8Body(), Pod.class);
                     pod.setStatus(new PodStatusBuilder().withPhase(podsEnd).build());
                     plain = with(plain, Serialization.asJson(pod));
@@ -226,9 +227,8 @@ final class ApiServer implements AutoCloseable {
         /// Helm takes what does not say its type for what it sent, and a list that does not say of what for none.
         private static MockResponse typed(RecordedRequest request, MockResponse answer) {
             answer.setHeader("Content-Type", "application/json");
-            String path = request.getPath().replaceFirst("\\?.*", "");
             for (Class<? extends HasMetadata> kind : Chart.kinds()) {
-                if (path.endsWith("/" + HasMetadata.getPlural(kind))
+                if (path(request).endsWith("/" + HasMetadata.getPlural(kind))
                         && request.getMethod().equals("GET")) {
                     String of = "\"apiVersion\":\"%s\",\"kind\":\"%sList\""
                             .formatted(HasMetadata.getApiVersion(kind), HasMetadata.getKind(kind));
@@ -241,12 +241,15 @@ final class ApiServer implements AutoCloseable {
 
         /// The mock knows no strategic merge patch, with which Helm changes objects of Kubernetes' own kinds.
         private RecordedRequest patched(RecordedRequest request) throws IOException {
-            String path = request.getPath().replaceFirst("\\?.*", "");
             MockResponse present = kept.dispatch(new RecordedRequest(
-                    request.getHttpVersion(), HttpMethod.GET, path, request.getHeaders(), new Buffer()));
+                    request.getHttpVersion(), HttpMethod.GET, path(request), request.getHeaders(), new Buffer()));
             ObjectNode object = (ObjectNode) JSON.readTree(present.getBody().getBytes());
             StrategicMerge.apply(object, (ObjectNode) JSON.readTree(request.getUtf8Body()));
             return with(request, HttpMethod.PUT, object.toString());
+        }
+
+        private static String path(RecordedRequest request) {
+            return request.getPath().replaceFirst("\\?.*", "");
         }
 
         private static RecordedRequest with(RecordedRequest request, String body) {

@@ -222,7 +222,7 @@ class CrashMatrixIT {
             clean(last, plan.organisations());
             Kept.nothingTwice(following);
             Kept.versionsAreWhole(following, operator);
-            Kept.chunksAreThereOnce(operator);
+            Kept.chunksAreThereOnce(following, operator);
             awaitBothReplicas();
             assertThat(begun.status(director.equals(SECOND) ? begun.folder(SECOND) : begun.folder())
                             .path("disputed"))

@@ -169,7 +169,7 @@ class ReplicasIT {
 
             Kept.nothingTwice(tail());
             Kept.versionsAreWhole(tail(), operator(federation));
-            Kept.chunksAreThereOnce(operator(federation));
+            Kept.chunksAreThereOnce(tail(), operator(federation));
             assertThat(federation.status().path("disputed")).isEmpty();
         }
     }

@@ -81,8 +81,8 @@ import org.jboss.logging.Logger;
 /// decided (`leader`), what it said (`control`), the inboxes, and `models`. Killed at any point, it goes
 /// on where the logs end.
 ///
-/// No deadline passes (`ends` of the phase) before it has heard what members said while nobody directed, or while it
-/// was held up itself: an answer that is in the log counts.
+/// No deadline passes (`ends` of the phase) before it has heard what members had said by then, also while nobody
+/// directed, it was held up itself, or the broker was out of reach: an answer that is in the log counts.
 ///
 /// One thread does everything that touches state; methods may be called from any thread. What cannot be
 /// handled ends it (`fatal`), since a new one starts from the logs.
@@ -833,12 +833,14 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         }
     }
 
-    /// Before time is up for members that deliver, once: a slot may be on its way to another replica.
+    /// Before time is up in a phase, once: a member may have answered, or a slot may be on its way to another
+    /// replica,
+    /// while the broker was out of reach.
     private boolean isLastCall() {
-        if (state.phase() instanceof Phase.Updates updates
-                && !brokerTime().isBefore(updates.patience().ends())
-                && !updates.routed().t2().equals(lastCall)) {
-            lastCall = updates.routed().t2();
+        Bytes phase = state.chain().head();
+        boolean over = state.ends().filter(ends -> !brokerTime().isBefore(ends)).isPresent();
+        if (over && !state.deciding() && !phase.equals(lastCall)) {
+            lastCall = phase;
             return true;
         }
         return false;
@@ -890,12 +892,10 @@ public final class RoundDirector implements Enrolment.RegistryWriter, AutoClosea
         return clock.instant().isAfter(lastTick.plus(HELD_UP));
     }
 
-    /// The broker's time, by which deadlines run. None is reached before it has caught up, nor, by members that
-    /// deliver, before the last call.
+    /// The broker's time, by which deadlines run. None is reached before it has caught up, nor before the last call.
     private Instant now() {
         Instant now = brokerTime();
-        boolean called = !(state.phase() instanceof Phase.Updates updates)
-                || updates.routed().t2().equals(lastCall);
+        boolean called = state.chain().head().equals(lastCall);
         return caughtUp && called && !isHeldUp()
                 ? now
                 : state.ends()
