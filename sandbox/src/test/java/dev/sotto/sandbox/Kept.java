@@ -60,8 +60,7 @@ final class Kept {
     }
 
     /// Of every version every chunk but the header, which a director that goes on writes again in the same bytes. An
-    /// attempt that was aborted when slots had made their chunks already leaves those, under a key that no other
-    has.
+    /// attempt that was aborted when slots had made their chunks already leaves those, under a key of their own.
     static void chunksAreThereOnce(Tail tail, Map<String, Object> operator) throws Exception {
         Map<Long, Set<Long>> unmasked = new TreeMap<>();
         for (Seen seen : tail.all(message -> message.type() == MessageType.UNMASK_REQUESTED)) {
