@@ -10,6 +10,7 @@ import io.fabric8.kubernetes.api.model.APIResource;
 import io.fabric8.kubernetes.api.model.APIResourceBuilder;
 import io.fabric8.kubernetes.api.model.APIResourceListBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.Namespaced;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodStatusBuilder;
@@ -46,7 +47,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 
-/// An API server of Kubernetes, as far as Helm needs one: fabric8's mock, which keeps what it is given. It knows the
+/// An API server of Kubernetes, as far as Helm and `kubectl create` need one: fabric8's mock, which keeps what it
+/// is given. It knows the
 /// kinds of [Chart], but not their rules ([ChartsTest] does), and starts no pod: one that is made is over at once.
 final class ApiServer implements AutoCloseable {
     private static final String PROTOBUF = "application/vnd.kubernetes.protobuf";
@@ -192,7 +194,8 @@ final class ApiServer implements AutoCloseable {
         server.expect().get().withPath(path + QUERY).andReturn(200, answer).always();
     }
 
-    /// Helm writes its notes of releases, which are Secrets, in Kubernetes' protobuf; the mock reads JSON.
+    /// Helm writes its notes of releases, which are Secrets, in Kubernetes' protobuf, and so does `kubectl`; the mock
+    /// reads JSON.
     private final class Translating extends Dispatcher {
         private final Dispatcher kept;
 
@@ -267,15 +270,27 @@ final class ApiServer implements AutoCloseable {
 
         private static String json(RecordedRequest request) throws InvalidProtocolBufferException {
             byte[] body = request.getBody().getBytes();
-            return request.getMethod().equals("DELETE") ? "" : Serialization.asJson(secret(body));
+            if (request.getMethod().equals("DELETE")) {
+                return "";
+            }
+            Unknown any = Unknown.parseFrom(Arrays.copyOfRange(body, MAGIC, body.length));
+            String kind = any.getTypeMeta().getKind();
+            return Serialization.asJson(
+                    switch (kind) {
+                        case "Secret" -> secret(any);
+                        case "Namespace" ->
+                            new NamespaceBuilder()
+                                    .withNewMetadata()
+                                    .withName(V1.Namespace.parseFrom(any.getRaw())
+                                            .getMetadata()
+                                            .getName())
+                                    .endMetadata()
+                                    .build();
+                        default -> throw new IllegalArgumentException("no translation of a " + kind);
+                    });
         }
 
-        private static Secret secret(byte[] body) throws InvalidProtocolBufferException {
-            Unknown any = Unknown.parseFrom(Arrays.copyOfRange(body, MAGIC, body.length));
-            if (!any.getTypeMeta().getKind().equals("Secret")) {
-                throw new IllegalArgumentException(
-                        "no translation of a " + any.getTypeMeta().getKind());
-            }
+        private static Secret secret(Unknown any) throws InvalidProtocolBufferException {
             V1.Secret its = V1.Secret.parseFrom(any.getRaw());
             ObjectMeta meta = its.getMetadata();
             return new SecretBuilder()

@@ -2,6 +2,7 @@ package dev.sotto.helm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.marcnuri.helm.Helm;
 import com.marcnuri.helm.InstallCommand;
@@ -264,6 +265,68 @@ class DocumentedCommandsTest {
             }
         }
         assertThat(checked).contains("create", "exec");
+    }
+
+    /// By `kubectl` itself, where it is installed; the files that a line names hold anything.
+    @Test
+    void namespacesAndSecrets_thatKubectlMakes_areMade() throws Exception {
+        try (ApiServer server = new ApiServer(Chart.KUBERNETES)) {
+            Path config = Files.writeString(folder.resolve("kubeconfig"), server.kubeconfig());
+            int made = 0;
+            for (Command command : commands()) {
+                List<String> words = command.words();
+                if (!words.getFirst().equals("kubectl") || !words.contains("create")) {
+                    continue;
+                }
+                for (String file : files(words)) {
+                    Files.createDirectories(folder.resolve(file).getParent());
+                    Files.writeString(folder.resolve(file), "anything");
+                }
+                List<String> run = new ArrayList<>(words);
+                run.add(1, "--kubeconfig=" + config);
+                kubectl(command, run);
+                String namespace = words.contains("-n") ? words.get(words.indexOf("-n") + 1) : words.getLast();
+                int secret = words.indexOf("generic");
+                if (secret > 0) {
+                    assertThat(server.client()
+                                    .secrets()
+                                    .inNamespace(namespace)
+                                    .withName(words.get(secret + 1))
+                                    .get()
+                                    .getData())
+                            .as(command.toString())
+                            .containsOnlyKeys(keys(words));
+                } else {
+                    assertThat(server.client().namespaces().withName(namespace).get())
+                            .as(command.toString())
+                            .isNotNull();
+                }
+                made++;
+            }
+            assertThat(made).isGreaterThan(3);
+        }
+    }
+
+    private static List<String> files(List<String> words) {
+        return words.stream()
+                .filter(word -> word.startsWith("--from-file="))
+                .map(word -> word.substring(word.lastIndexOf('=') + 1))
+                .toList();
+    }
+
+    private void kubectl(Command command, List<String> words) throws IOException, InterruptedException {
+        Process process;
+        try {
+            process = new ProcessBuilder(words)
+                    .directory(folder.toFile())
+                    .redirectErrorStream(true)
+                    .start();
+        } catch (IOException e) {
+            assumeTrue(false, "kubectl is not installed");
+            throw e;
+        }
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as("%s%n%s", command, said).isZero();
     }
 
     private static List<String> keys(List<String> words) {
