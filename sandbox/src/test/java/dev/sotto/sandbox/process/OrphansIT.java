@@ -18,8 +18,9 @@ class OrphansIT {
     @TempDir
     Path folder;
 
+    /// The JVM does not tell TERM and HUP from INT.
     @ParameterizedTest
-    @ValueSource(strings = {"KILL", "TERM", "INT", "HUP"})
+    @ValueSource(strings = {"KILL", "INT"})
     void demo_endedBySignal_leavesNoChild(String signal) throws Exception {
         Process demo = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
