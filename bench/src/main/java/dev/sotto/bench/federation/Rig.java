@@ -166,10 +166,11 @@ final class Rig implements AutoCloseable {
                     .send("POST", "/admin/invites", wanted)
                     .path("invite")
                     .asText();
-            Bytes _ = enroller.enrol(Invite.parse(invite), home(organisation));
-            Path policy = home(organisation).policy();
-            Files.writeString(policy, Files.readString(policy).replace("verify: sample", "verify: " + shape.verify()));
             try {
+                Bytes _ = enroller.enrol(Invite.parse(invite), home(organisation));
+                Path policy = home(organisation).policy();
+                Files.writeString(
+                        policy, Files.readString(policy).replace("verify: sample", "verify: " + shape.verify()));
                 pins.putAll(Peers.read(home(organisation)).pinned());
             } catch (InvalidFile e) {
                 throw new IllegalStateException("enrolment wrote it", e);
