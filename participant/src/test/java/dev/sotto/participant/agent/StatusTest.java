@@ -11,34 +11,16 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The agent's events, folded into what its operator asks for.
 class StatusTest {
-    private static final class Hands extends Clock {
-        private Instant now = Instant.parse("2026-03-01T10:00:00Z");
-
-        @Override
-        public ZoneId getZone() {
-            return ZoneOffset.UTC;
-        }
-
-        @Override
-        public Clock withZone(ZoneId zone) {
-            return this;
-        }
-
-        @Override
-        public Instant instant() {
-            return now;
-        }
-    }
-
     private final Home home;
-    private final Hands clock = new Hands();
+    private Instant now = Instant.parse("2026-03-01T10:00:00Z");
+    private final Clock clock = ((InstantSource) () -> now).withZone(ZoneOffset.UTC);
     private final StringWriter out = new StringWriter();
     private Events events;
 
@@ -77,7 +59,7 @@ class StatusTest {
         assertThat(read().doing().phase()).isEqualTo("waiting");
         events.phase("opened", 3, 2);
         events.phase("training", 3, 2);
-        clock.now = clock.now.plus(Duration.ofSeconds(7));
+        now = now.plus(Duration.ofSeconds(7));
         events.tell(events.event("progress")
                 .put("round", 3)
                 .put("step", 5)
@@ -176,7 +158,7 @@ class StatusTest {
                     events.event("progress").put("step", step).put("steps", 9).put("loss", 1));
         }
         assertThat(read().doing().step()).isZero();
-        clock.now = clock.now.plus(Duration.ofSeconds(1));
+        now = now.plus(Duration.ofSeconds(1));
         events.tell(events.event("progress").put("step", 6).put("steps", 9).put("loss", 1));
         assertThat(read().doing().step()).isEqualTo(6);
     }

@@ -15,7 +15,7 @@ import java.security.KeyPairGenerator;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.ZoneId;
+import java.time.InstantSource;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Base64;
@@ -30,27 +30,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Certificates of hours, and a clock that the test moves.
 class RenewalsTest {
-    private static final class Hands extends Clock {
-        private Instant now = Instant.parse("2026-03-01T10:00:00Z");
-
-        @Override
-        public ZoneId getZone() {
-            return ZoneOffset.UTC;
-        }
-
-        @Override
-        public Clock withZone(ZoneId zone) {
-            return this;
-        }
-
-        @Override
-        public Instant instant() {
-            return now;
-        }
-    }
-
     private final Home home;
-    private final Hands clock = new Hands();
+    private Instant now = Instant.parse("2026-03-01T10:00:00Z");
+    private final Clock clock = ((InstantSource) () -> now).withZone(ZoneOffset.UTC);
     private final List<Instant> asked = new ArrayList<>();
     private Duration life = Duration.ofHours(3);
     private boolean refused;
@@ -63,7 +45,7 @@ class RenewalsTest {
     }
 
     private void grant(Home own) throws IOException, Failed {
-        asked.add(clock.now);
+        asked.add(now);
         if (refused) {
             throw new Failed("the coordinator cannot be reached");
         }
@@ -78,8 +60,8 @@ class RenewalsTest {
             byte[] certificate = new JcaX509v3CertificateBuilder(
                             new X500Name("CN=ca"),
                             BigInteger.ONE,
-                            Date.from(clock.now),
-                            Date.from(clock.now.plus(life)),
+                            Date.from(now),
+                            Date.from(now.plus(life)),
                             new X500Name("CN=acme"),
                             keys.getPublic())
                     .build(new JcaContentSignerBuilder("SHA256withECDSA").build(keys.getPrivate()))
@@ -97,11 +79,11 @@ class RenewalsTest {
     /// A day of certificates of three hours: eleven renewals, and there is always one that is valid.
     @Test
     void certificate_isRenewedWhenAThirdOfItsTimeIsLeft_forEver() throws Exception {
-        Instant end = clock.now.plus(Duration.ofDays(1));
-        for (; clock.now.isBefore(end); clock.now = clock.now.plus(Duration.ofMinutes(1))) {
+        Instant end = now.plus(Duration.ofDays(1));
+        for (; now.isBefore(end); now = now.plus(Duration.ofMinutes(1))) {
             boolean _ = renewals.renew();
             Home.Validity valid = home.certificate().orElseThrow();
-            assertThat(clock.now).isBetween(valid.begins(), valid.ends());
+            assertThat(now).isBetween(valid.begins(), valid.ends());
         }
         assertThat(asked).hasSize(11);
         assertThat(asked.getFirst()).isEqualTo("2026-03-01T12:00:00Z");
@@ -112,8 +94,8 @@ class RenewalsTest {
     void whatFails_isTriedAgainAtLeastFourTimesBeforeTheCertificateEnds() throws Exception {
         refused = true;
         Instant ends = home.certificate().orElseThrow().ends();
-        for (; clock.now.isBefore(ends); clock.now = clock.now.plus(Duration.ofMinutes(1))) {
-            if (clock.now.isBefore(ends.minus(Duration.ofHours(1))) || !renewals.areDue()) {
+        for (; now.isBefore(ends); now = now.plus(Duration.ofMinutes(1))) {
+            if (now.isBefore(ends.minus(Duration.ofHours(1))) || !renewals.areDue()) {
                 assertThat(renewals.renew()).isFalse();
             } else {
                 assertThatThrownBy(renewals::renew).isInstanceOf(Failed.class);
@@ -121,9 +103,9 @@ class RenewalsTest {
         }
         assertThat(asked).hasSizeBetween(4, 6);
         refused = false;
-        clock.now = renewals.next();
+        now = renewals.next();
         assertThat(renewals.renew()).isTrue();
-        assertThat(renewals.next()).isEqualTo(clock.now.plus(Duration.ofHours(2)));
+        assertThat(renewals.next()).isEqualTo(now.plus(Duration.ofHours(2)));
     }
 
     @Test
@@ -131,8 +113,8 @@ class RenewalsTest {
         life = Duration.ofDays(397);
         issue();
         refused = true;
-        clock.now = clock.now.plus(Duration.ofDays(300));
-        Instant first = clock.now;
+        now = now.plus(Duration.ofDays(300));
+        Instant first = now;
         assertThatThrownBy(renewals::renew).isInstanceOf(Failed.class);
         assertThat(renewals.next()).isEqualTo(first.plus(Duration.ofHours(1)));
         assertThat(renewals.renew()).isFalse();
@@ -142,12 +124,12 @@ class RenewalsTest {
     @Test
     void certificateThatWasRenewedByHand_isNotRenewedAgain() throws Exception {
         assertThat(renewals.renew()).isFalse();
-        clock.now = clock.now.plus(Duration.ofMinutes(119));
+        now = now.plus(Duration.ofMinutes(119));
         issue();
-        clock.now = clock.now.plus(Duration.ofMinutes(1));
+        now = now.plus(Duration.ofMinutes(1));
         assertThat(renewals.renew()).isFalse();
         assertThat(asked).isEmpty();
-        assertThat(renewals.next()).isEqualTo(clock.now.plus(Duration.ofMinutes(119)));
+        assertThat(renewals.next()).isEqualTo(now.plus(Duration.ofMinutes(119)));
     }
 
     /// Such as one of an issuing CA that ends soon.
@@ -161,7 +143,7 @@ class RenewalsTest {
         assertThat(renewals.areDue()).isFalse();
         renewals.lookAgain();
         assertThat(renewals.renew()).isFalse();
-        assertThat(renewals.next()).isEqualTo(clock.now.plus(Duration.ofHours(2)));
+        assertThat(renewals.next()).isEqualTo(now.plus(Duration.ofHours(2)));
     }
 
     /// The coordinator grants no two within ten minutes, however short they live.
@@ -169,8 +151,8 @@ class RenewalsTest {
     void certificateOfMinutes_isNotAskedForMoreOftenThanTheCoordinatorGrants() throws Exception {
         life = Duration.ofMinutes(12);
         issue();
-        Instant end = clock.now.plus(Duration.ofHours(2));
-        for (; clock.now.isBefore(end); clock.now = clock.now.plus(Duration.ofMinutes(1))) {
+        Instant end = now.plus(Duration.ofHours(2));
+        for (; now.isBefore(end); now = now.plus(Duration.ofMinutes(1))) {
             boolean _ = renewals.renew();
         }
         for (int i = 1; i < asked.size(); i++) {
