@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Seal the coordinator's identity, its round secret and the issuing CA's key under the passphrase of"
                         + " SOTTO_NEW_PASSPHRASE, or of the file that SOTTO_NEW_PASSPHRASE_FILE names; without either, open them."
-                        + " SOTTO_PASSPHRASE, or its _FILE, opens what is sealed now, and is what `run` and `rotate` then need.",
+                        + " SOTTO_PASSPHRASE, or its _FILE, opens what is sealed now; `run` and `rotate` want the new one in it then.",
         mixinStandardHelpOptions = true)
 final class SealCommand implements Callable<Integer> {
     @Option(names = "--dir", required = true, description = "The federation's folder, as admin init made it.")

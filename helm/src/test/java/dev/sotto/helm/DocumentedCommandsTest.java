@@ -2,7 +2,6 @@ package dev.sotto.helm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.marcnuri.helm.Helm;
 import com.marcnuri.helm.InstallCommand;
@@ -284,7 +283,7 @@ class DocumentedCommandsTest {
                 }
                 List<String> run = new ArrayList<>(words);
                 run.add(1, "--kubeconfig=" + config);
-                kubectl(command, run);
+                var _ = Tool.run(folder, run);
                 String namespace = words.contains("-n") ? words.get(words.indexOf("-n") + 1) : words.getLast();
                 int secret = words.indexOf("generic");
                 if (secret > 0) {
@@ -312,21 +311,6 @@ class DocumentedCommandsTest {
                 .filter(word -> word.startsWith("--from-file="))
                 .map(word -> word.substring(word.lastIndexOf('=') + 1))
                 .toList();
-    }
-
-    private void kubectl(Command command, List<String> words) throws IOException, InterruptedException {
-        Process process;
-        try {
-            process = new ProcessBuilder(words)
-                    .directory(folder.toFile())
-                    .redirectErrorStream(true)
-                    .start();
-        } catch (IOException e) {
-            assumeTrue(false, "kubectl is not installed");
-            throw e;
-        }
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(process.waitFor()).as("%s%n%s", command, said).isZero();
     }
 
     private static List<String> keys(List<String> words) {

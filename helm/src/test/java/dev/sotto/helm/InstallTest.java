@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -102,7 +103,7 @@ class InstallTest {
         StatefulSet before = statefulSet(Chart.COORDINATOR);
         int changes = server.changes().size();
 
-        Release release = upgrade(Chart.COORDINATOR, Map.of(), command -> command);
+        Release release = upgrade(Chart.COORDINATOR, Map.of(), UnaryOperator.identity());
 
         assertThat(release.getRevision()).isEqualTo("2");
         assertThat(statefulSet(Chart.COORDINATOR).getSpec()).isEqualTo(before.getSpec());
@@ -116,12 +117,12 @@ class InstallTest {
         StatefulSet first = statefulSet(Chart.PARTICIPANT);
         assertThat(first.getSpec().getReplicas()).isEqualTo(1);
 
-        Release suspended = upgrade(Chart.PARTICIPANT, Map.of("suspend", true), command -> command);
+        Release suspended = upgrade(Chart.PARTICIPANT, Map.of("suspend", true), UnaryOperator.identity());
         assertThat(suspended.getOutput()).contains("takes part in no round");
         assertThat(statefulSet(Chart.PARTICIPANT).getSpec().getReplicas()).isZero();
 
         Map<String, ?> further = Map.of("policy.mostSteps", 7, "image.tag", "0.2.0", "image.pullPolicy", "Always");
-        upgrade(Chart.PARTICIPANT, further, command -> command);
+        upgrade(Chart.PARTICIPANT, further, UnaryOperator.identity());
         StatefulSet third = statefulSet(Chart.PARTICIPANT);
         PodSpec pod = third.getSpec().getTemplate().getSpec();
         assertThat(Stream.of(pod.getInitContainers(), pod.getContainers()).flatMap(List::stream))
@@ -150,7 +151,8 @@ class InstallTest {
 
         install(Chart.PARTICIPANT, Map.of());
         List<String> changes = server.changes();
-        assertThatThrownBy(() -> upgrade(Chart.PARTICIPANT, Map.of("training.compute", "fp64"), command -> command))
+        assertThatThrownBy(
+                        () -> upgrade(Chart.PARTICIPANT, Map.of("training.compute", "fp64"), UnaryOperator.identity()))
                 .hasMessageContaining("compute");
         assertThat(server.changes()).isEqualTo(changes);
         assertThat(history("acme")).containsExactly("1 deployed");
@@ -183,7 +185,7 @@ class InstallTest {
     }
 
     @Test
-    void uninstall_leavesKafkaAlone_andWhatIsTheOperators() throws Exception {
+    void uninstall_leavesStrimzisKafka_andNothingElse() throws Exception {
         install(Chart.COORDINATOR, Chart.example("strimzi/coordinator.yaml"), Map.of());
         assertThat(kept()).contains("Kafka north", "KafkaNodePool brokers", "StatefulSet north-coordinator");
 
@@ -216,12 +218,7 @@ class InstallTest {
         return command.call();
     }
 
-    @FunctionalInterface
-    private interface Further {
-        UpgradeCommand on(UpgradeCommand command);
-    }
-
-    private Release upgrade(Chart chart, Map<String, ?> further, Further last) {
+    private Release upgrade(Chart chart, Map<String, ?> further, UnaryOperator<UpgradeCommand> last) {
         UpgradeCommand command = new Helm(chart.folder())
                 .upgrade()
                 .withName(chart.release())
@@ -233,7 +230,7 @@ class InstallTest {
                     .setFile("settings.layout", Chart.resource("adapter-layout.json"));
         }
         further.forEach(command::set);
-        return last.on(command).call();
+        return last.apply(command).call();
     }
 
     private Release helmTest(String release) {

@@ -65,10 +65,33 @@ public final class SecretFile {
         }
     }
 
-    /// What [#create] and [#replace] take of a secret; the caller wipes it.
+    /// As [#create], of a secret.
     ///
     /// @param passphrase which seals it, if it is given
-    public static byte[] text(Secret secret, Passphrase passphrase, Randomness randomness) {
+    public static void create(Path file, Secret secret, Passphrase passphrase, Randomness randomness)
+            throws IOException {
+        byte[] text = text(secret, passphrase, randomness);
+        try {
+            create(file, text);
+        } finally {
+            Arrays.fill(text, (byte) 0);
+        }
+    }
+
+    /// As [#replace], of a secret.
+    ///
+    /// @param passphrase which seals it, if it is given
+    public static void replace(Path file, Secret secret, Passphrase passphrase, Randomness randomness)
+            throws IOException {
+        byte[] text = text(secret, passphrase, randomness);
+        try {
+            replace(file, text);
+        } finally {
+            Arrays.fill(text, (byte) 0);
+        }
+    }
+
+    private static byte[] text(Secret secret, Passphrase passphrase, Randomness randomness) {
         byte[] plain = secret.expose(InsecureSecretAccess.get());
         return passphrase.isGiven()
                 ? Seal.close(plain, passphrase, randomness)
@@ -139,9 +162,7 @@ public final class SecretFile {
             return;
         }
         try (Secret secret = read(file, old)) {
-            byte[] text = text(secret, fresh, randomness);
-            replace(file, text);
-            Arrays.fill(text, (byte) 0);
+            replace(file, secret, fresh, randomness);
         }
     }
 
@@ -155,6 +176,11 @@ public final class SecretFile {
 
     /// Whether a file that holds a secret is sealed.
     public static boolean isSealed(Path file) throws IOException {
-        return Seal.isClosed(Files.readAllBytes(file));
+        byte[] text = Files.readAllBytes(file);
+        try {
+            return Seal.isClosed(text);
+        } finally {
+            Arrays.fill(text, (byte) 0);
+        }
     }
 }

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 
 /// Where a federation's settings and the coordinator's secrets lie, the latter as [SecretFile] has them.
@@ -105,9 +104,7 @@ public record Folder(Path path) {
     ///
     /// @throws FileAlreadyExistsException if it is there
     public static void writeSecret(Path file, Secret secret, Passphrase passphrase) throws IOException {
-        byte[] text = SecretFile.text(secret, passphrase, Randomness.secure());
-        SecretFile.create(file, text);
-        Arrays.fill(text, (byte) 0);
+        SecretFile.create(file, secret, passphrase, Randomness.secure());
     }
 
     /// Reads a secret text, under the rule of [SecretFile]; the caller wipes it.

@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
         name = "seal",
         description = "Seal this organisation's identity, delivery key and salt under the passphrase of"
                 + " SOTTO_NEW_PASSPHRASE, or of the file that SOTTO_NEW_PASSPHRASE_FILE names; without either, open them."
-                + " SOTTO_PASSPHRASE, or its _FILE, opens what is sealed now, and is what every other command then needs."
+                + " SOTTO_PASSPHRASE, or its _FILE, opens what is sealed now; every other command wants the new one in it then."
                 + " Stop the agent first.",
         mixinStandardHelpOptions = true)
 final class SealCommand implements Callable<Integer> {

@@ -29,7 +29,6 @@ import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -233,9 +232,7 @@ public record Home(Path path) {
     /// @throws InvalidFile if the passphrase is not as it must be
     public static void writeSecret(Path file, Secret secret) throws IOException, InvalidFile {
         try (Passphrase passphrase = Passphrase.read(Passphrase.OWN, System.getenv())) {
-            byte[] text = SecretFile.text(secret, passphrase, Randomness.secure());
-            writeSecret(file, text);
-            Arrays.fill(text, (byte) 0);
+            SecretFile.replace(file, secret, passphrase, Randomness.secure());
         } catch (InvalidSecret e) {
             throw invalid(e);
         }

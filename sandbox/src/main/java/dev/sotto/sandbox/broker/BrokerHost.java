@@ -26,7 +26,7 @@ public interface BrokerHost extends AutoCloseable {
     /// Lets it go on (SIGCONT).
     void resume() throws IOException, InterruptedException;
 
-    /// Ends it, if it runs, for good.
+    /// Ends for good what no supervisor ends.
     @Override
     void close();
 }
